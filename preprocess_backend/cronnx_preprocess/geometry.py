@@ -1,0 +1,82 @@
+"""Which part of an image goes where in the output: sizes, boxes and offsets, no pixels.
+
+Sizes are (width, height), boxes (left, top, right, bottom), all in pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from math import floor
+
+Size = tuple[int, int]
+Box = tuple[float, float, float, float]
+
+
+class Resize(Enum):
+    """How an image's shape meets the output's, whatever their aspect ratios."""
+
+    SHORTEST_EDGE = "shortest_edge"
+    """Cover the output, keeping the aspect ratio, and cut off what hangs over."""
+    EXACT = "exact"
+    """Stretch to the output."""
+    LETTERBOX = "letterbox"
+    """Fit inside the output, keeping the aspect ratio, and pad both sides with grey (114)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """The part of an image to draw, and where.
+
+    Attributes:
+        box: The part of the image.
+        size: The size it is drawn at.
+        offset: Its left top corner in the output.
+    """
+
+    box: Box
+    size: Size
+    offset: tuple[int, int] = (0, 0)
+
+
+def fit(image: Size, output: Size, *, resize: Resize, crop: float) -> Fit:
+    """How an image of one size fills an output of another.
+
+    Args:
+        image: The size of the upright image.
+        output: The size of the output.
+        resize: How the two shapes meet.
+        crop: With SHORTEST_EDGE, the fraction of the resized shorter side that the output keeps.
+    """
+    if resize is Resize.SHORTEST_EDGE:
+        return _cover(image, output, crop)
+    if resize is Resize.LETTERBOX:
+        return _contain(image, output)
+    return Fit(box=(0, 0, *image), size=output)
+
+
+def _cover(image: Size, output: Size, crop: float) -> Fit:
+    """Torchvision's Resize, then CenterCrop, to the pixel: its roundings, in one box of the source."""
+    (width, height), (out_width, out_height) = image, output
+    # A decimal fraction may land just below the whole number it stands for.
+    edge_width, edge_height = (floor(side / crop + 1e-6) for side in output)
+    if width * edge_height < height * edge_width:
+        resized = edge_width, edge_width * height // width
+    else:
+        resized = edge_height * width // height, edge_height
+    left = round((resized[0] - out_width) / 2)
+    top = round((resized[1] - out_height) / 2)
+    box = (
+        left * width / resized[0],
+        top * height / resized[1],
+        (left + out_width) * width / resized[0],
+        (top + out_height) * height / resized[1],
+    )
+    return Fit(box=box, size=output)
+
+
+def _contain(image: Size, output: Size) -> Fit:
+    scale = min(output[0] / image[0], output[1] / image[1])
+    width, height = (max(1, round(side * scale)) for side in image)
+    offset = (output[0] - width) // 2, (output[1] - height) // 2
+    return Fit(box=(0, 0, *image), size=(width, height), offset=offset)

@@ -1,0 +1,54 @@
+"""EXIF orientation: how a stored image is turned to stand upright."""
+
+from __future__ import annotations
+
+from PIL import ExifTags, Image
+
+from cronnx_preprocess.decoding import DAMAGE
+from cronnx_preprocess.geometry import Box, Size
+
+UPRIGHT = 1
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_SWAPS_AXES = {5, 6, 7, 8}
+_MIRRORS_X = {2, 3, 7, 8}
+_MIRRORS_Y = {3, 4, 6, 7}
+
+
+def read_orientation(image: Image.Image) -> int:
+    """The EXIF orientation of an opened image, 1 to 8; 1 where there is none, or it makes no sense."""
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
+    except DAMAGE:  # broken metadata around a sound picture
+        return UPRIGHT
+    return int(orientation) if orientation in _TURNS else UPRIGHT
+
+
+def turn_upright(image: Image.Image, orientation: int) -> Image.Image:
+    """The image as it is meant to be seen."""
+    return image if orientation == UPRIGHT else image.transpose(_TURNS[orientation])
+
+
+def turn_size(size: Size, orientation: int) -> Size:
+    """A stored size as seen upright, or an upright size as stored."""
+    return size[::-1] if orientation in _SWAPS_AXES else size
+
+
+def stored_box(box: Box, orientation: int, *, stored: Size) -> Box:
+    """The box of the stored image, of size `stored`, that an upright box shows."""
+    left, top, right, bottom = box
+    if orientation in _SWAPS_AXES:
+        left, top, right, bottom = top, left, bottom, right
+    if orientation in _MIRRORS_X:
+        left, right = stored[0] - right, stored[0] - left
+    if orientation in _MIRRORS_Y:
+        top, bottom = stored[1] - bottom, stored[1] - top
+    return left, top, right, bottom

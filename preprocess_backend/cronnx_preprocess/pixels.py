@@ -1,0 +1,53 @@
+"""RGB pixels to an output's layout and data type, written in place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cronnx_preprocess.options import Options
+from cronnx_preprocess.tensors import Layout
+
+Pixels = npt.NDArray[Any]
+
+# YOLO's padding, near the mean of ImageNet.
+_PADDING = np.full((1, 1, 3), 114, np.uint8)
+
+
+class PixelWriter:
+    """Writes an RGB image where it belongs in an output array."""
+
+    def __init__(self, options: Options) -> None:
+        width, height = options.tensors.size
+        std = np.asarray(options.std, np.float32).reshape(3, 1, 1)
+        self._chw = options.tensors.layout is Layout.FP32_NCHW
+        self._scale = 1 / (255 * std)
+        self._shift = -np.asarray(options.mean, np.float32).reshape(3, 1, 1) / std
+        self.shape = (3, height, width) if self._chw else (height, width, 3)
+        self.dtype: np.dtype[Any] = np.dtype(np.float32 if self._chw else np.uint8)
+
+    def write(self, rgb: npt.NDArray[np.uint8], out: Pixels, *, offset: tuple[int, int]) -> None:
+        """Write an image, and padding around it.
+
+        Args:
+            rgb: The pixels, [height, width, 3].
+            out: An array of `shape` and `dtype`.
+            offset: The (left, top) of the image in the output.
+        """
+        height, width, _ = rgb.shape
+        left, top = offset
+        hwc = out.transpose(1, 2, 0) if self._chw else out
+        part = hwc[top : top + height, left : left + width]
+        if part.shape != hwc.shape:
+            self._fill(_PADDING, hwc)
+        self._fill(rgb, part)
+
+    def _fill(self, rgb: npt.NDArray[np.uint8], hwc: Pixels) -> None:
+        if self._chw:
+            chw = hwc.transpose(2, 0, 1)
+            np.multiply(rgb.transpose(2, 0, 1), self._scale, out=chw)
+            np.add(chw, self._shift, out=chw)
+        else:
+            hwc[...] = rgb

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from cronnx_preprocess.errors import InvalidImageError
+from cronnx_preprocess.options import Options
+from cronnx_preprocess.preprocessor import Preprocessor
+from cronnx_preprocess.tensors import Layout
+from PIL import Image
+
+Encode = Callable[..., bytes]
+MakeOptions = Callable[..., Options]
+COLOURS = [(255, 0, 0), (0, 255, 0), (0, 0, 255)]
+
+
+def batch(*payloads: object) -> npt.NDArray[np.object_]:
+    return np.array(payloads, np.object_).reshape(-1, 1)
+
+
+@pytest.fixture
+def files(encode: Encode) -> list[bytes]:
+    return [encode(Image.new("RGB", (20, 10), colour), "PNG") for colour in COLOURS]
+
+
+@pytest.fixture(params=[1, 3], ids=["alone", "on a pool"])
+def preprocessor(request: pytest.FixtureRequest, make_options: MakeOptions) -> Iterator[Preprocessor]:
+    preprocessor = Preprocessor(make_options(size=(8, 4), threads=request.param))
+    yield preprocessor
+    preprocessor.close()
+
+
+def pixels(outcome: npt.NDArray[Any] | Exception) -> npt.NDArray[Any]:
+    assert isinstance(outcome, np.ndarray), outcome
+    return outcome
+
+
+def test_each_request_gets_its_own_images_in_order(preprocessor: Preprocessor, files: list[bytes]) -> None:
+    first, second = preprocessor.preprocess([batch(files[0]), batch(files[1], files[2])])
+    assert pixels(first).shape == (1, 4, 8, 3)
+    assert [tuple(image[0, 0]) for image in (*pixels(first), *pixels(second))] == COLOURS
+
+
+def test_a_model_without_a_batch_dimension_gets_none_back(preprocessor: Preprocessor, files: list[bytes]) -> None:
+    (outcome,) = preprocessor.preprocess([np.array([files[0]], np.object_)])
+    assert pixels(outcome).shape == (4, 8, 3)
+    assert tuple(pixels(outcome)[0, 0]) == COLOURS[0]
+
+
+def test_a_bad_image_fails_its_request_alone(preprocessor: Preprocessor, files: list[bytes]) -> None:
+    outcomes = preprocessor.preprocess([batch(files[0]), batch(files[1], b"", b"text"), batch(files[2])])
+    assert isinstance(outcomes[1], InvalidImageError)
+    assert str(outcomes[1]) == "image[1]: empty: expected the bytes of an image file"
+    assert tuple(pixels(outcomes[0])[0, 0, 0]) == COLOURS[0]
+    assert tuple(pixels(outcomes[2])[0, 0, 0]) == COLOURS[2]
+
+
+def test_a_fault_of_our_own_fails_its_request_alone(preprocessor: Preprocessor, files: list[bytes]) -> None:
+    # Triton hands over bytes; anything else stands for a bug.
+    outcomes = preprocessor.preprocess([batch(3), batch(files[2])])
+    assert isinstance(outcomes[0], TypeError)
+    assert tuple(pixels(outcomes[1])[0, 0, 0]) == COLOURS[2]
+
+
+def test_no_requests_are_no_outcomes(preprocessor: Preprocessor) -> None:
+    assert preprocessor.preprocess([]) == []
+
+
+def test_the_output_is_contiguous_in_either_layout(files: list[bytes], make_options: MakeOptions) -> None:
+    preprocessor = Preprocessor(make_options(size=(8, 4), layout=Layout.FP32_NCHW, threads=1))
+    (outcome,) = preprocessor.preprocess([batch(*files)])
+    assert pixels(outcome).shape == (3, 3, 4, 8)
+    assert pixels(outcome).dtype == np.float32
+    assert pixels(outcome).flags.c_contiguous
+    np.testing.assert_allclose(pixels(outcome)[0, :, 0, 0], [1, 0, 0], atol=1e-6)
