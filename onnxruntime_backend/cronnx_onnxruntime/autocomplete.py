@@ -1,0 +1,46 @@
+"""The parts of a model configuration that the graph itself can give, filled in as NVIDIA's backend does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cronnx_onnxruntime.errors import ConfigurationError
+from cronnx_onnxruntime.signature import Config, Signature, Tensor
+
+DEFAULT_MAX_BATCH_SIZE = 4
+
+
+def is_complete(config: Config) -> bool:
+    """Whether a configuration gives both inputs and outputs, and so is left as it is."""
+    return bool([*config["input"], *config.get("batch_input", [])] and config["output"])
+
+
+def completions(config: Config, signature: Signature) -> dict[str, Any]:
+    """The fields to set in `config`: inputs, outputs, `max_batch_size` and the scheduler where they are absent.
+
+    Raises:
+        ConfigurationError: it asks for batches that the graph cannot take.
+    """
+    max_batch_size = config["max_batch_size"]
+    if max_batch_size > 0 and not signature.batchable:
+        raise ConfigurationError(
+            f"max_batch_size is {max_batch_size}, but the graph does not support batching: "
+            "the first dimension of every input and output must vary"
+        )
+    if signature.batchable:
+        max_batch_size = max_batch_size or DEFAULT_MAX_BATCH_SIZE
+    fields: dict[str, Any] = {"max_batch_size": max_batch_size}
+    if max_batch_size > 1 and not {"sequence_batching", "dynamic_batching"} & set(config):
+        fields["dynamic_batching"] = {}
+    for kind, tensors in (("input", signature.inputs), ("output", signature.outputs)):
+        if not config[kind]:
+            fields[kind] = [_entry(tensor, batching=max_batch_size > 0) for tensor in tensors if not tensor.optional]
+    return fields
+
+
+def _entry(tensor: Tensor, *, batching: bool) -> dict[str, Any]:
+    dims = list(tensor.shape[1:] if batching else tensor.shape)
+    entry: dict[str, Any] = {"name": tensor.name, "data_type": tensor.data_type, "dims": dims or [1]}
+    if not dims and batching:
+        entry["reshape"] = {"shape": []}  # `dims` must not be empty, and an element an example has none
+    return entry

@@ -1,0 +1,41 @@
+"""The tensor types that ONNX and Triton share.
+
+The same as in NVIDIA's backend: bfloat16, complex and 4-bit and 8-bit float tensors have no entry there either.
+"""
+
+from __future__ import annotations
+
+from cronnx_onnxruntime.errors import ConfigurationError
+
+STRING = "TYPE_STRING"
+
+DATA_TYPES = {
+    "tensor(bool)": "TYPE_BOOL",
+    "tensor(uint8)": "TYPE_UINT8",
+    "tensor(uint16)": "TYPE_UINT16",
+    "tensor(uint32)": "TYPE_UINT32",
+    "tensor(uint64)": "TYPE_UINT64",
+    "tensor(int8)": "TYPE_INT8",
+    "tensor(int16)": "TYPE_INT16",
+    "tensor(int32)": "TYPE_INT32",
+    "tensor(int64)": "TYPE_INT64",
+    "tensor(float16)": "TYPE_FP16",
+    "tensor(float)": "TYPE_FP32",
+    "tensor(double)": "TYPE_FP64",
+    "tensor(string)": STRING,
+}
+
+
+def data_type(onnx_type: str, *, tensor: str) -> str:
+    """Triton's `data_type` for ONNX Runtime's type string.
+
+    Raises:
+        ConfigurationError: Triton's onnxruntime backend has none.
+    """
+    try:
+        return DATA_TYPES[onnx_type]
+    except KeyError:
+        raise ConfigurationError(
+            f"tensor '{tensor}' is of ONNX type {onnx_type}, which Triton cannot carry; "
+            f"it carries {', '.join(DATA_TYPES)}"
+        ) from None

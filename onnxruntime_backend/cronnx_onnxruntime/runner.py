@@ -1,0 +1,141 @@
+"""A loaded model: requests in, answers out, whatever server carries them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnxruntime
+
+from cronnx_onnxruntime import batches, datatypes, strings
+from cronnx_onnxruntime.batches import Array
+from cronnx_onnxruntime.errors import ConfigurationError, InferenceError
+from cronnx_onnxruntime.providers import Providers, providers
+from cronnx_onnxruntime.settings import Settings, settings
+from cronnx_onnxruntime.signature import Config, Signature
+
+DEFAULT_MODEL_FILENAME = "model.onnx"
+
+Answer = dict[str, Array] | InferenceError
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request's inputs by name, [batch, …] each where the model batches, and the outputs it wants."""
+
+    inputs: Mapping[str, Array]
+    wanted: Collection[str]
+
+
+def model_path(version_folder: Path, config: Config) -> Path:
+    """The model's file; where that is a folder, `model.onnx` in it.
+
+    Raises:
+        ConfigurationError: it is not there.
+    """
+    path = version_folder / (config.get("default_model_filename") or DEFAULT_MODEL_FILENAME)
+    if path.is_dir():
+        path /= DEFAULT_MODEL_FILENAME
+    if not path.exists():
+        raise ConfigurationError(f"there is no {path.name} in version {version_folder.name}")
+    return path
+
+
+def signature(path: Path) -> Signature:
+    """What the graph in `path` takes and gives, read without optimising it.
+
+    Raises:
+        ConfigurationError: the file is not a model, or has a tensor that Triton cannot carry.
+    """
+    return Signature.of(_session(path, Settings(graph_level=2), Providers({"CPUExecutionProvider": {}})))
+
+
+class Runner:
+    """One instance of a model.
+
+    Attributes:
+        warning: what the instance does otherwise than its configuration asks, if anything.
+    """
+
+    def __init__(self, path: Path, config: Config, *, kind: str, device_id: int) -> None:
+        """Load `path` as `config` says.
+
+        Args:
+            path: the model's file.
+            config: the complete model configuration.
+            kind: the instance's kind, `CPU` or `GPU`.
+            device_id: the GPU's number.
+
+        Raises:
+            ConfigurationError: the configuration cannot be honoured, does not fit the graph, or the file is no model.
+        """
+        chosen = providers(config, kind=kind, device_id=device_id, available=onnxruntime.get_available_providers())
+        asked = settings(config)
+        self._session = _session(path, asked, chosen)
+        self._signature = Signature.of(self._session)
+        self._signature.check(config)
+        self._run_options = asked.run_options()
+        self._batching = config["max_batch_size"] > 0
+        self._strings = {each.name for each in self._signature.inputs if each.data_type == datatypes.STRING}
+        self._scalars = {each.name for each in self._signature.inputs if not each.shape}
+        self.warning = chosen.warning or _lost_provider(chosen, self._session.get_providers())
+
+    def answers(self, requests: Sequence[Request]) -> list[Answer]:
+        """Answer each request, in order: its wanted outputs by name, or why it has none.
+
+        Requests are run as one batch where the model batches and they give the same inputs.
+        """
+        prepared = [self._prepared(request) for request in requests]
+        sound = [inputs for inputs in prepared if not isinstance(inputs, InferenceError)]
+        wanted = sorted({name for request in requests for name in request.wanted})
+        together = self._batching and len({frozenset(inputs) for inputs in sound}) == 1
+        groups = [sound] if together else [[inputs] for inputs in sound]
+        outputs = iter([answer for group in groups for answer in self._run(group, wanted)])
+        return [inputs if isinstance(inputs, InferenceError) else next(outputs) for inputs in prepared]
+
+    def _prepared(self, request: Request) -> dict[str, Array] | InferenceError:
+        inputs = dict(request.inputs)
+        try:
+            for name in self._strings & inputs.keys():
+                inputs[name] = strings.decoded(inputs[name], tensor=name)
+        except InferenceError as error:
+            return error
+        for name in self._scalars & inputs.keys():
+            inputs[name] = inputs[name].reshape(())
+        return inputs
+
+    def _run(self, group: Sequence[dict[str, Array]], wanted: Sequence[str]) -> list[Answer]:
+        try:
+            feeds = {name: batches.concatenate([inputs[name] for inputs in group]) for name in group[0]}
+            results = self._session.run(wanted, feeds, self._run_options)
+        except Exception as error:  # noqa: BLE001 - ONNX Runtime's errors share no base; a batch must not end the stub
+            return [InferenceError(f"ONNX Runtime: {_one_line(error)}", caller=False)] * len(group)
+        outputs = {
+            name: result if result.ndim else result.reshape(1) for name, result in zip(wanted, results, strict=True)
+        }
+        if len(group) == 1:
+            return [outputs]
+        sizes = [len(next(iter(inputs.values()))) for inputs in group]
+        return list(batches.split(outputs, sizes))
+
+
+def _session(path: Path, asked: Settings, chosen: Providers) -> onnxruntime.InferenceSession:
+    try:
+        return onnxruntime.InferenceSession(
+            str(path),
+            asked.session_options(),
+            providers=[(name, dict(each)) for name, each in chosen.options.items()],
+        )
+    except Exception as error:  # ONNX Runtime's errors share no base
+        raise ConfigurationError(f"ONNX Runtime cannot load {path.name}: {_one_line(error)}") from error
+
+
+def _lost_provider(chosen: Providers, used: Sequence[str]) -> str | None:
+    """ONNX Runtime goes on without a provider whose libraries it cannot load."""
+    lost = [name for name in chosen.options if name not in used]
+    return f"{', '.join(lost)} could not be started: {' and '.join(used)} is used" if lost else None
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,154 @@
+"""What a model configuration asks of ONNX Runtime: NVIDIA's keys, each honoured or refused by name.
+
+Source: README of triton-inference-server/onnxruntime_backend. NVIDIA's backend passes over a key it does not know;
+this one refuses it, so that a misspelt option does not go unnoticed until production.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import onnxruntime
+
+from cronnx_onnxruntime.errors import ConfigurationError
+from cronnx_onnxruntime.signature import Config
+
+GRAPH_LEVELS = {
+    0: onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL,  # level absent, or nothing but the message present
+    -1: onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC,
+    1: onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
+    2: onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,
+}
+EXECUTION_MODES = {0: onnxruntime.ExecutionMode.ORT_SEQUENTIAL, 1: onnxruntime.ExecutionMode.ORT_PARALLEL}
+TRUTH = {
+    "1": True,
+    "true": True,
+    "True": True,
+    "TRUE": True,
+    "0": False,
+    "false": False,
+    "False": False,
+    "FALSE": False,
+}
+
+ARENA_SHRINKAGE = "memory.enable_memory_arena_shrinkage"
+DEVICE_ALLOCATOR = "session.use_device_allocator_for_initializers"
+CUDA_PARAMETERS = (
+    "cudnn_conv_algo_search",
+    "gpu_mem_limit",
+    "arena_extend_strategy",
+    "do_copy_in_default_stream",
+)
+KNOWN = (
+    "intra_op_thread_count",
+    "inter_op_thread_count",
+    "execution_mode",
+    "enable_mem_arena",
+    "enable_mem_pattern",
+    "share_session_between_instances",
+    ARENA_SHRINKAGE,
+    DEVICE_ALLOCATOR,
+    *CUDA_PARAMETERS,
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to build and run a session; 0 threads and None are ONNX Runtime's defaults."""
+
+    graph_level: int = 0
+    intra_op_thread_count: int = 0
+    inter_op_thread_count: int = 0
+    execution_mode: int = 0
+    enable_mem_arena: bool | None = None
+    enable_mem_pattern: bool | None = None
+    session_entries: Mapping[str, str] = field(default_factory=dict)
+    run_entries: Mapping[str, str] = field(default_factory=dict)
+    custom_operator_libraries: tuple[str, ...] = ()
+
+    def session_options(self) -> onnxruntime.SessionOptions:
+        """These settings as ONNX Runtime takes them."""
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = GRAPH_LEVELS[self.graph_level]
+        options.execution_mode = EXECUTION_MODES[self.execution_mode]
+        options.intra_op_num_threads = self.intra_op_thread_count
+        options.inter_op_num_threads = self.inter_op_thread_count
+        if self.enable_mem_arena is not None:
+            options.enable_cpu_mem_arena = self.enable_mem_arena
+        if self.enable_mem_pattern is not None:
+            options.enable_mem_pattern = self.enable_mem_pattern
+        for key, value in self.session_entries.items():
+            options.add_session_config_entry(key, value)
+        for library in self.custom_operator_libraries:
+            options.register_custom_ops_library(library)
+        return options
+
+    def run_options(self) -> onnxruntime.RunOptions | None:
+        """What every run is told, or None for nothing."""
+        if not self.run_entries:
+            return None
+        options = onnxruntime.RunOptions()
+        for key, value in self.run_entries.items():
+            options.add_run_config_entry(key, value)
+        return options
+
+
+def settings(config: Config) -> Settings:
+    """The settings in a model configuration's `parameters`, `optimization` and `model_operations`.
+
+    Raises:
+        ConfigurationError: a key is unknown, cannot be honoured, or has a value out of its range.
+    """
+    parameters = _Parameters(config)
+    parameters.refuse_unknown()
+    if parameters.truth("share_session_between_instances"):
+        raise ConfigurationError(
+            "parameter 'share_session_between_instances' cannot be honoured: here every instance is a process of "
+            "its own; leave it out, or serve with NVIDIA's onnxruntime backend"
+        )
+    graph_level = int(config.get("optimization", {}).get("graph", {}).get("level", 0))
+    if graph_level not in GRAPH_LEVELS:
+        raise ConfigurationError(f"optimization.graph.level is {graph_level}, expected -1, 1, 2 or none")
+    operators = config.get("model_operations", {}).get("op_library_filename", [])
+    return Settings(
+        graph_level=graph_level,
+        intra_op_thread_count=parameters.count("intra_op_thread_count"),
+        inter_op_thread_count=parameters.count("inter_op_thread_count"),
+        execution_mode=parameters.count("execution_mode", highest=1),
+        enable_mem_arena=parameters.truth("enable_mem_arena"),
+        enable_mem_pattern=parameters.truth("enable_mem_pattern"),
+        session_entries=parameters.entries(DEVICE_ALLOCATOR),
+        run_entries=parameters.entries(ARENA_SHRINKAGE),
+        custom_operator_libraries=tuple(operators),
+    )
+
+
+class _Parameters:
+    """The `parameters` of a model configuration, each a string to be read as what its key says."""
+
+    def __init__(self, config: Config) -> None:
+        entries: Mapping[str, Any] = config.get("parameters", {})
+        self._values = {key: str(entry["string_value"]) for key, entry in entries.items()}
+
+    def refuse_unknown(self) -> None:
+        for key in self._values:
+            if key not in KNOWN:
+                raise ConfigurationError(f"unknown parameter '{key}'; known are {', '.join(KNOWN)}")
+
+    def count(self, key: str, *, highest: int | None = None) -> int:
+        value = self._values.get(key, "0")
+        if not value.isdecimal() or (highest is not None and int(value) > highest):
+            expected = "a number, 0 or more" if highest is None else f"a number from 0 to {highest}"
+            raise ConfigurationError(f"parameter '{key}' is '{value}', expected {expected}")
+        return int(value)
+
+    def truth(self, key: str) -> bool | None:
+        value = self._values.get(key)
+        if value is not None and value not in TRUTH:
+            raise ConfigurationError(f"parameter '{key}' is '{value}', expected 0, 1, true or false")
+        return None if value is None else TRUTH[value]
+
+    def entries(self, key: str) -> dict[str, str]:
+        return {key: self._values[key]} if key in self._values else {}

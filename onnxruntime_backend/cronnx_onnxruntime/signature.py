@@ -1,0 +1,120 @@
+"""What a graph takes and gives, and whether a model configuration says the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from cronnx_onnxruntime.datatypes import data_type
+from cronnx_onnxruntime.errors import ConfigurationError
+
+Config = Mapping[str, Any]
+
+
+class NodeArg(Protocol):
+    """ONNX Runtime's description of an input or output."""
+
+    name: str
+    type: str
+    shape: Sequence[int | str | None]
+
+
+class Session(Protocol):
+    """The part of `onnxruntime.InferenceSession` a signature is read from."""
+
+    def get_inputs(self) -> Sequence[NodeArg]:
+        """What has to be given."""
+
+    def get_outputs(self) -> Sequence[NodeArg]:
+        """What comes out."""
+
+    def get_overridable_initializers(self) -> Sequence[NodeArg]:
+        """What may be given in place of a constant."""
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An input or output of the graph; a dimension that varies is -1."""
+
+    name: str
+    data_type: str
+    shape: tuple[int, ...]
+    optional: bool = False
+
+    @classmethod
+    def of(cls, node: NodeArg, *, optional: bool = False) -> Tensor:
+        """The tensor that ONNX Runtime describes so."""
+        shape = tuple(dim if isinstance(dim, int) and dim >= 0 else -1 for dim in node.shape)
+        return cls(node.name, data_type(node.type, tensor=node.name), shape, optional)
+
+    @property
+    def batchable(self) -> bool:
+        """Whether the first dimension can be a batch's."""
+        return self.shape[:1] == (-1,)
+
+
+@dataclass(frozen=True)
+class Signature:
+    """The inputs and outputs of a graph; an initializer a request may replace is an optional input."""
+
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+    @classmethod
+    def of(cls, session: Session) -> Signature:
+        """The signature of a loaded graph.
+
+        Raises:
+            ConfigurationError: one of its tensors is of a type Triton cannot carry.
+        """
+        optional = (Tensor.of(node, optional=True) for node in session.get_overridable_initializers())
+        return cls(
+            inputs=(*map(Tensor.of, session.get_inputs()), *optional),
+            outputs=tuple(map(Tensor.of, session.get_outputs())),
+        )
+
+    @property
+    def batchable(self) -> bool:
+        """Whether requests can be concatenated along the first dimension of every tensor."""
+        return all(tensor.batchable for tensor in (*self.inputs, *self.outputs))
+
+    def check(self, config: Config) -> None:
+        """Compare a complete model configuration with the graph.
+
+        Raises:
+            ConfigurationError: a name, a type, a shape or the batching differs.
+        """
+        batching = config["max_batch_size"] > 0
+        if batching and not self.batchable:
+            raise ConfigurationError(
+                f"max_batch_size is {config['max_batch_size']}, but the graph does not support batching: "
+                "the first dimension of every input and output must vary"
+            )
+        given = {tensor["name"] for tensor in config["input"]}
+        for tensor in self.inputs:
+            if tensor.name not in given and not tensor.optional:
+                raise ConfigurationError(f"the graph's input '{tensor.name}' is not in the configuration")
+        for kind, tensors in (("input", self.inputs), ("output", self.outputs)):
+            known = {tensor.name: tensor for tensor in tensors}
+            for entry in config[kind]:
+                _check_tensor(kind, entry, known, batching=batching)
+
+
+def _check_tensor(kind: str, entry: Config, known: Mapping[str, Tensor], *, batching: bool) -> None:
+    name = entry["name"]
+    if name not in known:
+        raise ConfigurationError(f"{kind} '{name}' is not in the graph; its {kind}s are {', '.join(known)}")
+    tensor = known[name]
+    if entry["data_type"] != tensor.data_type:
+        raise ConfigurationError(
+            f"{kind} '{name}' is {entry['data_type']} in the configuration, {tensor.data_type} in the graph"
+        )
+    dims = tuple(int(dim) for dim in entry.get("reshape", {}).get("shape", entry["dims"]))
+    expected = (tensor.shape[1:] if batching else tensor.shape) or (1,)
+    if len(dims or (1,)) != len(expected) or any(
+        a != b and -1 not in (a, b) for a, b in zip(dims, expected, strict=False)
+    ):
+        raise ConfigurationError(
+            f"{kind} '{name}' has dims {list(dims)} in the configuration, {list(expected)} in the graph"
+        )

@@ -1,0 +1,80 @@
+"""Stand-in for NVIDIA's onnxruntime backend: the same model repository, the same contract, in Python.
+
+It is found only where `libtriton_onnxruntime.so` is not. Requests and responses are its whole business; the rest is
+in `cronnx_onnxruntime`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import triton_python_backend_utils as pb_utils
+from cronnx_onnxruntime import autocomplete, runner
+from cronnx_onnxruntime.errors import ConfigurationError, InferenceError
+from cronnx_onnxruntime.runner import Answer, Request, Runner
+
+Result = TypeVar("Result")
+
+
+class TritonPythonModel:
+    """One instance, in its own process.
+
+    Source: NVIDIA's python_backend README, "Usage".
+    """
+
+    @staticmethod
+    def auto_complete_config(auto_complete_model_config: Any) -> Any:
+        """Fill in what the configuration leaves out and the graph can give."""
+        config = auto_complete_model_config.as_dict()
+        if not autocomplete.is_complete(config):
+            path = _or_refuse(config["name"], runner.model_path, Path(pb_utils.get_model_dir()), config)
+            signature = _or_refuse(config["name"], runner.signature, path)
+            # The setters of ModelConfig know no `reshape`; the dictionary behind them is what Triton reads back.
+            config.update(_or_refuse(config["name"], autocomplete.completions, config, signature))
+        return auto_complete_model_config
+
+    def initialize(self, args: dict[str, str]) -> None:
+        """Load this version of the model."""
+        name, config = args["model_name"], json.loads(args["model_config"])
+        version_folder = Path(args["model_repository"]) / args["model_version"]
+        path = _or_refuse(name, runner.model_path, version_folder, config)
+        kind, device_id = args["model_instance_kind"], int(args["model_instance_device_id"])
+        self._runner = _or_refuse(name, lambda: Runner(path, config, kind=kind, device_id=device_id))
+        if self._runner.warning:
+            pb_utils.Logger.log_warn(f"{args['model_instance_name']}: {self._runner.warning}")
+        self._input_names = [tensor["name"] for tensor in config["input"]]
+
+    def execute(self, requests: list[Any]) -> list[Any]:
+        """Answer a batch: a response a request, in order."""
+        live = [request for request in requests if not request.is_cancelled()]
+        answers = iter(self._runner.answers([self._request(request) for request in live]) if live else [])
+        running = {id(request) for request in live}
+        return [_response(next(answers)) if id(request) in running else _cancelled() for request in requests]
+
+    def _request(self, request: Any) -> Request:
+        tensors = {name: pb_utils.get_input_tensor_by_name(request, name) for name in self._input_names}
+        inputs = {name: tensor.as_numpy() for name, tensor in tensors.items() if tensor is not None}
+        return Request(inputs, request.requested_output_names())
+
+
+def _or_refuse(model_name: str, load: Callable[..., Result], *arguments: Any) -> Result:
+    try:
+        return load(*arguments)
+    except ConfigurationError as error:
+        raise pb_utils.TritonModelException(f"model '{model_name}': {error}") from None
+
+
+def _response(answer: Answer) -> Any:
+    if isinstance(answer, InferenceError):
+        code = pb_utils.TritonError.INVALID_ARG if answer.caller else pb_utils.TritonError.INTERNAL
+        return pb_utils.InferenceResponse(error=pb_utils.TritonError(str(answer), code))
+    return pb_utils.InferenceResponse([pb_utils.Tensor(name, array) for name, array in answer.items()])
+
+
+def _cancelled() -> Any:
+    return pb_utils.InferenceResponse(
+        error=pb_utils.TritonError("the request was cancelled", pb_utils.TritonError.CANCELLED)
+    )
