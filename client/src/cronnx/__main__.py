@@ -1,0 +1,7 @@
+"""`python -m cronnx`."""
+
+import sys
+
+from cronnx.command_line import main
+
+sys.exit(main())

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import contextlib
+import socket
+import socketserver
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.unit.cronnx.fake_transport import FakeTransport
+from tests.unit.cronnx.grpc_triton import GrpcTriton, serve_grpc
+from tests.unit.cronnx.http_triton import HttpTriton, serve_http
+
+
+@pytest.fixture
+def transport() -> FakeTransport:
+    return FakeTransport()
+
+
+@pytest.fixture
+def grpc_triton() -> Iterator[GrpcTriton]:
+    with serve_grpc() as triton:
+        yield triton
+
+
+@pytest.fixture
+def http_triton() -> Iterator[HttpTriton]:
+    with serve_http() as triton:
+        yield triton
+
+
+@pytest.fixture
+def byte_server() -> Iterator[Callable[[bytes], str]]:
+    """Start servers that send given bytes to whoever speaks, and hang up; gives their addresses."""
+    with contextlib.ExitStack() as stack:
+
+        def start(reply: bytes) -> str:
+            class Handler(socketserver.BaseRequestHandler):
+                def handle(self) -> None:
+                    self.request.recv(1 << 20)
+                    self.request.sendall(reply)
+
+            server = stack.enter_context(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler))
+            server.daemon_threads = True
+            threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+            stack.callback(server.shutdown)
+            return f"127.0.0.1:{server.server_address[1]}"
+
+        yield start
+
+
+@pytest.fixture
+def deserted_address() -> Iterator[str]:
+    """An address nobody listens on: bound, so that nobody else takes it meanwhile."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{bound.getsockname()[1]}"

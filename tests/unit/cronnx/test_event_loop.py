@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import gc
+import threading
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from cronnx._event_loop import EventLoopThread
+
+
+class Resource:
+    """Says in which thread it was opened, and when it is closed."""
+
+    def __init__(self) -> None:
+        self.opened_in = ""
+        self.closed = threading.Event()
+
+    @contextlib.asynccontextmanager
+    async def open(self) -> AsyncIterator[Resource]:
+        self.opened_in = threading.current_thread().name
+        yield self
+        self.closed.set()
+
+
+@pytest.fixture
+def event_loop() -> Iterator[EventLoopThread[Resource]]:
+    event_loop = EventLoopThread("the loop", Resource().open)
+    yield event_loop
+    event_loop.close()
+
+
+async def thread_name() -> str:
+    return threading.current_thread().name
+
+
+async def fail() -> None:
+    raise LookupError("from the loop")
+
+
+def test_coroutine_and_resource_live_on_the_loops_thread(event_loop: EventLoopThread[Resource]) -> None:
+    assert event_loop.run(thread_name(), timeout_s=10) == "the loop"
+    assert event_loop.resource.opened_in == "the loop"
+
+
+def test_an_exception_reaches_the_caller(event_loop: EventLoopThread[Resource]) -> None:
+    with pytest.raises(LookupError, match="from the loop"):
+        event_loop.run(fail(), timeout_s=10)
+
+
+def test_a_resource_that_cannot_be_opened_is_told_to_who_wanted_it() -> None:
+    @contextlib.asynccontextmanager
+    async def open_resource() -> AsyncIterator[None]:
+        raise OSError("too many open files")
+        yield
+
+    with pytest.raises(OSError, match="too many open files"):
+        EventLoopThread("the loop", open_resource)
+
+
+def test_a_coroutine_that_takes_too_long_is_cancelled(event_loop: EventLoopThread[Resource]) -> None:
+    cancelled = threading.Event()
+
+    async def wait_for_ever() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    with pytest.raises(concurrent.futures.TimeoutError):
+        event_loop.run(wait_for_ever(), timeout_s=0.01)
+    assert cancelled.wait(10)
+
+
+def test_closing_releases_whoever_waits(event_loop: EventLoopThread[Resource]) -> None:
+    waiting = threading.Event()
+
+    async def wait_for_ever() -> None:
+        waiting.set()
+        await asyncio.Event().wait()
+
+    with concurrent.futures.ThreadPoolExecutor() as callers:
+        caller = callers.submit(event_loop.run, wait_for_ever(), timeout_s=60)
+        assert waiting.wait(10)
+        event_loop.close()
+        with pytest.raises(concurrent.futures.CancelledError):
+            caller.result(10)
+
+
+def test_closing_closes_the_resource(event_loop: EventLoopThread[Resource]) -> None:
+    event_loop.close()
+    assert event_loop.resource.closed.is_set()
+
+
+def test_a_loop_that_nobody_closed_ends_when_nobody_has_it() -> None:
+    resource = Resource()
+    event_loop = EventLoopThread("the loop", resource.open)
+    del event_loop
+    gc.collect()
+    assert resource.closed.wait(10)
