@@ -1,0 +1,1 @@
+"""From published weights to `model.onnx` files in the model repository."""

@@ -1,0 +1,45 @@
+"""`scripts/build_models`: parse and print."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from local_server import environment
+from local_server.errors import SetupError
+from local_server.paths import ROOT
+
+
+def main() -> int:
+    """Build the models named, or all; the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/build_models",
+        description="Build models of the catalogue (scripts/model_builds/catalogue.toml) anew.",
+        epilog="Exit status: 0 all were built, 1 one was not, 2 usage.",
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="a model of the catalogue; none: all of them")
+    arguments = parser.parse_args()
+    try:
+        environment.enter("serve")
+        return _build(arguments.names, parser)
+    except SetupError as error:
+        print(f"build_models: {error}", file=sys.stderr)
+        return 1
+
+
+def _build(names: list[str], parser: argparse.ArgumentParser) -> int:
+    from model_builds.build import build  # needs the environment
+    from model_builds.catalogue import catalogue
+
+    models = catalogue()
+    for name in names:
+        if name not in models:
+            parser.error(f"no model '{name}' in the catalogue; it has {', '.join(models)}")
+    failures = 0
+    for name in names or models:
+        try:
+            print(build(models[name]).relative_to(ROOT))
+        except SetupError as error:
+            print(f"build_models: {error}", file=sys.stderr)
+            failures += 1
+    return 1 if failures else 0
