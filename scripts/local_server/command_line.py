@@ -1,0 +1,77 @@
+"""`scripts/serve`: parse, then set up, build what is lacking, start and report."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from local_server import environment
+from local_server.addresses import Addresses
+from local_server.errors import SetupError
+
+EPILOG = """\
+examples:
+  scripts/serve
+  scripts/serve --models efficientnet_lite0 --http-port 9000
+  scripts/serve -- --log-verbose=1
+
+exit status: the server's own, 0 after Ctrl-C or SIGTERM; 1 where it could not be set up or started; 2 usage.
+The first start makes .venv and .triton/ and builds the models. To change the Python of .venv, delete it.
+"""
+
+
+def main() -> int:
+    """Serve until the server ends; the exit status."""
+    options, server_flags = _parse(sys.argv[1:])
+    addresses = Addresses(options.address, options.http_port, options.grpc_port, options.metrics_port)
+    try:
+        addresses.check_free()
+        environment.enter("serve")
+        from local_server.serving import serve  # needs the environment
+
+        return serve(
+            addresses,
+            models=options.models,
+            profile=options.profile,
+            repositories=options.model_repository,
+            server_flags=server_flags,
+        )
+    except SetupError as error:
+        print(f"serve: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("serve: interrupted; the next start goes on from here", file=sys.stderr)
+        return 130
+
+
+def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """This script's options, and what comes after `--`."""
+    separator = arguments.index("--") if "--" in arguments else len(arguments)
+    parser = argparse.ArgumentParser(
+        prog="scripts/serve",
+        usage="%(prog)s [options] [-- TRITONSERVER_FLAGS]",
+        description="Set up what is lacking and run tritonserver in the foreground.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--address", default="127.0.0.1", help="where to listen (default: %(default)s)")
+    for service, port in (("http", 8000), ("grpc", 8001), ("metrics", 8002)):
+        parser.add_argument(f"--{service}-port", type=_port, default=port, metavar="PORT", help="default: %(default)s")
+    parser.add_argument("--models", nargs="+", metavar="NAME", help="serve these ensembles only (default: all)")
+    parser.add_argument("--profile", metavar="NAME", help="use configs/NAME.pbtxt of the models that have one")
+    parser.add_argument(
+        "--model-repository",
+        action="append",
+        type=Path,
+        metavar="DIR",
+        help="serve this repository instead, with the same backends; repeatable",
+    )
+    return parser.parse_args(arguments[:separator]), list(arguments[separator + 1 :])
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a port, 1 to 65535")
+    return int(text)

@@ -1,0 +1,97 @@
+"""A `tritonserver` in the foreground: started, watched, ended with every stub it has."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from types import FrameType
+
+from local_server.addresses import Addresses
+from local_server.errors import SetupError
+
+POLL_S = 0.1
+STUBS_GRACE_S = 5.0
+
+
+class ServerProcess:
+    """A server and its stubs, in a session of their own, so that a signal reaches them through this object only."""
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        """Start it.
+
+        Raises:
+            SetupError: the program cannot be started.
+        """
+        try:
+            self._process = subprocess.Popen(
+                command, env=dict(environment), stdin=subprocess.DEVNULL, start_new_session=True
+            )
+        except OSError as error:
+            raise SetupError(f"cannot start {command[0]}: {error.strerror}") from error
+        self._asked_to_stop = False
+
+    def wait_until_ready(self, addresses: Addresses) -> bool:
+        """Return True when every model asked for is ready, False if the server was stopped before.
+
+        Raises:
+            SetupError: the server ended by itself before.
+        """
+        while not _is_ready(addresses):
+            try:
+                status = self._process.wait(POLL_S)
+            except subprocess.TimeoutExpired:
+                continue
+            if self._asked_to_stop:
+                return False
+            raise SetupError(f"tritonserver ended with status {status} before it was ready; its log above says why")
+        return True
+
+    def wait(self) -> int:
+        """Return the server's exit status when it ends."""
+        return self._process.wait()
+
+    def stop(self) -> None:
+        """Ask the server to finish what it has and end; asked again, end it and its stubs at once."""
+        with contextlib.suppress(ProcessLookupError):
+            if self._asked_to_stop:
+                os.killpg(self._process.pid, signal.SIGKILL)
+            else:
+                self._process.terminate()
+        self._asked_to_stop = True
+
+    def end(self) -> None:
+        """End what is left of the server and its stubs."""
+        if self._process.poll() is None:
+            self.stop()
+            self._process.wait()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def stopping_on_signals(server: ServerProcess) -> Iterator[None]:
+    """Ctrl-C and SIGTERM stop the server while this lasts."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        server.stop()
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, stop) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _is_ready(addresses: Addresses) -> bool:
+    try:
+        with urllib.request.urlopen(f"{addresses.http}/v2/health/ready", timeout=1) as answer:  # noqa: S310 - http
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False

@@ -1,0 +1,63 @@
+"""From an environment that is ready to a server that answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from model_builds.ready import ready
+
+from local_server import environment, first_answer, progress, repository, tritonserver
+from local_server.addresses import Addresses
+from local_server.errors import SetupError
+from local_server.paths import ENSEMBLES, MODEL_REPOSITORY
+from local_server.process import ServerProcess, stopping_on_signals
+
+
+def serve(
+    addresses: Addresses,
+    *,
+    models: Sequence[str] | None = None,
+    profile: str | None = None,
+    repositories: Sequence[Path] | None = None,
+    server_flags: Sequence[str] = (),
+) -> int:
+    """Run a server in the foreground until it ends; its exit status.
+
+    Args:
+        addresses: where it listens.
+        models: the models to load; all where None.
+        profile: the name of the configurations to prefer.
+        repositories: model repositories; this project's own where None, whose lacking models are built first.
+        server_flags: passed on to `tritonserver`.
+
+    Raises:
+        SetupError: it could not be set up or started.
+    """
+    with environment.alone():
+        distribution = tritonserver.distribution()
+        names = list(models or ["*"]) if repositories else ready(models)
+    folders = repositories or [MODEL_REPOSITORY, ENSEMBLES]
+    _check(folders, profile)
+    flags = [*addresses.flags(), "--model-control-mode=explicit", *(f"--load-model={name}" for name in names)]
+    if profile:
+        flags.append(f"--model-config-name={profile}")
+    progress.step(f"Starting tritonserver with {', '.join(names)}")
+    server = ServerProcess([*distribution.command(folders), *flags, *server_flags], distribution.environment())
+    try:
+        with stopping_on_signals(server):
+            if server.wait_until_ready(addresses):
+                classifiers = [] if repositories else repository.classifiers(ENSEMBLES, names)
+                print(f"\n{first_answer.report(addresses, classifiers)}\n", flush=True)
+            return server.wait()
+    finally:
+        server.end()
+
+
+def _check(folders: Sequence[Path], profile: str | None) -> None:
+    for folder in folders:
+        if not folder.is_dir():
+            raise SetupError(f"there is no model repository {folder}")
+    known = repository.profiles(folders)
+    if profile and profile not in known:
+        raise SetupError(f"no model has a configs/{profile}.pbtxt; there are {', '.join(known) or 'no profiles'}")
