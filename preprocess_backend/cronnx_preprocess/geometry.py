@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from math import floor
 
 Size = tuple[int, int]
 Box = tuple[float, float, float, float]
@@ -56,21 +55,16 @@ def fit(image: Size, output: Size, *, resize: Resize, crop: float) -> Fit:
 
 
 def _cover(image: Size, output: Size, crop: float) -> Fit:
-    """Torchvision's Resize, then CenterCrop, to the pixel: its roundings, in one box of the source."""
+    """A resize to whole pixels and a centre crop, as one box: the pixels are those of the two steps."""
     (width, height), (out_width, out_height) = image, output
-    # A decimal fraction may land just below the whole number it stands for.
-    edge_width, edge_height = (floor(side / crop + 1e-6) for side in output)
-    if width * edge_height < height * edge_width:
-        resized = edge_width, edge_width * height // width
-    else:
-        resized = edge_height * width // height, edge_height
-    left = round((resized[0] - out_width) / 2)
-    top = round((resized[1] - out_height) / 2)
+    scale = max(out_width / width, out_height / height) / crop
+    resized_width, resized_height = round(width * scale), round(height * scale)
+    left, top = (resized_width - out_width) // 2, (resized_height - out_height) // 2
     box = (
-        left * width / resized[0],
-        top * height / resized[1],
-        (left + out_width) * width / resized[0],
-        (top + out_height) * height / resized[1],
+        left * width / resized_width,
+        top * height / resized_height,
+        (left + out_width) * width / resized_width,
+        (top + out_height) * height / resized_height,
     )
     return Fit(box=box, size=output)
 

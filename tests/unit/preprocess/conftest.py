@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
-
-# As Triton does it: the backend's own folder, after site-packages.
-sys.path.append(str(Path(__file__).parents[3] / "preprocess_backend"))
 
 from cronnx_preprocess.options import Options
 from cronnx_preprocess.tensors import Layout, Tensors

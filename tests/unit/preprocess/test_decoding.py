@@ -5,11 +5,12 @@ from collections.abc import Callable
 from io import BytesIO
 
 import pytest
+from PIL import Image
+from PIL.ImageFile import ImageFile
+
 from cronnx_preprocess.decoding import DAMAGE, LONGEST_SIDE, damage_reported, draft, open_image
 from cronnx_preprocess.errors import InvalidImageError
 from cronnx_preprocess.payload import EncodedImage
-from PIL import Image
-from PIL.ImageFile import ImageFile
 
 Encode = Callable[..., bytes]
 FORMATS = ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from cronnx_preprocess.geometry import Fit, Resize, Size, fit
 
 
@@ -16,11 +17,11 @@ def test_crop_keeps_that_fraction_of_the_shorter_side() -> None:
     assert cover((256, 256), (224, 224), crop=0.875).box == (16, 16, 240, 240)
 
 
-@pytest.mark.parametrize(("side", "edge"), [(224, 256), (240, 274), (260, 297), (63, 70)])
-def test_the_resized_shorter_side_is_rounded_down(side: int, edge: int) -> None:
-    crop = 0.9 if side == 63 else 0.875
-    left, _, right, _ = cover((edge, edge), (side, side), crop=crop).box
-    assert right - left == pytest.approx(side)
+@pytest.mark.parametrize(("image", "resized"), [((500, 354), (362, 256)), ((333, 500), (256, 384))])
+def test_the_resized_image_has_whole_pixels_the_nearest_to_its_shape(image: Size, resized: Size) -> None:
+    left, top, right, bottom = cover(image, (224, 224), crop=0.875).box
+    assert 224 * image[0] / (right - left) == pytest.approx(resized[0])
+    assert 224 * image[1] / (bottom - top) == pytest.approx(resized[1])
 
 
 def test_a_wide_output_is_covered_in_both_directions() -> None:

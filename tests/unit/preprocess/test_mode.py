@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from cronnx_preprocess.errors import InvalidImageError
 from cronnx_preprocess.mode import resizable, rgb
-from PIL import Image
 
 RED, WHITE = (255, 0, 0), (255, 255, 255)
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from cronnx_preprocess.errors import ConfigError
 from cronnx_preprocess.geometry import Resize
 from cronnx_preprocess.options import Options

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from cronnx_preprocess.orientation import UPRIGHT, read_orientation, stored_box, turn_size, turn_upright
 from PIL import ExifTags, Image, ImageOps
+
+from cronnx_preprocess.orientation import UPRIGHT, read_orientation, stored_box, turn_size, turn_upright
 
 ORIENTATIONS = range(1, 9)
 

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import pytest
+from PIL.Image import Resampling
+
 from cronnx_preprocess.errors import ConfigError
 from cronnx_preprocess.geometry import Resize
 from cronnx_preprocess.parameters import read_parameters
-from PIL.Image import Resampling
 
 
 def read(**texts: str) -> dict[str, object]:

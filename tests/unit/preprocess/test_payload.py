@@ -4,6 +4,7 @@ import re
 from base64 import b64encode, encodebytes, urlsafe_b64encode
 
 import pytest
+
 from cronnx_preprocess.errors import InvalidImageError
 from cronnx_preprocess.payload import EncodedImage, encoded_image
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+
 from cronnx_preprocess.options import Options
 from cronnx_preprocess.pixels import PixelWriter
 from cronnx_preprocess.tensors import Layout

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from PIL import Image
+
 from cronnx_preprocess.errors import InvalidImageError
 from cronnx_preprocess.options import Options
 from cronnx_preprocess.preprocessor import Preprocessor
 from cronnx_preprocess.tensors import Layout
-from PIL import Image
 
 Encode = Callable[..., bytes]
 MakeOptions = Callable[..., Options]

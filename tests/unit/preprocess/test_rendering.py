@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from PIL import ExifTags, Image, ImageOps
+
 from cronnx_preprocess.errors import InvalidImageError
 from cronnx_preprocess.geometry import Resize
 from cronnx_preprocess.options import Options
 from cronnx_preprocess.rendering import render
-from PIL import ExifTags, Image, ImageOps
 
 Encode = Callable[..., bytes]
 MakeOptions = Callable[..., Options]
@@ -45,11 +46,10 @@ def plainly(file: bytes, options: Options) -> npt.NDArray[np.int16]:
     image = image.convert("RGB")
     width, height = options.tensors.size
     if options.resize is Resize.SHORTEST_EDGE:
-        edge = int(width / options.crop)
-        wide, high = image.size
-        size = (edge, edge * high // wide) if wide < high else (edge * wide // high, edge)
+        edge = width / options.crop
+        size = tuple(round(side * edge / min(image.size)) for side in image.size)
         image = image.resize(size, options.resample)
-        left, top = round((size[0] - width) / 2), round((size[1] - height) / 2)
+        left, top = (size[0] - width) // 2, (size[1] - height) // 2
         image = image.crop((left, top, left + width, top + height))
     return np.asarray(image.resize((width, height), options.resample), np.int16)
 

@@ -3,8 +3,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from cronnx_preprocess.signature import image_format
 from PIL import Image
+
+from cronnx_preprocess.signature import image_format
 
 
 @pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF"])

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+
 from cronnx_preprocess.errors import ConfigError
 from cronnx_preprocess.tensors import Layout, Tensors, read_tensors
 
