@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy.typing as npt
+
 from cronnx import InvalidInput
 from cronnx._transport import InferRequest
-
 from tests.unit.cronnx.answers import MAX_BATCH_SIZE, DecodingError, classify
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from cronnx import (
     CronnxError,
     DeadlineExceeded,

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cronnx import Classification, Client, ConnectionFailed, CronnxError, InvalidInput, ServerFault
 from PIL import Image
 
+from cronnx import Classification, Client, ConnectionFailed, CronnxError, InvalidInput, ServerFault
 from tests.unit.cronnx.fake_transport import FakeTransport
 
 

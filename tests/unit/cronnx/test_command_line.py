@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cronnx.command_line import main
 
+from cronnx.command_line import main
 from tests.unit.cronnx.grpc_triton import GrpcTriton
 from tests.unit.cronnx.http_triton import HttpTriton
 

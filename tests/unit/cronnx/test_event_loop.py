@@ -8,6 +8,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+
 from cronnx._event_loop import EventLoopThread
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import grpc
 import pytest
+from tritonclient.grpc import service_pb2
+
 from cronnx import (
     Client,
     ConnectionFailed,
@@ -18,8 +20,6 @@ from cronnx import (
     Overloaded,
     ServerFault,
 )
-from tritonclient.grpc import service_pb2
-
 from tests.unit.cronnx.grpc_triton import GrpcTriton
 
 KINDS = {

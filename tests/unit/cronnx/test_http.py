@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
 from cronnx import (
     Client,
     ConnectionFailed,
@@ -17,7 +18,6 @@ from cronnx import (
     Overloaded,
     ServerFault,
 )
-
 from tests.unit.cronnx.http_triton import HttpTriton
 
 KINDS = {

@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
+
 from cronnx import InvalidInput
 from cronnx._images import ImageLike, image_file
-from PIL import Image
 
 
 @pytest.mark.parametrize("content", [b"\xff\xd8\0\0", bytearray(b"\xff\xd8\0\0"), memoryview(b"\xff\xd8\0\0")])

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from cronnx import Classification, ScoredClass, ServerFault
 from cronnx._results import classifications
 from cronnx._transport import InferRequest

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from cronnx import Client, InvalidInput
 from cronnx._grpc import GrpcTransport
 from cronnx._http import HttpTransport
