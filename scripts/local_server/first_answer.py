@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 
 from cronnx import Client, CronnxError
-
 from local_server.addresses import Addresses
 from local_server.paths import PICTURES, ROOT
 
-PICTURE = PICTURES / "chelsea.jpg"
+PICTURE = PICTURES / "coffee.jpg"
 
 
 def report(addresses: Addresses, classifiers: list[str]) -> str:

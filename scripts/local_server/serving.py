@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from model_builds.ready import ready
-
 from local_server import environment, first_answer, progress, repository, tritonserver
 from local_server.addresses import Addresses
 from local_server.errors import SetupError
 from local_server.paths import ENSEMBLES, MODEL_REPOSITORY
 from local_server.process import ServerProcess, stopping_on_signals
+from model_builds.ready import ready
 
 
 def serve(

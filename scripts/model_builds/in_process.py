@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 from google.protobuf.json_format import MessageToDict
+
 from local_server.paths import MODEL_REPOSITORY, ROOT
 from local_server.repository import read_config
-
 from model_builds.torch_weights import Array
 
 sys.path.append(str(ROOT / "preprocess_backend"))  # where Triton finds it too: it is a backend, not a distribution
@@ -26,9 +26,7 @@ class InProcess:
 
     def __init__(self, model: Path | bytes, *, size: int) -> None:
         """Load a model's file, or its content, for pictures of `size` pixels."""
-        config = read_config(MODEL_REPOSITORY / f"preprocess_{size}")
-        fields = MessageToDict(config, preserving_proto_field_name=True, use_integers_for_enums=False)
-        self._preprocessor = Preprocessor(Options.from_model_config(fields))
+        self._preprocessor = _preprocessor(size)
         self._session = onnxruntime.InferenceSession(model if isinstance(model, bytes) else str(model))
         self._outputs = [output.name for output in self._session.get_outputs()]
 
@@ -38,8 +36,24 @@ class InProcess:
         Raises:
             InvalidImageError: one of the files is no acceptable image.
         """
-        payloads = np.array(images, dtype=object).reshape(-1, 1)
-        (pixels,) = self._preprocessor.preprocess([payloads])
+        return self.classify_pixels(self.pixels(images))
+
+    def pixels(self, images: Sequence[bytes]) -> Array:
+        """What the model is given for image files: UINT8 [batch, size, size, 3].
+
+        Raises:
+            InvalidImageError: one of the files is no acceptable image.
+        """
+        (pixels,) = self._preprocessor.preprocess([np.array(images, dtype=object).reshape(-1, 1)])
         if isinstance(pixels, Exception):
             raise pixels
+        return pixels
+
+    def classify_pixels(self, pixels: Array) -> dict[str, Array]:
+        """The model's outputs by name, [batch, …], for `pixels` UINT8 [batch, size, size, 3]."""
         return dict(zip(self._outputs, self._session.run(self._outputs, {"pixels": pixels}), strict=True))
+
+
+def _preprocessor(size: int) -> Preprocessor:
+    config = read_config(MODEL_REPOSITORY / f"preprocess_{size}")
+    return Preprocessor(Options.from_model_config(MessageToDict(config, preserving_proto_field_name=True)))

@@ -1,0 +1,78 @@
+"""A server as a user starts it, and the pictures its answers are known for."""
+
+from __future__ import annotations
+
+import csv
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from local_server.addresses import Addresses
+from local_server.paths import PICTURES, ROOT
+from tests.server.processes import free_addresses, started_by
+
+LABELLED_PICTURES = ROOT.parent / "shared" / "images"
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running `scripts/serve`: where it listens and what it printed once it was ready."""
+
+    addresses: Addresses
+    report: str
+    process: subprocess.Popen[str]
+
+
+@pytest.fixture(scope="session")
+def served() -> Iterator[Served]:
+    addresses = free_addresses()
+    command = [sys.executable, str(ROOT / "scripts" / "serve"), *ports(addresses)]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
+        yield Served(addresses, report_of(process), process)
+        family = started_by(process.pid)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 0
+        assert not [each for each in family if each.is_running()], "stubs outlived the server"
+
+
+def ports(addresses: Addresses) -> list[str]:
+    return [
+        f"--http-port={addresses.http_port}",
+        f"--grpc-port={addresses.grpc_port}",
+        f"--metrics-port={addresses.metrics_port}",
+    ]
+
+
+def report_of(process: subprocess.Popen[str]) -> str:
+    """What `scripts/serve` prints when it is ready, up to the line that shows how to ask."""
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if "curl" in line:
+            return "".join(lines)
+    pytest.fail(f"scripts/serve ended with {process.wait()} before it was ready; it printed {lines}")
+
+
+@pytest.fixture(scope="session")
+def pictures() -> dict[str, Path]:
+    return {path.stem: path for path in PICTURES.glob("*.jpg")}
+
+
+@dataclass(frozen=True)
+class LabelledPicture:
+    path: Path
+    class_id: int
+
+
+@pytest.fixture(scope="session")
+def labelled_pictures() -> list[LabelledPicture]:
+    if not LABELLED_PICTURES.is_dir():
+        pytest.skip("the 100 labelled pictures are test data that is not part of the project")
+    with (LABELLED_PICTURES / "labels.csv").open() as file:
+        return [LabelledPicture(LABELLED_PICTURES / row["file"], int(row["class_id"])) for row in csv.DictReader(file)]

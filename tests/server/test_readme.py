@@ -1,0 +1,76 @@
+"""The README's commands and code, run as they stand but for the ports."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from local_server.paths import ROOT
+from tests.server.conftest import Served
+
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+COMMANDS = [text for language, text in BLOCKS if language == "bash"]
+SHOWN_ANSWER = json.loads(next(text for language, text in BLOCKS if language == "json"))
+START, TEST, CURL, CRONNX = COMMANDS
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder in which the README's relative paths lead where they do in the project's."""
+    for name in ("scripts", ".venv"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    return tmp_path
+
+
+def run(command: list[str], text: str, served: Served, folder: Path) -> str:
+    for default, actual in (
+        ("localhost:8000", f"localhost:{served.addresses.http_port}"),
+        ("127.0.0.1:8001", f"127.0.0.1:{served.addresses.grpc_port}"),
+    ):
+        text = text.replace(default, actual)
+    environment = {**os.environ, "CRONNX_URL": served.addresses.grpc}
+    ended = subprocess.run(
+        [*command, text], cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+def test_the_two_commands_are_there_and_explain_themselves() -> None:
+    for command in (START, TEST):
+        explained = subprocess.run([sys.executable, ROOT / command.strip(), "--help"], capture_output=True, text=True)
+        assert explained.returncode == 0
+        assert command.strip() in explained.stdout
+
+
+def test_the_curl_call_gives_the_answer_shown(served: Served, folder: Path) -> None:
+    answer = json.loads(run(["bash", "-euc"], CURL, served, folder))
+    shown_scores = SHOWN_ANSWER["score"]
+    assert [round(score, 3) for score in answer["score"]] == pytest.approx(shown_scores, abs=0.002)
+    for field in ("label", "class_id", "served_by"):
+        assert answer[field] == SHOWN_ANSWER[field]
+
+
+def test_the_command_line_names_both_pictures(served: Served, folder: Path) -> None:
+    coffee, chelsea = run(["bash", "-euc"], CRONNX, served, folder).splitlines()
+    assert re.match(r"scripts/pictures/coffee\.jpg +espresso +\d+\.\d% +efficientnet_lite2/1@9656183e$", coffee)
+    assert chelsea.startswith("scripts/pictures/chelsea.jpg")
+
+
+def test_the_python_code_prints_the_answer(served: Served, folder: Path) -> None:
+    (code,) = (text for language, text in BLOCKS if language == "python")
+    assert run([sys.executable, "-c"], code, served, folder).startswith("espresso 0.9")
+
+
+def test_every_folder_and_link_named_exists() -> None:
+    linked = [target for target in re.findall(r"\]\(([^)]+)\)", README) if "://" not in target]
+    tabled = re.findall(r"^\| \[?`([^`]+)`", README, re.MULTILINE)
+    assert len(tabled) >= 8
+    assert [path for path in (*linked, *tabled) if not (ROOT / path).exists()] == []
