@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import triton_python_backend_utils as pb_utils
+
 from cronnx_onnxruntime import autocomplete, runner
 from cronnx_onnxruntime.errors import ConfigurationError, InferenceError
 from cronnx_onnxruntime.runner import Answer, Request, Runner
@@ -31,7 +32,7 @@ class TritonPythonModel:
         config = auto_complete_model_config.as_dict()
         if not autocomplete.is_complete(config):
             path = _or_refuse(config["name"], runner.model_path, Path(pb_utils.get_model_dir()), config)
-            signature = _or_refuse(config["name"], runner.signature, path)
+            signature = _or_refuse(config["name"], runner.signature, path, config)
             # The setters of ModelConfig know no `reshape`; the dictionary behind them is what Triton reads back.
             config.update(_or_refuse(config["name"], autocomplete.completions, config, signature))
         return auto_complete_model_config

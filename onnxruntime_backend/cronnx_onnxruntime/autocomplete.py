@@ -12,7 +12,7 @@ DEFAULT_MAX_BATCH_SIZE = 4
 
 def is_complete(config: Config) -> bool:
     """Whether a configuration gives both inputs and outputs, and so is left as it is."""
-    return bool([*config["input"], *config.get("batch_input", [])] and config["output"])
+    return bool(config["input"] and config["output"])
 
 
 def completions(config: Config, signature: Signature) -> dict[str, Any]:
@@ -25,12 +25,12 @@ def completions(config: Config, signature: Signature) -> dict[str, Any]:
     if max_batch_size > 0 and not signature.batchable:
         raise ConfigurationError(
             f"max_batch_size is {max_batch_size}, but the graph does not support batching: "
-            "the first dimension of every input and output must vary"
+            "the first dimension of each input and output must vary"
         )
     if signature.batchable:
         max_batch_size = max_batch_size or DEFAULT_MAX_BATCH_SIZE
     fields: dict[str, Any] = {"max_batch_size": max_batch_size}
-    if max_batch_size > 1 and not {"sequence_batching", "dynamic_batching"} & set(config):
+    if max_batch_size > 1 and "dynamic_batching" not in config:
         fields["dynamic_batching"] = {}
     for kind, tensors in (("input", signature.inputs), ("output", signature.outputs)):
         if not config[kind]:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cronnx_onnxruntime.errors import InferenceError
+
 Array = npt.NDArray[Any]
 
 
@@ -18,6 +20,16 @@ def concatenate(arrays: Sequence[Array]) -> Array:
 
 
 def split(outputs: Mapping[str, Array], sizes: Sequence[int]) -> Iterator[dict[str, Array]]:
-    """Each request's rows of every output, in order, as views."""
+    """Each request's rows of every output, in order, as views.
+
+    Raises:
+        InferenceError: an output has more or fewer rows than the requests together.
+    """
+    for name, array in outputs.items():
+        if len(array) != sum(sizes):
+            raise InferenceError(
+                f"output '{name}' has {len(array)} rows for a batch of {sum(sizes)}: the graph does not batch",
+                caller=False,
+            )
     for start, stop in pairwise(accumulate(sizes, initial=0)):
         yield {name: array[start:stop] for name, array in outputs.items()}

@@ -7,6 +7,9 @@ Exception
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 
 class ConfigurationError(Exception):
     """A model configuration that cannot be honoured, or does not fit the model's file."""
@@ -22,3 +25,11 @@ class InferenceError(Exception):
     def __init__(self, message: str, *, caller: bool) -> None:
         super().__init__(message)
         self.caller = caller
+
+
+def in_one_line(error: Exception, *, folder: Path | None = None) -> str:
+    """What ONNX Runtime says in `error`, without the folders it was built in or, with `folder`, loads from."""
+    text = " ".join(str(error).split())
+    if folder:
+        text = text.replace(f"{folder}/", "")
+    return re.sub(r"(?<!\S)/\S+/", "", text)

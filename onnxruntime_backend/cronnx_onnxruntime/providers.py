@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cronnx_onnxruntime.errors import ConfigurationError
-from cronnx_onnxruntime.settings import CUDA_PARAMETERS
+from cronnx_onnxruntime.settings import CUDA_PARAMETERS, truth
 from cronnx_onnxruntime.signature import Config
 
 CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
@@ -18,15 +18,50 @@ GPU_ACCELERATORS = ("cuda", "tensorrt")
 
 PRECISION_MODES: Mapping[str, dict[str, str]] = {
     "FP32": {},
-    "FP16": {"trt_fp16_enable": "1"},
-    "BF16": {"trt_bf16_enable": "1"},
-    "INT8": {"trt_int8_enable": "1"},
+    "FP16": {"trt_fp16_enable": "True"},
+    "BF16": {"trt_bf16_enable": "True"},
+    "INT8": {"trt_int8_enable": "True"},
 }
-TENSORRT_NAMES = {
+TENSORRT_RENAMED = {
     "max_workspace_size_bytes": "trt_max_workspace_size",
     "int8_calibration_table_name": "trt_int8_calibration_table_name",
     "int8_use_native_calibration_table": "trt_int8_use_native_calibration_table",
 }
+TENSORRT_VALUES = (
+    "max_workspace_size_bytes",
+    "int8_calibration_table_name",
+    "trt_max_partition_iterations",
+    "trt_min_subgraph_size",
+    "trt_dla_core",
+    "trt_engine_cache_path",
+    "trt_engine_cache_prefix",
+    "trt_timing_cache_path",
+    "trt_builder_optimization_level",
+    "trt_auxiliary_streams",
+    "trt_tactic_sources",
+    "trt_extra_plugin_lib_paths",
+    "trt_profile_min_shapes",
+    "trt_profile_opt_shapes",
+    "trt_profile_max_shapes",
+    "trt_ep_context_file_path",
+    "trt_ep_context_embed_mode",
+)
+TENSORRT_FLAGS = (
+    "int8_use_native_calibration_table",
+    "trt_dla_enable",
+    "trt_engine_cache_enable",
+    "trt_dump_subgraphs",
+    "trt_force_sequential_engine_build",
+    "trt_context_memory_sharing_enable",
+    "trt_layer_norm_fp32_fallback",
+    "trt_timing_cache_enable",
+    "trt_force_timing_cache",
+    "trt_detailed_build_log",
+    "trt_build_heuristics_enable",
+    "trt_sparsity_enable",
+    "trt_cuda_graph_enable",
+    "trt_dump_ep_context_model",
+)
 CUDA_CHOICES = {
     "cudnn_conv_algo_search": ("EXHAUSTIVE", "HEURISTIC", "DEFAULT"),
     "arena_extend_strategy": ("kNextPowerOfTwo", "kSameAsRequested"),
@@ -81,7 +116,7 @@ def _gpu_options(asked: Mapping[str, Mapping[str, str]], config: Config, device_
                 f"unknown gpu_execution_accelerator '{name}'; known are {', '.join(GPU_ACCELERATORS)}"
             )
     device = {"device_id": str(device_id)}
-    options = {CUDA: {**_deprecated_cuda_options(config), **asked.get("cuda", {}), **device}}
+    options = {CUDA: {**asked.get("cuda", {}), **_deprecated_cuda_options(config), **device}}
     if "tensorrt" in asked:
         options = {TENSORRT: {**_tensorrt_options(asked["tensorrt"]), **device}, **options}
     return options
@@ -90,15 +125,22 @@ def _gpu_options(asked: Mapping[str, Mapping[str, str]], config: Config, device_
 def _tensorrt_options(parameters: Mapping[str, str]) -> dict[str, str]:
     options: dict[str, str] = {}
     for key, value in parameters.items():
+        name = TENSORRT_RENAMED.get(key, key)
         if key == "precision_mode":
-            if value not in PRECISION_MODES:
-                raise ConfigurationError(f"precision_mode is '{value}', expected {', '.join(PRECISION_MODES)}")
-            options.update(PRECISION_MODES[value])
-        elif key in TENSORRT_NAMES or key.startswith("trt_"):
-            options[TENSORRT_NAMES.get(key, key)] = value
+            options.update(_precision(value))
+        elif key in TENSORRT_FLAGS:
+            options[name] = str(truth(key, value))  # "True": ONNX Runtime's Python interface takes no "1" here
+        elif key in TENSORRT_VALUES:
+            options[name] = value
         else:
             raise ConfigurationError(f"unknown parameter '{key}' of gpu_execution_accelerator 'tensorrt'")
     return options
+
+
+def _precision(mode: str) -> dict[str, str]:
+    if mode not in PRECISION_MODES:
+        raise ConfigurationError(f"precision_mode is '{mode}', expected {', '.join(PRECISION_MODES)}")
+    return PRECISION_MODES[mode]
 
 
 def _deprecated_cuda_options(config: Config) -> dict[str, str]:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import onnxruntime
 
 from cronnx_onnxruntime import batches, datatypes, strings
 from cronnx_onnxruntime.batches import Array
-from cronnx_onnxruntime.errors import ConfigurationError, InferenceError
-from cronnx_onnxruntime.providers import Providers, providers
+from cronnx_onnxruntime.errors import ConfigurationError, InferenceError, in_one_line
+from cronnx_onnxruntime.providers import CPU, Providers, providers
 from cronnx_onnxruntime.settings import Settings, settings
-from cronnx_onnxruntime.signature import Config, Signature
+from cronnx_onnxruntime.signature import Config, Signature, model_dims
 
 DEFAULT_MODEL_FILENAME = "model.onnx"
 
@@ -42,13 +42,15 @@ def model_path(version_folder: Path, config: Config) -> Path:
     return path
 
 
-def signature(path: Path) -> Signature:
+def signature(path: Path, config: Config) -> Signature:
     """What the graph in `path` takes and gives, read without optimising it.
 
     Raises:
-        ConfigurationError: the file is not a model, or has a tensor that Triton cannot carry.
+        ConfigurationError: the configuration cannot be honoured, the file is not a model, or has a tensor that Triton
+            cannot carry.
     """
-    return Signature.of(_session(path, Settings(graph_level=2), Providers({"CPUExecutionProvider": {}})))
+    asked = replace(settings(config), graph_level=2)
+    return Signature.of(_session(path, asked, Providers({CPU: {}})))
 
 
 class Runner:
@@ -77,22 +79,22 @@ class Runner:
         self._signature.check(config)
         self._run_options = asked.run_options()
         self._batching = config["max_batch_size"] > 0
+        self._output_dims = {entry["name"]: model_dims(entry) for entry in config["output"]}
         self._strings = {each.name for each in self._signature.inputs if each.data_type == datatypes.STRING}
         self._scalars = {each.name for each in self._signature.inputs if not each.shape}
         self.warning = chosen.warning or _lost_provider(chosen, self._session.get_providers())
 
     def answers(self, requests: Sequence[Request]) -> list[Answer]:
-        """Answer each request, in order: its wanted outputs by name, or why it has none.
+        """Answer each request, in order: every output that one of them wants, by name, or why it has none.
 
-        Requests are run as one batch where the model batches and they give the same inputs.
+        They are run as one batch where the model batches, else each alone.
         """
         prepared = [self._prepared(request) for request in requests]
         sound = [inputs for inputs in prepared if not isinstance(inputs, InferenceError)]
         wanted = sorted({name for request in requests for name in request.wanted})
-        together = self._batching and len({frozenset(inputs) for inputs in sound}) == 1
-        groups = [sound] if together else [[inputs] for inputs in sound]
-        outputs = iter([answer for group in groups for answer in self._run(group, wanted)])
-        return [inputs if isinstance(inputs, InferenceError) else next(outputs) for inputs in prepared]
+        groups = [sound] if sound and self._batching else [[inputs] for inputs in sound]
+        answers = iter([answer for group in groups for answer in self._run(group, wanted)])
+        return [inputs if isinstance(inputs, InferenceError) else next(answers) for inputs in prepared]
 
     def _prepared(self, request: Request) -> dict[str, Array] | InferenceError:
         inputs = dict(request.inputs)
@@ -107,35 +109,41 @@ class Runner:
 
     def _run(self, group: Sequence[dict[str, Array]], wanted: Sequence[str]) -> list[Answer]:
         try:
+            outputs = self._outputs(group, wanted)
+            if not self._batching:
+                return [outputs]
+            return list(batches.split(outputs, [len(next(iter(inputs.values()))) for inputs in group]))
+        except InferenceError as error:
+            return [error] * len(group)
+
+    def _outputs(self, group: Sequence[dict[str, Array]], wanted: Sequence[str]) -> dict[str, Array]:
+        try:
             feeds = {name: batches.concatenate([inputs[name] for inputs in group]) for name in group[0]}
             results = self._session.run(wanted, feeds, self._run_options)
-        except Exception as error:  # noqa: BLE001 - ONNX Runtime's errors share no base; a batch must not end the stub
-            return [InferenceError(f"ONNX Runtime: {_one_line(error)}", caller=False)] * len(group)
-        outputs = {
-            name: result if result.ndim else result.reshape(1) for name, result in zip(wanted, results, strict=True)
+        except Exception as error:  # ONNX Runtime's errors share no base, and a batch must not end the stub
+            raise InferenceError(f"ONNX Runtime: {in_one_line(error)}", caller=False) from error
+        return {
+            name: result if result.ndim else result.reshape(self._output_dims[name])
+            for name, result in zip(wanted, results, strict=True)
         }
-        if len(group) == 1:
-            return [outputs]
-        sizes = [len(next(iter(inputs.values()))) for inputs in group]
-        return list(batches.split(outputs, sizes))
 
 
 def _session(path: Path, asked: Settings, chosen: Providers) -> onnxruntime.InferenceSession:
+    options = asked.session_options()
     try:
         return onnxruntime.InferenceSession(
             str(path),
-            asked.session_options(),
+            options,
             providers=[(name, dict(each)) for name, each in chosen.options.items()],
+            enable_fallback=False,  # a provider option that is refused must not turn into a session on the CPU
         )
     except Exception as error:  # ONNX Runtime's errors share no base
-        raise ConfigurationError(f"ONNX Runtime cannot load {path.name}: {_one_line(error)}") from error
+        raise ConfigurationError(
+            f"ONNX Runtime cannot load {path.name}: {in_one_line(error, folder=path.parent)}"
+        ) from error
 
 
 def _lost_provider(chosen: Providers, used: Sequence[str]) -> str | None:
     """ONNX Runtime goes on without a provider whose libraries it cannot load."""
     lost = [name for name in chosen.options if name not in used]
     return f"{', '.join(lost)} could not be started: {' and '.join(used)} is used" if lost else None
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

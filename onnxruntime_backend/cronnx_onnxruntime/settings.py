@@ -12,7 +12,7 @@ from typing import Any
 
 import onnxruntime
 
-from cronnx_onnxruntime.errors import ConfigurationError
+from cronnx_onnxruntime.errors import ConfigurationError, in_one_line
 from cronnx_onnxruntime.signature import Config
 
 GRAPH_LEVELS = {
@@ -22,16 +22,8 @@ GRAPH_LEVELS = {
     2: onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,
 }
 EXECUTION_MODES = {0: onnxruntime.ExecutionMode.ORT_SEQUENTIAL, 1: onnxruntime.ExecutionMode.ORT_PARALLEL}
-TRUTH = {
-    "1": True,
-    "true": True,
-    "True": True,
-    "TRUE": True,
-    "0": False,
-    "false": False,
-    "False": False,
-    "FALSE": False,
-}
+TRUTH = {"1": True, "true": True, "on": True, "0": False, "false": False, "off": False}
+LARGEST_COUNT = 2**31 - 1
 
 ARENA_SHRINKAGE = "memory.enable_memory_arena_shrinkage"
 DEVICE_ALLOCATOR = "session.use_device_allocator_for_initializers"
@@ -41,6 +33,7 @@ CUDA_PARAMETERS = (
     "arena_extend_strategy",
     "do_copy_in_default_stream",
 )
+UNSUPPORTED_FIELDS = ("sequence_batching", "batch_input", "batch_output", "cc_model_filenames")
 KNOWN = (
     "intra_op_thread_count",
     "inter_op_thread_count",
@@ -69,7 +62,11 @@ class Settings:
     custom_operator_libraries: tuple[str, ...] = ()
 
     def session_options(self) -> onnxruntime.SessionOptions:
-        """These settings as ONNX Runtime takes them."""
+        """These settings as ONNX Runtime takes them.
+
+        Raises:
+            ConfigurationError: a library of custom operators cannot be loaded.
+        """
         options = onnxruntime.SessionOptions()
         options.graph_optimization_level = GRAPH_LEVELS[self.graph_level]
         options.execution_mode = EXECUTION_MODES[self.execution_mode]
@@ -82,7 +79,7 @@ class Settings:
         for key, value in self.session_entries.items():
             options.add_session_config_entry(key, value)
         for library in self.custom_operator_libraries:
-            options.register_custom_ops_library(library)
+            _register(library, options)
         return options
 
     def run_options(self) -> onnxruntime.RunOptions | None:
@@ -95,12 +92,20 @@ class Settings:
         return options
 
 
+def _register(library: str, options: onnxruntime.SessionOptions) -> None:
+    try:
+        options.register_custom_ops_library(library)
+    except Exception as error:  # ONNX Runtime's errors share no base
+        raise ConfigurationError(f"op_library_filename '{library}' cannot be loaded: {in_one_line(error)}") from error
+
+
 def settings(config: Config) -> Settings:
     """The settings in a model configuration's `parameters`, `optimization` and `model_operations`.
 
     Raises:
         ConfigurationError: a key is unknown, cannot be honoured, or has a value out of its range.
     """
+    _refuse_unsupported(config)
     parameters = _Parameters(config)
     parameters.refuse_unknown()
     if parameters.truth("share_session_between_instances"):
@@ -125,6 +130,30 @@ def settings(config: Config) -> Settings:
     )
 
 
+def _refuse_unsupported(config: Config) -> None:
+    unsupported = [field for field in UNSUPPORTED_FIELDS if config.get(field)]
+    if config.get("model_transaction_policy", {}).get("decoupled"):
+        unsupported.append("decoupled")
+    if any(tensor.get("allow_ragged_batch") for tensor in config["input"]):
+        unsupported.append("allow_ragged_batch")
+    if unsupported:
+        raise ConfigurationError(
+            f"{', '.join(unsupported)} cannot be honoured: leave it out, or serve with NVIDIA's onnxruntime backend"
+        )
+
+
+def truth(key: str, value: str) -> bool:
+    """What a value says, as Triton's backends read it.
+
+    Raises:
+        ConfigurationError: it is neither true nor false.
+    """
+    try:
+        return TRUTH[value.lower()]
+    except KeyError:
+        raise ConfigurationError(f"parameter '{key}' is '{value}', expected {', '.join(TRUTH)}") from None
+
+
 class _Parameters:
     """The `parameters` of a model configuration, each a string to be read as what its key says."""
 
@@ -137,18 +166,14 @@ class _Parameters:
             if key not in KNOWN:
                 raise ConfigurationError(f"unknown parameter '{key}'; known are {', '.join(KNOWN)}")
 
-    def count(self, key: str, *, highest: int | None = None) -> int:
+    def count(self, key: str, *, highest: int = LARGEST_COUNT) -> int:
         value = self._values.get(key, "0")
-        if not value.isdecimal() or (highest is not None and int(value) > highest):
-            expected = "a number, 0 or more" if highest is None else f"a number from 0 to {highest}"
-            raise ConfigurationError(f"parameter '{key}' is '{value}', expected {expected}")
+        if not value.isdecimal() or int(value) > highest:
+            raise ConfigurationError(f"parameter '{key}' is '{value}', expected a number from 0 to {highest}")
         return int(value)
 
     def truth(self, key: str) -> bool | None:
-        value = self._values.get(key)
-        if value is not None and value not in TRUTH:
-            raise ConfigurationError(f"parameter '{key}' is '{value}', expected 0, 1, true or false")
-        return None if value is None else TRUTH[value]
+        return truth(key, self._values[key]) if key in self._values else None
 
     def entries(self, key: str) -> dict[str, str]:
         return {key: self._values[key]} if key in self._values else {}

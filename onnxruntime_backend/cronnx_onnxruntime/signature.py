@@ -77,7 +77,7 @@ class Signature:
     @property
     def batchable(self) -> bool:
         """Whether requests can be concatenated along the first dimension of every tensor."""
-        return all(tensor.batchable for tensor in (*self.inputs, *self.outputs))
+        return all(tensor.batchable for tensor in (*self.inputs, *self.outputs) if not tensor.optional)
 
     def check(self, config: Config) -> None:
         """Compare a complete model configuration with the graph.
@@ -85,12 +85,6 @@ class Signature:
         Raises:
             ConfigurationError: a name, a type, a shape or the batching differs.
         """
-        batching = config["max_batch_size"] > 0
-        if batching and not self.batchable:
-            raise ConfigurationError(
-                f"max_batch_size is {config['max_batch_size']}, but the graph does not support batching: "
-                "the first dimension of every input and output must vary"
-            )
         given = {tensor["name"] for tensor in config["input"]}
         for tensor in self.inputs:
             if tensor.name not in given and not tensor.optional:
@@ -98,23 +92,52 @@ class Signature:
         for kind, tensors in (("input", self.inputs), ("output", self.outputs)):
             known = {tensor.name: tensor for tensor in tensors}
             for entry in config[kind]:
-                _check_tensor(kind, entry, known, batching=batching)
+                if entry["name"] not in known:
+                    raise ConfigurationError(
+                        f"{kind} '{entry['name']}' is not in the graph; its {kind}s are {', '.join(known)}"
+                    )
+                tensor = known[entry["name"]]
+                _check_type(kind, entry, tensor)
+                _check_batching(kind, tensor, max_batch_size=config["max_batch_size"])
+                _check_dims(kind, entry, tensor, batching=config["max_batch_size"] > 0)
 
 
-def _check_tensor(kind: str, entry: Config, known: Mapping[str, Tensor], *, batching: bool) -> None:
-    name = entry["name"]
-    if name not in known:
-        raise ConfigurationError(f"{kind} '{name}' is not in the graph; its {kind}s are {', '.join(known)}")
-    tensor = known[name]
+def _check_type(kind: str, entry: Config, tensor: Tensor) -> None:
     if entry["data_type"] != tensor.data_type:
         raise ConfigurationError(
-            f"{kind} '{name}' is {entry['data_type']} in the configuration, {tensor.data_type} in the graph"
+            f"{kind} '{tensor.name}' is {entry['data_type']} in the configuration, {tensor.data_type} in the graph"
         )
-    dims = tuple(int(dim) for dim in entry.get("reshape", {}).get("shape", entry["dims"]))
-    expected = (tensor.shape[1:] if batching else tensor.shape) or (1,)
-    if len(dims or (1,)) != len(expected) or any(
-        a != b and -1 not in (a, b) for a, b in zip(dims, expected, strict=False)
-    ):
+    if entry.get("optional", False) != tensor.optional:
+        given, expected = ("a", "be") if tensor.optional else ("no", "not be")
         raise ConfigurationError(
-            f"{kind} '{name}' has dims {list(dims)} in the configuration, {list(expected)} in the graph"
+            f"{kind} '{tensor.name}' must {expected} optional: the graph has {given} default for it"
         )
+
+
+def _check_batching(kind: str, tensor: Tensor, *, max_batch_size: int) -> None:
+    if max_batch_size > 0 and not tensor.batchable:
+        raise ConfigurationError(
+            f"max_batch_size is {max_batch_size}, but the first dimension of {kind} '{tensor.name}' does not vary"
+        )
+    if max_batch_size > 0 and tensor.optional:
+        raise ConfigurationError(f"max_batch_size is {max_batch_size}, but {kind} '{tensor.name}' is optional")
+
+
+def _check_dims(kind: str, entry: Config, tensor: Tensor, *, batching: bool) -> None:
+    """An input's dims may be wider or narrower than the graph's where either is -1; an output's are the graph's."""
+    dims = model_dims(entry)
+    expected = tensor.shape[1:] if batching else tensor.shape or (1,) * len(dims)  # a scalar has any number of ones
+    wildcards = kind == "input" and tensor.shape
+    fits = len(dims) == len(expected) and all(
+        dim == graph_dim or (wildcards and -1 in (dim, graph_dim))
+        for dim, graph_dim in zip(dims, expected, strict=True)
+    )
+    if not fits:
+        raise ConfigurationError(
+            f"{kind} '{tensor.name}' has dims {list(dims)} in the configuration, {list(expected)} in the graph"
+        )
+
+
+def model_dims(entry: Config) -> tuple[int, ...]:
+    """The dims of an input or output as the graph sees them: after `reshape`, where there is one."""
+    return tuple(int(dim) for dim in entry.get("reshape", {}).get("shape", entry["dims"]))
