@@ -48,13 +48,17 @@ class Addresses:
         ]
 
     def check_free(self) -> None:
-        """Raise SetupError if a port is taken, or the address is not this machine's."""
+        """Raise SetupError if a port is taken or asked for twice, or the address is not this machine's."""
         options = {
             "--http-port": self.http_port,
             "--grpc-port": self.grpc_port,
             "--metrics-port": self.metrics_port,
         }
+        taken: dict[int, str] = {}
         for option, port in options.items():
+            if port in taken:
+                raise SetupError(f"{taken[port]} and {option} are both {port}; choose another for one of them")
+            taken[port] = option
             try:
                 family = socket.AF_INET6 if ":" in self.address else socket.AF_INET
                 with socket.socket(family) as probe:

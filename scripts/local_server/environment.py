@@ -28,8 +28,8 @@ def enter(*locks: str) -> None:
     Raises:
         SetupError: this Python will not do, or the environment cannot be made.
     """
-    _check_python()
-    if not _is_whole(locks):
+    check_python(sys.version_info[:2])
+    if not is_whole(locks):
         with alone():
             _make(locks)
     if Path(sys.prefix).resolve() != VENV.resolve():
@@ -37,8 +37,8 @@ def enter(*locks: str) -> None:
         os.execv(python, [python, *sys.argv])  # noqa: S606 - the same script, in the environment it needs
 
 
-def _check_python() -> None:
-    version = sys.version_info[:2]
+def check_python(version: tuple[int, int]) -> None:
+    """Raise SetupError unless this Python's version will do."""
     if not OLDEST <= version <= NEWEST:
         came, oldest, newest = (".".join(map(str, each)) for each in (version, OLDEST, NEWEST))
         raise SetupError(
@@ -47,10 +47,18 @@ def _check_python() -> None:
 
 
 @contextlib.contextmanager
-def alone() -> Iterator[None]:
-    """Two set-ups of one clone take turns; this lasts while one works."""
-    STATE.mkdir(exist_ok=True)
-    with (STATE / "setup.lock").open("w") as lock:
+def alone(state: Path = STATE) -> Iterator[None]:
+    """Two set-ups of one clone take turns; this lasts while one works.
+
+    Raises:
+        SetupError: the clone cannot be written to.
+    """
+    try:
+        state.mkdir(exist_ok=True)
+        lock = (state / "setup.lock").open("w")
+    except OSError as error:
+        raise SetupError(f"cannot write in {state}: {error.strerror}") from error
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -60,21 +68,21 @@ def alone() -> Iterator[None]:
 
 
 def _make(locks: tuple[str, ...]) -> None:
-    if not _is_whole(locks[:1]):
+    if not is_whole(locks[:1]):
         check_space(VENV.parent)
         progress.step(f"Making .venv with Python {sys.version.split()[0]}")
         _make_venv()
     for lock in locks:
-        if not _is_whole((lock,)):
+        if not is_whole((lock,)):
             _install(lock)
 
 
-def check_space(folder: Path) -> None:
+def check_space(folder: Path, *, needed_bytes: int = NEEDED_BYTES) -> None:
     """Raise SetupError unless the disk under `folder` can take a set-up."""
     free = shutil.disk_usage(folder).free
-    if free < NEEDED_BYTES:
+    if free < needed_bytes:
         raise SetupError(
-            f"{free / 1024**3:.1f} GiB free on the disk of {folder}, {NEEDED_BYTES / 1024**3:.0f} GiB are needed"
+            f"{free / 1024**3:.1f} GiB free on the disk of {folder}, {needed_bytes / 1024**3:.0f} GiB are needed"
         )
 
 
@@ -102,24 +110,26 @@ def _install(lock: str) -> None:
             what="the client",
             python=python,
         )
-    _stamp(lock).write_text(_digest(lock))
+    stamp(lock)
 
 
 def _count(requirements: Path) -> int:
     return sum("==" in line for line in requirements.read_text().splitlines())
 
 
-def _is_whole(locks: tuple[str, ...]) -> bool:
-    """A stamp is written last: without it, or with another's digest, the environment is half-made or out of date."""
-    return (VENV / "bin" / "python").exists() and all(
-        _stamp(lock).exists() and _stamp(lock).read_text() == _digest(lock) for lock in locks
+def is_whole(locks: tuple[str, ...], *, venv: Path = VENV, requirements: Path = REQUIREMENTS) -> bool:
+    """Whether an environment has a Python and what these locks list now, by its stamps."""
+    stamps = {venv / f"{lock}.sha256": _digest(lock, requirements) for lock in locks}
+    return (venv / "bin" / "python").exists() and all(
+        path.exists() and path.read_text() == digest for path, digest in stamps.items()
     )
 
 
-def _stamp(lock: str) -> Path:
-    return VENV / f"{lock}.sha256"
+def stamp(lock: str, *, venv: Path = VENV, requirements: Path = REQUIREMENTS) -> None:
+    """Note, last of all, that an environment has what a lock lists: without it, it is half-made or out of date."""
+    (venv / f"{lock}.sha256").write_text(_digest(lock, requirements))
 
 
-def _digest(lock: str) -> str:
-    sources = [REQUIREMENTS / f"{lock}.txt", *([CLIENT / "pyproject.toml"] if lock == "serve" else [])]
+def _digest(lock: str, requirements: Path) -> str:
+    sources = [requirements / f"{lock}.txt", *([CLIENT / "pyproject.toml"] if lock == "serve" else [])]
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()

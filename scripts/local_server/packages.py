@@ -17,14 +17,16 @@ from local_server.errors import SetupError
 RETRIES = "2"
 NARRATED = ("Downloading", "Using cached", "Building", "Installing collected")
 
+# The first that fits: a connection that was tried again is in the log too, whatever came after it.
 CAUSES = (
+    ("DO NOT MATCH THE HASHES", "a downloaded file is not the one that was locked; nothing of it was kept"),
     ("No space left on device", "no space left on the disk; free some and start again"),
     (
         "name resolution|NameResolutionError|NewConnectionError|Failed to establish|Network is unreachable"
-        "|Connection refused|ConnectTimeout|ProxyError|Max retries exceeded|Read timed out|Connection aborted",
+        "|Connection refused|ConnectTimeout|ProxyError|Max retries exceeded|Read timed out|Connection aborted"
+        "|Connection broken",
         "the package index cannot be reached; connect to the network, or point pip at an index, and start again",
     ),
-    ("DO NOT MATCH THE HASHES", "a downloaded file is not the one that was locked; nothing of it was kept"),
     (
         "No module named pip",
         "this Python has no pip; install it (Debian, Ubuntu: apt-get install python3-pip)",
@@ -55,7 +57,7 @@ def install(arguments: Sequence[str], *, what: str, python: Path | str = sys.exe
             raise SetupError(f"cannot install {what}: {error.strerror}: {python}") from error
         if status != 0:
             errors.seek(0)
-            raise SetupError(f"cannot install {what}: {_cause(errors.read())}")
+            raise SetupError(f"cannot install {what}: {cause(errors.read())}")
 
 
 def install_folder(requirement: str, folder: Path, *, what: str) -> None:
@@ -101,11 +103,13 @@ def _narrated(pip: subprocess.Popen[str]) -> Iterator[str]:
     return (line for line in lines if line.strip().startswith(NARRATED))
 
 
-def _cause(log: str) -> str:
-    for pattern, cause in CAUSES:
+def cause(log: str) -> str:
+    """Why pip failed, for people, by what it wrote to stderr."""
+    for pattern, known in CAUSES:
         if re.search(pattern, log):
-            return cause
+            return known
     if "No matching distribution" in log:
         return "the package index has no such file for this machine; x86-64 Linux with glibc 2.35 or newer is needed"
-    errors = [line for line in log.splitlines() if line.startswith("ERROR")] or log.splitlines()
+    lines = [line for line in log.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("ERROR: ") and line != "ERROR: Exception:"] or lines
     return errors[-1].removeprefix("ERROR: ") if errors else "pip failed and did not say why"

@@ -47,10 +47,10 @@ def profiles(repositories: Iterable[Path]) -> list[str]:
 
 
 def classifiers(ensembles: Path, names: Sequence[str]) -> list[str]:
-    """Those of these ensembles that take an `image` and give a `label`."""
-    found = []
-    for name in names:
-        config = read_config(ensembles / name)
+    """Those of these models that are ensembles and take an `image` and give a `label`."""
+    found, folders = [], models(ensembles)
+    for name in filter(folders.__contains__, names):
+        config = read_config(folders[name])
         tensors = {tensor.name for tensor in (*config.input, *config.output)}
         if {"image", "label"} <= tensors:
             found.append(name)

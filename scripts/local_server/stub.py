@@ -26,21 +26,22 @@ ITEM_SIZE_READS = (0xA6C74, 0xA6E90, 0xA7664, 0xA78A9, 0xACA2B)
 NUMPY_1_OFFSET, NUMPY_2_OFFSET = 0x20, 0x28
 
 
-def stub(stubs: Path, made: Path) -> Path:
+def stub(stubs: Path, made: Path, *, version: tuple[int, int] = sys.version_info[:2]) -> Path:
     """The stub for this interpreter.
 
     Args:
         stubs: the wheel's folder of stubs, one folder a Python version.
         made: where to put a copy, if one is needed.
+        version: the interpreter's.
 
     Raises:
         SetupError: the wheel has none, or not the one that is known.
     """
-    version = ".".join(map(str, sys.version_info[:2]))
-    original = stubs / version / NAME
+    folder = ".".join(map(str, version))
+    original = stubs / folder / NAME
     if not original.exists():
-        raise SetupError(f"the server has no Python stub for {version}; delete .triton and start again")
-    if sys.version_info[:2] <= NUMPY_1_ONLY:
+        raise SetupError(f"the server has no Python stub for {folder}; delete .triton and start again")
+    if version <= NUMPY_1_ONLY:
         return original
     if not made.exists():
         partial = made.with_suffix(".partial")
@@ -71,9 +72,12 @@ def check(stub: Path, environment: Mapping[str, str]) -> None:
     """Let the loader say which library the stub lacks, because Triton does not.
 
     Raises:
-        SetupError: it lacks one; the message says what to install.
+        SetupError: it lacks one, and the message says what to install; or it cannot be run.
     """
-    asked = subprocess.run([stub], env=dict(environment), capture_output=True, text=True)
+    try:
+        asked = subprocess.run([stub], env=dict(environment), capture_output=True, text=True)
+    except OSError as error:
+        raise SetupError(f"cannot run {stub}: {error.strerror}") from error
     missing = re.search(r"shared libraries: (\S+):", asked.stderr)
     if missing:
         version = ".".join(map(str, sys.version_info[:2]))

@@ -58,36 +58,49 @@ class Distribution:
         return {**os.environ, **bytecode, **path, **({"LD_LIBRARY_PATH": libraries} if libraries else {})}
 
 
-def distribution(nvidia: Path = NVIDIA) -> Distribution:
+def distribution(*, nvidia: Path = NVIDIA, backends: Path = BACKENDS) -> Distribution:
     """NVIDIA's distribution where `nvidia` holds one with its onnxruntime backend, else the wheel's, unpacked.
+
+    Args:
+        nvidia: where NVIDIA's would be.
+        backends: the folder that is made to hold links to the distribution's backends and ours.
 
     Raises:
         SetupError: there is none and none can be made, or this Python lacks the library the stub needs.
     """
     if (nvidia / "bin" / "tritonserver").exists() and (nvidia / NVIDIA_ONNXRUNTIME).exists():
-        return _of_nvidia(nvidia)
-    return _of_wheel()
+        return _of_nvidia(nvidia, backends)
+    return _of_wheel(backends)
 
 
-def _of_nvidia(nvidia: Path) -> Distribution:
+def _of_nvidia(nvidia: Path, backends: Path) -> Distribution:
     theirs = {backend.name: backend for backend in (nvidia / "backends").iterdir() if backend.is_dir()}
-    _link(BACKENDS, {**OUR_BACKENDS, **theirs})
-    return Distribution(nvidia / "bin" / "tritonserver", BACKENDS, nvidia / "caches")
+    _link(backends, {**OUR_BACKENDS, **theirs})
+    return Distribution(nvidia / "bin" / "tritonserver", backends, nvidia / "caches")
 
 
-def _of_wheel() -> Distribution:
-    if not SERVER.exists():
-        progress.step("Unpacking tritonserver 2.51.0 (55 MB, once)")
-        packages.install_folder((REQUIREMENTS / "server.txt").read_text(), SERVER, what="tritonserver")
-    served = SERVER / "pytriton" / "tritonserver"
+def _of_wheel(backends: Path) -> Distribution:
+    served = unpacked()
     python_backend = served / "backends" / "python"
     program = stub.stub(served / "python_backend_stubs", made=SERVER / stub.NAME)
     _point(python_backend / stub.NAME, program)
-    _link(BACKENDS, {**OUR_BACKENDS, "python": python_backend})
+    _link(backends, {**OUR_BACKENDS, "python": python_backend})
     libraries = (SERVER / "nvidia_pytriton.libs", Path(sysconfig.get_config_var("LIBDIR")))
-    found = Distribution(served / "bin" / "tritonserver", BACKENDS, served / "caches", libraries)
+    found = Distribution(served / "bin" / "tritonserver", backends, served / "caches", libraries)
     stub.check(program, found.environment())
     return found
+
+
+def unpacked() -> Path:
+    """The wheel's distribution, unpacked beside the project the first time.
+
+    Raises:
+        SetupError: it cannot be had.
+    """
+    if not SERVER.exists():
+        progress.step("Unpacking tritonserver 2.51.0 (55 MB, once)")
+        packages.install_folder((REQUIREMENTS / "server.txt").read_text(), SERVER, what="tritonserver")
+    return SERVER / "pytriton" / "tritonserver"
 
 
 def _link(folder: Path, targets: Mapping[str, Path]) -> None:

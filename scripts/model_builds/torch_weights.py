@@ -20,6 +20,18 @@ Array = npt.NDArray[Any]
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 STORAGE_DTYPES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
 
+# What unpickling a malformed file raises; pickle leaves open which errors it may be.
+MALFORMED = (
+    pickle.UnpicklingError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OverflowError,
+    TypeError,
+    ValueError,
+)
+
 
 class UnreadableWeightsError(Exception):
     """A weights file that is not a legacy PyTorch state dictionary of known types."""
@@ -34,7 +46,7 @@ def read_state_dict(path: Path) -> dict[str, Array]:
     with path.open("rb") as file:
         try:
             return _read(file)
-        except (pickle.UnpicklingError, EOFError, KeyError, TypeError, ValueError) as error:
+        except MALFORMED as error:
             raise UnreadableWeightsError(f"{path.name}: not a legacy PyTorch state dictionary: {error}") from error
 
 
@@ -46,6 +58,9 @@ def _read(file: IO[bytes]) -> dict[str, Array]:
     state_dict = _TensorUnpickler(file, storages).load()
     for key in _TensorUnpickler(file, storages).load():
         _fill(storages[key], file)
+    for name, tensor in state_dict.items():
+        if not isinstance(tensor, np.ndarray):
+            raise TypeError(f"{name} is {type(tensor).__name__}, expected a tensor")
     return dict(state_dict)
 
 

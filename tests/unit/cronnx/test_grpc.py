@@ -103,7 +103,7 @@ def test_the_server_is_told_the_deadline(client: Client, grpc_triton: GrpcTriton
     grpc_triton.infer = infer
     with pytest.raises(ServerFault, match="seen"):
         client.classify(b"cat", timeout_s=1000.0)
-    assert 900 < remaining[0] <= 1000
+    assert 900 < remaining[0] < 1100  # gRPC rounds what it sends
 
 
 def test_an_address_without_a_server_cannot_be_reached(deserted_address: str) -> None:

@@ -1,0 +1,98 @@
+"""What holds of every configuration, whatever serves it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tritonclient.grpc.model_config_pb2 import ModelInstanceGroup
+
+from tests.contract import configs
+
+ALL = (*configs.DEFAULTS, *configs.PROFILES)
+
+# The fields this project uses, all of them known to Triton 24.10; look a new one up before it is added here.
+# Source: protobuf/model_config.proto, branch r24.10, of triton-inference-server/common.
+IN_TRITON_24_10 = {
+    "name",
+    "platform",
+    "backend",
+    "max_batch_size",
+    "version_policy",
+    "input",
+    "output",
+    "instance_group",
+    "dynamic_batching",
+    "ensemble_scheduling",
+    "optimization",
+    "parameters",
+    "model_warmup",
+}
+IN_PROFILES = ("optimization", "instance_group", "parameters")
+
+every_config = pytest.mark.parametrize("path", ALL, ids=configs.name)
+every_default = pytest.mark.parametrize("path", configs.DEFAULTS, ids=configs.name)
+every_profile = pytest.mark.parametrize("path", configs.PROFILES, ids=configs.name)
+
+
+def test_configs_of_every_kind_are_found() -> None:
+    assert configs.PROFILES
+    assert configs.ENSEMBLE_MODELS
+    assert configs.PREPROCESS_MODELS
+    assert configs.ONNX_MODELS
+
+
+def test_every_config_is_of_a_kind_that_has_its_own_tests() -> None:
+    assert sorted([*configs.ENSEMBLE_MODELS, *configs.PREPROCESS_MODELS, *configs.ONNX_MODELS]) == sorted(ALL)
+
+
+def test_every_folder_of_a_repository_is_a_model() -> None:
+    folders = {path for repository in configs.REPOSITORIES for path in repository.iterdir() if path.is_dir()}
+    assert folders == {path.parent for path in configs.DEFAULTS}
+
+
+def test_no_model_is_in_both_repositories() -> None:
+    assert len(configs.MODELS) == len(configs.DEFAULTS)
+
+
+@every_config
+def test_a_config_is_one_that_triton_parses(path: Path) -> None:
+    assert configs.read(path).ListFields()
+
+
+@every_config
+def test_a_config_has_its_folders_name_or_none(path: Path) -> None:
+    assert configs.read(path).name in ("", configs.folder(path).name)
+
+
+@every_config
+def test_a_config_uses_fields_that_triton_24_10_has(path: Path) -> None:
+    assert {field.name for field, _ in configs.read(path).ListFields()} <= IN_TRITON_24_10
+
+
+@every_config
+def test_a_config_says_what_serves_it_and_what_goes_in_and_out(path: Path) -> None:
+    config = configs.read(path)
+    assert bool(config.backend) != bool(config.platform)
+    assert config.input
+    assert config.output
+
+
+@every_default
+def test_a_model_has_a_version_folder_that_git_keeps(path: Path) -> None:
+    assert (path.parent / "1" / ".gitkeep").is_file()
+
+
+@every_default
+def test_a_default_config_leaves_triton_to_choose_gpus_or_the_cpu(path: Path) -> None:
+    assert {group.kind for group in configs.read(path).instance_group} <= {ModelInstanceGroup.KIND_AUTO}
+
+
+@every_profile
+def test_a_profile_differs_from_the_default_in_how_a_model_runs_alone(path: Path) -> None:
+    profile, default = configs.read(path), configs.read(configs.folder(path) / "config.pbtxt")
+    assert profile != default
+    for config in (profile, default):
+        for field in IN_PROFILES:
+            config.ClearField(field)
+    assert profile == default
