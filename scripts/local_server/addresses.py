@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 from dataclasses import dataclass
 
@@ -39,16 +40,24 @@ class Addresses:
         return f"[{host}]" if ":" in host else host
 
     def flags(self) -> list[str]:
-        """As `tritonserver` takes them."""
-        ports = {"http": self.http_port, "grpc": self.grpc_port, "metrics": self.metrics_port}
+        """As `tritonserver` takes them: its HTTP tells IPv6 by a prefix, its gRPC by brackets."""
+        ipv6 = ":" in self.address
+        http, grpc = (f"ipv6:{self.address}", f"[{self.address}]") if ipv6 else (self.address, self.address)
         return [
-            flag
-            for service, port in ports.items()
-            for flag in (f"--{service}-port={port}", f"--{service}-address={self.address}")
+            f"--http-port={self.http_port}",
+            f"--http-address={http}",
+            f"--grpc-port={self.grpc_port}",
+            f"--grpc-address={grpc}",
+            f"--metrics-port={self.metrics_port}",
+            f"--metrics-address={http}",
         ]
 
     def check_free(self) -> None:
-        """Raise SetupError if a port is taken or asked for twice, or the address is not this machine's."""
+        """Raise SetupError if a port is taken or asked for twice, or the address is not one of this machine's."""
+        try:
+            ipaddress.ip_address(self.address)
+        except ValueError as error:  # tritonserver would say that it listens, and nobody could reach it
+            raise SetupError(f"'{self.address}' is no IP address, as 127.0.0.1 and 0.0.0.0 are") from error
         options = {
             "--http-port": self.http_port,
             "--grpc-port": self.grpc_port,

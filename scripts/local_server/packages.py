@@ -15,6 +15,7 @@ from local_server import progress
 from local_server.errors import SetupError
 
 RETRIES = "2"
+REQUIREMENT = "requirement.txt"
 NARRATED = ("Downloading", "Using cached", "Building", "Installing collected")
 
 # The first that fits: a connection that was tried again is in the log too, whatever came after it.
@@ -61,16 +62,19 @@ def install(arguments: Sequence[str], *, what: str, python: Path | str = sys.exe
 
 
 def install_folder(requirement: str, folder: Path, *, what: str) -> None:
-    """Unpack one package, without what it depends on, into `folder`, whole or not at all.
+    """Unpack one package, without what it depends on, into `folder`, whole or not at all, unless it is there.
 
     Args:
         requirement: a line of a requirements file, its `--hash` included.
-        folder: made anew; what an interrupted earlier try left beside it is removed.
+        folder: made anew if it holds anything else; what an interrupted earlier try left beside it is removed.
         what: the package's name for people.
 
     Raises:
         SetupError: as `install`.
     """
+    if _holds(folder, requirement):
+        return
+    progress.step(f"Fetching {what}")
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.parent.mkdir(parents=True, exist_ok=True)
@@ -78,18 +82,17 @@ def install_folder(requirement: str, folder: Path, *, what: str) -> None:
         requirements.write(requirement)
         requirements.flush()
         install(
-            [
-                "--no-deps",
-                "--no-compile",
-                "--require-hashes",
-                "-r",
-                requirements.name,
-                "--target",
-                str(partial),
-            ],
+            ["--no-deps", "--no-compile", "--require-hashes", "-r", requirements.name, "--target", str(partial)],
             what=what,
         )
+    (partial / REQUIREMENT).write_text(requirement)
+    shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
+
+
+def _holds(folder: Path, requirement: str) -> bool:
+    note = folder / REQUIREMENT
+    return note.exists() and note.read_text() == requirement
 
 
 def _run(command: Sequence[str], errors: IO[str]) -> int:

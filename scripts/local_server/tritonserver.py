@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from local_server import packages, progress, stub
+from local_server import packages, stub
 from local_server.paths import BACKENDS, REQUIREMENTS, ROOT, SERVER, VENV
 
 NVIDIA = Path("/opt/tritonserver")
@@ -97,9 +97,8 @@ def unpacked() -> Path:
     Raises:
         SetupError: it cannot be had.
     """
-    if not SERVER.exists():
-        progress.step("Unpacking tritonserver 2.51.0 (55 MB, once)")
-        packages.install_folder((REQUIREMENTS / "server.txt").read_text(), SERVER, what="tritonserver")
+    requirement = (REQUIREMENTS / "server.txt").read_text()
+    packages.install_folder(requirement, SERVER, what="tritonserver 2.51.0 (55 MB)")
     return SERVER / "pytriton" / "tritonserver"
 
 

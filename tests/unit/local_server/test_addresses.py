@@ -28,14 +28,18 @@ def taken_port() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-def test_the_flags_are_tritonservers() -> None:
-    assert Addresses("10.0.0.7", 1, 2, 3).flags() == [
+@pytest.mark.parametrize(
+    ("address", "http", "grpc"),
+    [("10.0.0.7", "10.0.0.7", "10.0.0.7"), ("::1", "ipv6:::1", "[::1]"), ("::", "ipv6:::", "[::]")],
+)
+def test_the_flags_are_tritonservers(address: str, http: str, grpc: str) -> None:
+    assert Addresses(address, 1, 2, 3).flags() == [
         "--http-port=1",
-        "--http-address=10.0.0.7",
+        f"--http-address={http}",
         "--grpc-port=2",
-        "--grpc-address=10.0.0.7",
+        f"--grpc-address={grpc}",
         "--metrics-port=3",
-        "--metrics-address=10.0.0.7",
+        f"--metrics-address={http}",
     ]
 
 
@@ -49,7 +53,6 @@ def test_tritons_own_ports_on_loopback_are_the_default() -> None:
         ("127.0.0.1", "127.0.0.1"),
         ("0.0.0.0", "127.0.0.1"),  # noqa: S104 - shown, not bound
         ("10.0.0.7", "10.0.0.7"),
-        ("localhost", "localhost"),
         ("::1", "[::1]"),
         ("::", "[::1]"),
         ("fe80::1", "[fe80::1]"),
@@ -99,3 +102,9 @@ def test_a_port_whose_last_server_has_just_ended_is_free(ports: dict[str, int]) 
 def test_an_address_of_another_machine_is_refused(ports: dict[str, int]) -> None:
     with pytest.raises(SetupError, match=r"cannot listen on 192\.0\.2\.1 port \d+: Cannot assign requested address"):
         Addresses("192.0.2.1", **ports).check_free()
+
+
+@pytest.mark.parametrize("address", ["localhost", "", "127.0.0", "a..b"])
+def test_a_name_is_no_address(address: str, ports: dict[str, int]) -> None:
+    with pytest.raises(SetupError, match=f"'{address}' is no IP address"):
+        Addresses(address, **ports).check_free()

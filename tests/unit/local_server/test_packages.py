@@ -90,6 +90,20 @@ def test_a_package_is_unpacked_into_a_folder(tmp_path: Path, write_wheel: WriteW
     assert list(folder.parent.iterdir()) == [folder]
 
 
+def test_a_package_that_is_there_is_not_unpacked_again(tmp_path: Path, write_wheel: WriteWheel) -> None:
+    requirement, module = write_wheel("ANSWER = 42\n"), tmp_path / "toy" / "toy" / "__init__.py"
+    packages.install_folder(requirement, tmp_path / "toy", what="toy")
+    module.write_text("ANSWER = 'untouched'\n")
+    packages.install_folder(requirement, tmp_path / "toy", what="toy")
+    assert module.read_text() == "ANSWER = 'untouched'\n"
+
+
+def test_a_package_takes_the_place_of_another(tmp_path: Path, write_wheel: WriteWheel) -> None:
+    packages.install_folder(write_wheel("ANSWER = 42\n"), tmp_path / "toy", what="toy")
+    packages.install_folder(write_wheel("ANSWER = 43\n"), tmp_path / "toy", what="toy")
+    assert (tmp_path / "toy" / "toy" / "__init__.py").read_text() == "ANSWER = 43\n"
+
+
 def test_a_package_of_another_hash_leaves_nothing_behind(tmp_path: Path, write_wheel: WriteWheel) -> None:
     requirement = write_wheel("ANSWER = 42\n")
     write_wheel("ANSWER = 43\n")
