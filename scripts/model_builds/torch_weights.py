@@ -76,7 +76,8 @@ def _fill(storage: Array, file: IO[bytes]) -> None:
 
 def _rebuild_tensor(storage: Array, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: object) -> Array:
     steps = tuple(stride * storage.itemsize for stride in strides)
-    return np.ndarray(shape, storage.dtype, storage, offset * storage.itemsize, steps)
+    tensor: Array = np.ndarray(shape, storage.dtype, storage, offset * storage.itemsize, steps)
+    return tensor
 
 
 GLOBALS = {
