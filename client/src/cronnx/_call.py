@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 from cronnx._errors import (
     ConnectionFailed,
@@ -15,20 +16,30 @@ from cronnx._errors import (
     ServerFault,
 )
 
+E = TypeVar("E", bound=CronnxError)
+
 # By gRPC's names of the statuses; what is not here is a ServerFault.
 _BY_STATUS: dict[str, type[CronnxError]] = {
     "CANCELLED": ConnectionFailed,  # cut off: this client was closed, or the server went away
     "INVALID_ARGUMENT": InvalidInput,
     "NOT_FOUND": ModelNotFound,
+    "PERMISSION_DENIED": InvalidInput,
     "RESOURCE_EXHAUSTED": Overloaded,
+    "UNAUTHENTICATED": InvalidInput,
     "UNAVAILABLE": NotReady,
 }
 
 # Triton gives several conditions one status; its message tells them apart.
 _BY_MESSAGE: dict[str, type[CronnxError]] = {
+    "has no available versions": NotReady,  # the model is known: it is being loaded or unloaded, or waits for it
     "Request for unknown model": ModelNotFound,
+    "requested model": ModelNotFound,  # and its version; of statistics
+    "failed to poll from model repository": ModelNotFound,  # there is none of this name to load
     "Exceeds maximum queue size": Overloaded,
     "Request timeout expired": Overloaded,  # it waited in the queue for longer than the model allows
+    "is restricted, expecting header": InvalidInput,  # see `headers` of `Client`
+    "explicit model load / unload is not allowed": InvalidInput,  # the server was not started for it
+    "message larger than max": InvalidInput,  # gRPC's own refusal
 }
 
 
@@ -51,15 +62,24 @@ class Call:
 
     def timed_out(self, message: str | None = None) -> CronnxError:
         """The deadline passed."""
-        return self._error(DeadlineExceeded, f"no answer from {self.url} within {self.timeout_s:g} s", message)
+        return self._error(
+            DeadlineExceeded, f"no answer from {self.url} within {round(self.timeout_s, 3):g} s", message
+        )
 
-    def unreachable(self, reason: object) -> CronnxError:
+    def unreachable(self, reason: object, *, request_sent: bool) -> CronnxError:
         """There is no connection, or it broke."""
-        return self._error(ConnectionFailed, f"cannot reach {self.url}: {reason}. Is the server running?")
+        error = self._error(ConnectionFailed, f"cannot reach {self.url}: {reason}. Is the server running?")
+        error.request_sent = request_sent
+        return error
+
+    def closed(self) -> CronnxError:
+        """The client was closed meanwhile."""
+        return self._error(ConnectionFailed, "the client was closed before the answer came")
 
     def unreadable(self, reason: BaseException) -> CronnxError:
         """The answer breaks the protocol."""
-        return self._error(ServerFault, f"cannot read the answer of {self.url}: {reason!r}")
+        # Not the repr: that of an HTTP library's error shows the headers sent, keys included.
+        return self._error(ServerFault, f"cannot read the answer of {self.url}: {type(reason).__name__}: {reason}")
 
-    def _error(self, kind: type[CronnxError], text: str, message: str | None = None) -> CronnxError:
+    def _error(self, kind: type[E], text: str, message: str | None = None) -> E:
         return kind(text, model_name=self.model_name, request_id=self.request_id, server_message=message)

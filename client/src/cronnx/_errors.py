@@ -68,7 +68,13 @@ class DeadlineExceeded(CronnxError):
 
 
 class ConnectionFailed(CronnxError):
-    """The server could not be reached, or the connection broke."""
+    """The server could not be reached, or the connection broke.
+
+    Attributes:
+        request_sent: False where the server certainly has not seen the request; True where it may have.
+    """
+
+    request_sent: bool = True
 
 
 class ServerFault(CronnxError):

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
+import grpc
 import numpy.typing as npt
-from tritonclient.grpc import InferenceServerClient, InferInput, InferRequestedOutput
+from tritonclient.grpc import InferInput, InferRequestedOutput
+from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
+from cronnx._address import Address
 from cronnx._call import Call
 from cronnx._errors import CronnxError
-from cronnx._transport import InferRequest
+from cronnx._spurious_wakeups import ignore_spurious_wakeups
+from cronnx._tls import Tls
+from cronnx._transport import Answer, InferRequest, Question, SharedTensor, Tensor
 
 _CHANNEL_ARGUMENTS = [
     ("grpc.max_send_message_length", -1),  # a batch of photographs exceeds the default of 4 MB
@@ -22,76 +29,108 @@ _CHANNEL_ARGUMENTS = [
 ]
 
 # gRPC reports a channel without a connection as UNAVAILABLE too; its words alone tell it from an answer.
+_NEVER_CONNECTED = re.compile(
+    r"(ipv[46]:\S+ )?(failed to connect|errors resolving|dns resolution|endpoint)", re.IGNORECASE
+)
 _NO_CONNECTION = re.compile(
-    r"(ipv[46]:\S+ )?(failed to connect|errors resolving|dns resolution|socket closed|connection|recvmsg"
-    r"|sendmsg|broken pipe|goaway|endpoint|keepalive|transport|stream removed)",
+    r"(ipv[46]:\S+ )?(socket closed|connection|recvmsg|sendmsg|broken pipe|goaway|keepalive|transport|stream removed)",
     re.IGNORECASE,
 )
+
+# Where gRPC's answers have the content of HTTP's.
+_CONTENT = {
+    "get_model_config": "config",
+    "get_model_repository_index": "models",
+}
 
 
 class GrpcTransport:
     """Talks to one server over one gRPC channel."""
 
-    def __init__(self, address: str) -> None:
-        self._url = f"grpc://{address}"
-        self._client = InferenceServerClient(address, channel_args=_CHANNEL_ARGUMENTS)
+    def __init__(self, address: Address, *, headers: Mapping[str, str], tls: Tls) -> None:
+        self._url = str(address)
+        self._address = address
+        self._headers = {name.lower(): value for name, value in headers.items()}  # HTTP/2 knows no other
+        self._tls = tls
+        self._client: InferenceServerClient | None = None
+        self._is_closed = False
 
-    def infer(self, request: InferRequest) -> dict[str, npt.NDArray[Any]]:
+    async def infer(self, request: InferRequest) -> dict[str, npt.NDArray[Any]]:
         """See `Transport.infer`."""
         call = Call(self._url, request.timeout_s, request.model_name, request.request_id)
-        with _translated(call):
-            result = self._client.infer(
+        with self._translated(call):
+            result = await self._open_client().infer(
                 request.model_name,
-                [_infer_input(name, array) for name, array in request.inputs.items()],
+                [_infer_input(name, tensor) for name, tensor in request.inputs.items()],
                 model_version=request.model_version,
-                outputs=[InferRequestedOutput(name) for name in request.outputs],
+                outputs=_requested_outputs(request.outputs),
                 request_id=request.request_id,
                 client_timeout=request.timeout_s,
+                headers=self._headers,
             )
-            arrays = {name: result.as_numpy(name) for name in request.outputs}
-        return {name: array for name, array in arrays.items() if array is not None}
+            return {output.name: result.as_numpy(output.name) for output in result.get_response().outputs}
 
-    def is_server_live(self, *, timeout_s: float) -> bool:
-        """See `Transport.is_server_live`."""
-        with _translated(Call(self._url, timeout_s)):
-            return bool(self._client.is_server_live(client_timeout=timeout_s))
+    async def ask(self, question: Question) -> Answer:
+        """See `Transport.ask`."""
+        method = question.method
+        as_json = {"as_json": True} if method.startswith("get_") else {}
+        with self._translated(Call(self._url, question.timeout_s, question.model_name)):
+            answer = await getattr(self._open_client(), method)(
+                **question.arguments, **as_json, headers=self._headers, client_timeout=question.timeout_s
+            )
+            return answer.get(_CONTENT[method], []) if method in _CONTENT else answer
 
-    def is_server_ready(self, *, timeout_s: float) -> bool:
-        """See `Transport.is_server_ready`."""
-        with _translated(Call(self._url, timeout_s)):
-            return bool(self._client.is_server_ready(client_timeout=timeout_s))
-
-    def is_model_ready(self, model_name: str, *, timeout_s: float) -> bool:
-        """See `Transport.is_model_ready`."""
-        with _translated(Call(self._url, timeout_s, model_name)):
-            return bool(self._client.is_model_ready(model_name, client_timeout=timeout_s))
-
-    def max_batch_size(self, model_name: str, *, timeout_s: float) -> int:
-        """See `Transport.max_batch_size`."""
-        with _translated(Call(self._url, timeout_s, model_name)):
-            return int(self._client.get_model_config(model_name, client_timeout=timeout_s).config.max_batch_size)
-
-    def close(self) -> None:
+    async def close(self) -> None:
         """See `Transport.close`."""
-        self._client.close()
+        self._is_closed = True
+        if self._client:
+            await self._client.close()
+
+    def _open_client(self) -> InferenceServerClient:
+        # Not before: a channel belongs to the event loop that it is made in.
+        if self._client is None:
+            ignore_spurious_wakeups(asyncio.get_running_loop())
+            self._client = InferenceServerClient(
+                self._address.host_port, channel_args=_CHANNEL_ARGUMENTS, creds=self._credentials()
+            )
+        return self._client
+
+    def _credentials(self) -> grpc.ChannelCredentials | None:
+        if not self._address.is_encrypted:
+            return None
+        key, certificate = self._tls.identity() or (None, None)
+        return grpc.ssl_channel_credentials(self._tls.authorities(), key, certificate)
+
+    @contextmanager
+    def _translated(self, call: Call) -> Iterator[None]:
+        try:
+            yield
+        except asyncio.CancelledError:
+            if self._is_closed:  # a channel that closes cancels its calls, not their tasks
+                raise call.closed() from None
+            raise
+        except Exception as error:  # tritonclient lets whatever its parsing raises through
+            raise _translate(error, call) from error
 
 
-def _infer_input(name: str, array: npt.NDArray[Any]) -> InferInput:
-    return InferInput(name, array.shape, np_to_triton_dtype(array.dtype)).set_data_from_numpy(array)
+def _infer_input(name: str, tensor: Tensor) -> InferInput:
+    if isinstance(tensor, SharedTensor):
+        described = InferInput(name, tensor.shape, tensor.datatype)
+        return described.set_shared_memory(tensor.region, tensor.byte_size, tensor.offset)
+    return InferInput(name, tensor.shape, np_to_triton_dtype(tensor.dtype)).set_data_from_numpy(tensor)
 
 
-@contextmanager
-def _translated(call: Call) -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:  # tritonclient lets whatever its parsing raises through
-        raise _translate(error, call) from error
+@lru_cache(maxsize=64)
+def _requested_outputs(names: tuple[str, ...] | None) -> list[InferRequestedOutput] | None:
+    return None if names is None else [InferRequestedOutput(name) for name in names]
 
 
 def _translate(error: Exception, call: Call) -> CronnxError:
     if not isinstance(error, InferenceServerException) or error.status() is None:
         return call.unreadable(error)
     status, message = error.status().removeprefix("StatusCode."), error.message()
+    if status == "UNAVAILABLE" and _NEVER_CONNECTED.match(message or ""):
+        return call.unreachable(message, request_sent=False)
     if status == "UNAVAILABLE" and _NO_CONNECTION.match(message or ""):
-        return call.unreachable(message)
+        return call.unreachable(message, request_sent=True)
     return call.refused(status, message)

@@ -1,14 +1,11 @@
-"""The HTTP transport.
-
-Built on tritonclient's asyncio client: its synchronous one is bound to the thread that made it, and leaves
-a gevent hub, with its file descriptors, behind in every thread that ends.
-"""
+"""The HTTP transport."""
 
 from __future__ import annotations
 
-import concurrent.futures
-from collections.abc import Coroutine
-from functools import partial
+import asyncio
+import weakref
+from collections.abc import Awaitable, Mapping
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import aiohttp
@@ -17,18 +14,22 @@ from tritonclient.http import InferInput, InferRequestedOutput
 from tritonclient.http.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
+from cronnx._address import Address
 from cronnx._call import Call
 from cronnx._errors import CronnxError
-from cronnx._event_loop import EventLoopThread
-from cronnx._transport import InferRequest
+from cronnx._tls import Tls
+from cronnx._transport import Answer, InferRequest, Question, SharedTensor, Tensor
 
 T = TypeVar("T")
 
-# By gRPC's names, as Triton itself maps them; 408, 429 and 504 come from what stands before it.
+# By gRPC's names, as Triton itself maps them; 401, 408, 413, 429 and 504 come from what stands before it.
 _STATUS_NAMES = {
     400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
     404: "NOT_FOUND",
     408: "DEADLINE_EXCEEDED",
+    413: "INVALID_ARGUMENT",
     429: "RESOURCE_EXHAUSTED",
     503: "UNAVAILABLE",
     504: "DEADLINE_EXCEEDED",
@@ -38,81 +39,89 @@ _STATUS_NAMES = {
 class HttpTransport:
     """Talks to one server over pooled HTTP connections."""
 
-    def __init__(self, address: str) -> None:
-        self._url = f"http://{address}"
-        # No timeout of the connection's own, so that the call's deadline alone counts.
-        open_client = partial(InferenceServerClient, address, conn_timeout=None)
-        self._event_loop = EventLoopThread("cronnx-http", open_client)
-        self._client = self._event_loop.resource
+    def __init__(self, address: Address, *, headers: Mapping[str, str], tls: Tls) -> None:
+        self._url = str(address)
+        self._address = address
+        # aiohttp would offer compression, and Triton would spend its time on it.
+        self._headers = {"Accept-Encoding": "identity", **headers}
+        self._tls = tls
+        self._client: InferenceServerClient | None = None
+        self._is_closed = False
 
-    def infer(self, request: InferRequest) -> dict[str, npt.NDArray[Any]]:
+    async def infer(self, request: InferRequest) -> dict[str, npt.NDArray[Any]]:
         """See `Transport.infer`."""
         call = Call(self._url, request.timeout_s, request.model_name, request.request_id)
-        return self._run(self._infer(request), call)
+        return await self._answered(self._infer(request), call)
 
     async def _infer(self, request: InferRequest) -> dict[str, npt.NDArray[Any]]:
-        result = await self._client.infer(
+        result = await self._open_client().infer(
             request.model_name,
-            [_infer_input(name, array) for name, array in request.inputs.items()],
+            [_infer_input(name, tensor) for name, tensor in request.inputs.items()],
             model_version=request.model_version,
-            outputs=[InferRequestedOutput(name, binary_data=True) for name in request.outputs],
+            outputs=_requested_outputs(request.outputs),
             request_id=request.request_id,
-            headers=_headers(),
+            headers=dict(self._headers),  # tritonclient adds to it
         )
-        arrays = {name: result.as_numpy(name) for name in request.outputs}
-        return {name: array for name, array in arrays.items() if array is not None}
+        return {output["name"]: result.as_numpy(output["name"]) for output in result.get_response()["outputs"]}
 
-    def is_server_live(self, *, timeout_s: float) -> bool:
-        """See `Transport.is_server_live`."""
-        return bool(self._run(self._client.is_server_live(headers=_headers()), Call(self._url, timeout_s)))
+    async def ask(self, question: Question) -> Answer:
+        """See `Transport.ask`."""
+        return await self._answered(self._ask(question), Call(self._url, question.timeout_s, question.model_name))
 
-    def is_server_ready(self, *, timeout_s: float) -> bool:
-        """See `Transport.is_server_ready`."""
-        return bool(self._run(self._client.is_server_ready(headers=_headers()), Call(self._url, timeout_s)))
+    async def _ask(self, question: Question) -> Answer:
+        method = getattr(self._open_client(), question.method)
+        return await method(**question.arguments, headers=dict(self._headers))
 
-    def is_model_ready(self, model_name: str, *, timeout_s: float) -> bool:
-        """See `Transport.is_model_ready`."""
-        call = Call(self._url, timeout_s, model_name)
-        return bool(self._run(self._client.is_model_ready(model_name, headers=_headers()), call))
-
-    def max_batch_size(self, model_name: str, *, timeout_s: float) -> int:
-        """See `Transport.max_batch_size`."""
-        return self._run(self._max_batch_size(model_name), Call(self._url, timeout_s, model_name))
-
-    async def _max_batch_size(self, model_name: str) -> int:
-        model_config = await self._client.get_model_config(model_name, headers=_headers())
-        return int(model_config["max_batch_size"])
-
-    def close(self) -> None:
+    async def close(self) -> None:
         """See `Transport.close`."""
-        self._event_loop.close()
+        self._is_closed = True
+        if self._client:
+            await self._client.close()
 
-    def _run(self, coroutine: Coroutine[Any, Any, T], call: Call) -> T:
+    async def _answered(self, answer: Awaitable[T], call: Call) -> T:
         try:
-            return self._event_loop.run(coroutine, timeout_s=call.timeout_s)
+            return await asyncio.wait_for(answer, call.timeout_s)
         except Exception as error:  # tritonclient lets whatever its parsing raises through
+            if self._is_closed:
+                raise call.closed() from None
             raise _translate(error, call) from error
 
+    def _open_client(self) -> InferenceServerClient:
+        # Not before: an HTTP session belongs to the event loop that it is made in.
+        if self._client is None:
+            self._client = InferenceServerClient(
+                self._address.host_port,
+                conn_limit=0,  # how many requests are under way is the caller's choice
+                conn_timeout=None,  # the call's deadline alone counts
+                ssl=self._address.is_encrypted,
+                ssl_context=self._tls.ssl_context() if self._address.is_encrypted else None,
+            )
+            # aiohttp complains loudly of a session that is collected unclosed; its public close needs the loop.
+            weakref.finalize(self, self._client._conn._close)
+        return self._client
 
-def _infer_input(name: str, array: npt.NDArray[Any]) -> InferInput:
-    tensor = InferInput(name, list(array.shape), np_to_triton_dtype(array.dtype))
-    return tensor.set_data_from_numpy(array, binary_data=True)
+
+def _infer_input(name: str, tensor: Tensor) -> InferInput:
+    shape = list(tensor.shape)
+    if isinstance(tensor, SharedTensor):
+        described = InferInput(name, shape, tensor.datatype)
+        return described.set_shared_memory(tensor.region, tensor.byte_size, tensor.offset)
+    return InferInput(name, shape, np_to_triton_dtype(tensor.dtype)).set_data_from_numpy(tensor, binary_data=True)
 
 
-def _headers() -> dict[str, str]:
-    # aiohttp would offer compression, and Triton would spend its time on it. Tritonclient adds to the dict.
-    return {"Accept-Encoding": "identity"}
+@lru_cache(maxsize=64)
+def _requested_outputs(names: tuple[str, ...] | None) -> list[InferRequestedOutput] | None:
+    return None if names is None else [InferRequestedOutput(name, binary_data=True) for name in names]
 
 
 def _translate(error: Exception, call: Call) -> CronnxError:
     if isinstance(error, InferenceServerException) and error.status() is not None:
         return call.refused(_STATUS_NAMES.get(int(error.status()), f"HTTP {error.status()}"), error.message())
-    if isinstance(error, concurrent.futures.TimeoutError):
+    if isinstance(error, asyncio.TimeoutError):
         return call.timed_out()
-    if isinstance(error, concurrent.futures.CancelledError):
-        return call.refused("CANCELLED", "the client was closed")
     if isinstance(error, aiohttp.ClientResponseError):  # not HTTP, or not to be followed
         return call.unreadable(error)
     if isinstance(error, aiohttp.ClientError | OSError):
-        return call.unreachable(error)
+        reason = getattr(error, "os_error", error)  # aiohttp's own text speaks of TLS where there is none
+        return call.unreachable(reason, request_sent=not isinstance(error, aiohttp.ClientConnectorError))
     return call.unreadable(error)

@@ -92,7 +92,7 @@ def classifications(
 
 
 def _check(outputs: Mapping[str, npt.NDArray[Any]], request: InferRequest) -> None:
-    count = len(request.inputs["image"])
+    count = request.inputs["image"].shape[0]
     came = {name: (array.dtype.kind, array.shape) for name, array in outputs.items()}
     expected = {name: (kind, (count, 1 if name == "served_by" else MAX_TOP_K)) for name, kind in OUTPUT_KINDS.items()}
     if came != expected:

@@ -5,12 +5,32 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
-from urllib.parse import SplitResult, urlsplit
+from typing import Any, Protocol, TypeAlias
 
 import numpy.typing as npt
 
-from cronnx._errors import InvalidInput
+
+@dataclass(frozen=True)
+class SharedTensor:
+    """An input that lies in a shared memory region the server knows.
+
+    Attributes:
+        datatype: As the protocol names it.
+        region: The region's name at the server.
+        offset: Where in the region it starts, in bytes.
+    """
+
+    datatype: str
+    shape: tuple[int, ...]
+    region: str
+    offset: int
+    byte_size: int
+
+
+Answer: TypeAlias = Any
+"""True or false, or JSON: see `cronnx._models.Json`; None to a command."""
+
+Tensor: TypeAlias = "npt.NDArray[Any] | SharedTensor"
 
 
 @dataclass(frozen=True)
@@ -19,67 +39,56 @@ class InferRequest:
 
     Attributes:
         inputs: Tensors by name, batch first; BYTES have dtype object (numpy's bytes_ strips trailing zeros).
-        outputs: Names of the outputs wanted.
+        outputs: Names of the outputs wanted; None for all.
         timeout_s: Seconds until the answer must be there, connecting included.
         model_version: Empty for the version the server chooses.
         request_id: Appears in the server's logs.
     """
 
     model_name: str
-    inputs: Mapping[str, npt.NDArray[Any]]
-    outputs: tuple[str, ...]
+    inputs: Mapping[str, Tensor]
+    outputs: tuple[str, ...] | None
     timeout_s: float
     model_version: str = ""
     request_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 
-class Transport(Protocol):
-    """Carries requests to one server. Thread-safe; raises nothing but `CronnxError`."""
+@dataclass(frozen=True)
+class Question:
+    """Any other call to a server.
 
-    def infer(self, request: InferRequest) -> dict[str, npt.NDArray[Any]]:
+    Attributes:
+        method: As tritonclient names it, for both protocols.
+        timeout_s: Seconds until the answer must be there, connecting included.
+        arguments: The method's own.
+    """
+
+    method: str
+    timeout_s: float
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def model_name(self) -> str | None:
+        """The model it is about."""
+        return self.arguments.get("model_name") or None
+
+    @property
+    def is_command(self) -> bool:
+        """Whether it changes the server: it is meant for every one, and not to be repeated lightly."""
+        return self.method in ("load_model", "unload_model")
+
+
+class Transport(Protocol):
+    """Carries requests to one server or several. For one event loop; raises nothing but `CronnxError`.
+
+    A request whose task is cancelled is given up, at the server too where the protocol can say so.
+    """
+
+    async def infer(self, request: InferRequest) -> dict[str, npt.NDArray[Any]]:
         """Answer with the requested outputs by name."""
 
-    def is_server_live(self, *, timeout_s: float) -> bool:
-        """Tell whether the server process answers."""
+    async def ask(self, question: Question) -> Answer:
+        """Answer any other call."""
 
-    def is_server_ready(self, *, timeout_s: float) -> bool:
-        """Tell whether the server and all its models can infer."""
-
-    def is_model_ready(self, model_name: str, *, timeout_s: float) -> bool:
-        """Tell whether the model can infer."""
-
-    def max_batch_size(self, model_name: str, *, timeout_s: float) -> int:
-        """The model's largest batch; 0 for a model that does not batch."""
-
-    def close(self) -> None:
+    async def close(self) -> None:
         """Drop the connections; requests under way fail."""
-
-
-def connect(url: str) -> Transport:
-    """Make the transport for a URL; the connection is made by the first request.
-
-    Raises:
-        InvalidInput: The URL is neither `grpc://HOST:PORT` nor `http://HOST:PORT`.
-    """
-    parts = _split(url)
-    # Imported here: each protocol's libraries take a while, and only one is wanted.
-    if parts.scheme == "grpc":
-        from cronnx._grpc import GrpcTransport
-
-        return GrpcTransport(parts.netloc)
-    from cronnx._http import HttpTransport
-
-    return HttpTransport(parts.netloc)
-
-
-def _split(url: str) -> SplitResult:
-    refusal = InvalidInput(f"server URL {url!r}: expected grpc://HOST:PORT or http://HOST:PORT")
-    try:
-        parts = urlsplit(url)
-        complete = bool(parts.hostname and parts.port)
-    except ValueError as error:  # a port that is no number, brackets that do not close
-        raise refusal from error
-    bare = parts.path in ("", "/") and not (parts.query or parts.fragment or "@" in parts.netloc)
-    if parts.scheme not in ("grpc", "http") or not complete or not bare:
-        raise refusal
-    return parts

@@ -5,12 +5,21 @@ import socket
 import socketserver
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import pytest
 
 from tests.unit.cronnx.fake_transport import FakeTransport
 from tests.unit.cronnx.grpc_triton import GrpcTriton, serve_grpc
 from tests.unit.cronnx.http_triton import HttpTriton, serve_http
+
+
+@dataclass
+class Served:
+    """A server of either protocol, and its URL."""
+
+    triton: GrpcTriton | HttpTriton
+    url: str
 
 
 @pytest.fixture
@@ -28,6 +37,12 @@ def grpc_triton() -> Iterator[GrpcTriton]:
 def http_triton() -> Iterator[HttpTriton]:
     with serve_http() as triton:
         yield triton
+
+
+@pytest.fixture(params=["grpc", "http"])
+def served(request: pytest.FixtureRequest) -> Iterator[Served]:
+    with serve_grpc() if request.param == "grpc" else serve_http() as triton:
+        yield Served(triton, f"{request.param}://{triton.address}")
 
 
 @pytest.fixture

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
+from google.protobuf.json_format import ParseDict
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 from tritonclient.utils import np_to_triton_dtype
 
-from tests.unit.cronnx.answers import MAX_BATCH_SIZE, DecodingError, classify, elements, raw
+from tests.unit.cronnx import server_facts
+from tests.unit.cronnx.answers import DecodingError, classify, elements, raw
 
 
 @dataclass
@@ -22,6 +24,9 @@ class GrpcTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
     """A gRPC server in this process; set `infer` to change how it answers."""
 
     requests: list[Any] = field(default_factory=list)
+    commands: list[str] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    cancelled: threading.Event = field(default_factory=threading.Event)
     infer: Callable[[Any, grpc.ServicerContext], Any] | None = None
     is_ready: bool = True
     released: threading.Event = field(default_factory=threading.Event)
@@ -32,7 +37,8 @@ class GrpcTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
         """Answer no inference until the test is over; gives what is set when one has come."""
         entered = threading.Event()
 
-        def infer(_request: Any, _context: grpc.ServicerContext) -> None:
+        def infer(_request: Any, context: grpc.ServicerContext) -> None:
+            context.add_callback(self.cancelled.set)  # the call is over before it is answered
             entered.set()
             self.released.wait()
 
@@ -41,6 +47,7 @@ class GrpcTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
 
     def ModelInfer(self, request: Any, context: grpc.ServicerContext) -> Any:
         self.requests.append(request)
+        self.headers.append(dict(tuple(pair) for pair in context.invocation_metadata()))
         if self.infer:
             return self.infer(request, context)
         try:
@@ -56,11 +63,34 @@ class GrpcTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
         return response
 
     def ModelConfig(self, request: Any, context: grpc.ServicerContext) -> Any:
-        if request.name != "efficientnet_lite0":
-            context.abort(grpc.StatusCode.NOT_FOUND, f"Request for unknown model: '{request.name}' is not found")
-        response = service_pb2.ModelConfigResponse()
-        response.config.max_batch_size = MAX_BATCH_SIZE
-        return response
+        self._check(request.name, context)
+        return ParseDict({"config": server_facts.CONFIG}, service_pb2.ModelConfigResponse())
+
+    def ModelMetadata(self, request: Any, context: grpc.ServicerContext) -> Any:
+        self._check(request.name, context)
+        return ParseDict(server_facts.METADATA, service_pb2.ModelMetadataResponse())
+
+    def ModelStatistics(self, request: Any, context: grpc.ServicerContext) -> Any:
+        self._check(request.name or server_facts.NAME, context)
+        return ParseDict({"model_stats": [server_facts.STATISTICS]}, service_pb2.ModelStatisticsResponse())
+
+    def RepositoryIndex(self, _request: Any, context: grpc.ServicerContext) -> Any:
+        self.headers.append(dict(tuple(pair) for pair in context.invocation_metadata()))
+        return ParseDict({"models": server_facts.INDEX}, service_pb2.RepositoryIndexResponse())
+
+    def RepositoryModelLoad(self, request: Any, context: grpc.ServicerContext) -> Any:
+        self.commands.append(f"load {request.model_name}")
+        if request.model_name != server_facts.NAME:
+            context.abort(grpc.StatusCode.INTERNAL, f"failed to load '{request.model_name}', no reason")
+        return service_pb2.RepositoryModelLoadResponse()
+
+    def RepositoryModelUnload(self, request: Any, _context: grpc.ServicerContext) -> Any:
+        self.commands.append(f"unload {request.model_name}")
+        return service_pb2.RepositoryModelUnloadResponse()
+
+    def _check(self, name: str, context: grpc.ServicerContext) -> None:
+        if name != server_facts.NAME:
+            context.abort(grpc.StatusCode.NOT_FOUND, f"Request for unknown model: '{name}' is not found")
 
     def ServerLive(self, _request: Any, _context: grpc.ServicerContext) -> Any:
         return service_pb2.ServerLiveResponse(live=True)
@@ -73,12 +103,14 @@ class GrpcTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
 
 
 @contextlib.contextmanager
-def serve_grpc() -> Iterator[GrpcTriton]:
+def serve_grpc(credentials: grpc.ServerCredentials | None = None) -> Iterator[GrpcTriton]:
     triton = GrpcTriton()
     options = [("grpc.max_receive_message_length", -1), ("grpc.so_reuseport", 0)]
     server = grpc.server(futures.ThreadPoolExecutor(8), options=options)
     service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(triton, server)
-    triton.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    where = "127.0.0.1:0"
+    port = server.add_secure_port(where, credentials) if credentials else server.add_insecure_port(where)
+    triton.address = f"127.0.0.1:{port}"
     triton.stop = lambda: server.stop(None).wait()
     server.start()
     yield triton

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -12,7 +13,8 @@ from typing import Any
 
 from tritonclient.utils import np_to_triton_dtype
 
-from tests.unit.cronnx.answers import MAX_BATCH_SIZE, DecodingError, classify, elements, raw
+from tests.unit.cronnx import server_facts
+from tests.unit.cronnx.answers import DecodingError, classify, elements, raw
 
 
 @dataclass
@@ -68,6 +70,8 @@ class HttpTriton:
     """An HTTP server in this process; set `infer` to change how it answers."""
 
     requests: list[HttpRequest] = field(default_factory=list)
+    commands: list[str] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
     infer: Callable[[HttpRequest], HttpReply] = http_answer
     is_ready: bool = True
     released: threading.Event = field(default_factory=threading.Event)
@@ -91,16 +95,39 @@ class HttpTriton:
         return entered
 
     def get(self, path: str) -> HttpReply:
-        ready = {"/v2/health/live", "/v2/health/ready", "/v2/models/efficientnet_lite0/ready"}
-        if path == "/v2/models/efficientnet_lite0/config":
-            return HttpReply(200, json.dumps({"max_batch_size": MAX_BATCH_SIZE}).encode())
-        if path.endswith("/config"):
+        ready = {"/v2/health/live", "/v2/health/ready", f"/v2/models/{server_facts.NAME}/ready"}
+        facts: dict[str, object] = {
+            f"/v2/models/{server_facts.NAME}/config": server_facts.CONFIG,
+            f"/v2/models/{server_facts.NAME}": server_facts.METADATA,
+            f"/v2/models/{server_facts.NAME}/stats": {"model_stats": [server_facts.STATISTICS]},
+            "/v2/models/stats": {"model_stats": [server_facts.STATISTICS]},
+        }
+        if path in facts:
+            return HttpReply(200, json.dumps(facts[path]).encode())
+        if path.startswith("/v2/models/") and not path.endswith("/ready"):
             return refuse(400, f"Request for unknown model: '{path.split('/')[3]}' is not found")
         return HttpReply(200 if self.is_ready and path in ready else 400)
 
+    def command(self, path: str) -> HttpReply:
+        """Answer `/v2/repository/index` and `/v2/repository/models/NAME/load` or `/unload`."""
+        if path.endswith("/index"):
+            return HttpReply(200, json.dumps(server_facts.INDEX).encode())
+        name, command = path.split("/")[-2:]
+        self.commands.append(f"{command} {name}")
+        if command == "load" and name != server_facts.NAME:
+            return refuse(500, f"failed to load '{name}', no reason")
+        return HttpReply(200)
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, _request: object, _client_address: object) -> None:
+        """A client that hangs up is nothing to print."""
+
 
 @contextlib.contextmanager
-def serve_http() -> Iterator[HttpTriton]:
+def serve_http(context: ssl.SSLContext | None = None) -> Iterator[HttpTriton]:
     triton = HttpTriton()
 
     class Handler(BaseHTTPRequestHandler):
@@ -112,6 +139,10 @@ def serve_http() -> Iterator[HttpTriton]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
+            triton.headers.append(dict(self.headers))
+            if self.path.startswith("/v2/repository/"):
+                self._reply(triton.command(self.path))
+                return
             json_size = int(self.headers["Inference-Header-Content-Length"])
             request = HttpRequest(self.path, dict(self.headers), json.loads(body[:json_size]), body[json_size:])
             triton.requests.append(request)
@@ -128,8 +159,9 @@ def serve_http() -> Iterator[HttpTriton]:
         def log_message(self, *_args: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = Server(("127.0.0.1", 0), Handler)
+    if context:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     triton.address = f"127.0.0.1:{server.server_address[1]}"
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
     yield triton

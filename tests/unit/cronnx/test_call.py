@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from cronnx import (
+    ConnectionFailed,
     CronnxError,
     DeadlineExceeded,
     InvalidInput,
@@ -22,10 +23,16 @@ CALL = Call("grpc://host:8001", 2.5, "m", "r1")
         ("INVALID_ARGUMENT", "in ensemble 'm', image[3]: truncated JPEG", InvalidInput),
         ("INVALID_ARGUMENT", "Request for unknown model: 'm' is not found", ModelNotFound),
         ("NOT_FOUND", "Request for unknown model: 'm' is not found", ModelNotFound),
-        ("UNAVAILABLE", "Request for unknown model: 'm' has no available versions", ModelNotFound),
+        ("UNAVAILABLE", "Request for unknown model: 'm' has no available versions", NotReady),
         ("UNAVAILABLE", "Exceeds maximum queue size", Overloaded),
         ("UNAVAILABLE", "Request timeout expired", Overloaded),
         ("UNAVAILABLE", "Server is stopping", NotReady),
+        ("UNAVAILABLE", "This protocol is restricted, expecting header 'triton-grpc-protocol-k'", InvalidInput),
+        ("HTTP 403", "This API is restricted, expecting header 'k'", InvalidInput),
+        ("UNAVAILABLE", "explicit model load / unload is not allowed if polling is enabled", InvalidInput),
+        ("RESOURCE_EXHAUSTED", "CLIENT: Sent message larger than max (9 vs. 4)", InvalidInput),
+        ("INVALID_ARGUMENT", "requested model 'm' is not available", ModelNotFound),
+        ("INTERNAL", "failed to load 'm', failed to poll from model repository", ModelNotFound),
         ("RESOURCE_EXHAUSTED", "", Overloaded),
         ("DEADLINE_EXCEEDED", "", DeadlineExceeded),
         ("INTERNAL", "onnx runtime error", ServerFault),
@@ -52,6 +59,19 @@ def test_a_passed_deadline_says_how_long_was_waited() -> None:
     assert str(CALL.timed_out()) == "no answer from grpc://host:8001 within 2.5 s"
 
 
-def test_a_missing_server_is_named_with_its_address() -> None:
-    message = str(CALL.unreachable("connection refused"))
-    assert message == "cannot reach grpc://host:8001: connection refused. Is the server running?"
+@pytest.mark.parametrize("request_sent", [True, False])
+def test_a_missing_server_is_named_with_its_address(request_sent: bool) -> None:
+    error = CALL.unreachable("connection refused", request_sent=request_sent)
+    assert str(error) == "cannot reach grpc://host:8001: connection refused. Is the server running?"
+    assert isinstance(error, ConnectionFailed)
+    assert error.request_sent is request_sent
+
+
+def test_an_answer_that_cannot_be_read_is_told_without_what_was_sent() -> None:
+    class HttpError(Exception):
+        def __repr__(self) -> str:
+            return "HttpError(headers={'x-key': 'secret'})"
+
+    assert (
+        str(CALL.unreadable(HttpError("bad line"))) == "cannot read the answer of grpc://host:8001: HttpError: bad line"
+    )

@@ -2,24 +2,26 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from cronnx import Classification, Client, ConnectionFailed, CronnxError, InvalidInput, ServerFault
+from cronnx import Classification, Client, ConnectionFailed, CronnxError, InvalidInput, Retry, ServerFault
 from tests.unit.cronnx.fake_transport import FakeTransport
 
 
 @pytest.fixture
-def client(transport: FakeTransport) -> Client:
-    return Client(transport=transport, timeout_s=7.0)
+def client(transport: FakeTransport) -> Iterator[Client]:
+    with Client(transport=transport, timeout_s=7.0, retry=Retry(attempts=1)) as client:
+        yield client
 
 
 def sent_images(transport: FakeTransport) -> list[list[bytes]]:
-    return [request.inputs["image"][:, 0].tolist() for request in transport.requests]
+    return [cast("np.ndarray[Any, Any]", request.inputs["image"])[:, 0].tolist() for request in transport.requests]
 
 
 def test_one_image_gives_one_classification(client: Client) -> None:
@@ -36,7 +38,7 @@ def test_a_request_carries_the_model_the_outputs_and_a_deadline(client: Client, 
     assert request.model_name == "mobilenet"
     assert request.outputs == ("label", "class_id", "score", "served_by")
     assert request.timeout_s == 7.0
-    assert request.inputs["image"].dtype == object
+    assert cast("np.ndarray[Any, Any]", request.inputs["image"]).dtype == object
     assert request.inputs["image"].shape == (1, 1)
 
 
@@ -90,7 +92,7 @@ def test_a_models_config_is_read_once(client: Client, transport: FakeTransport) 
     client.classify([b"cat"])
     client.classify([b"dog"])
     client.classify([b"dog"], model_name="mobilenet")
-    assert transport.configs_read == ["efficientnet_lite0", "mobilenet"]
+    assert transport.asked("get_model_config") == ["efficientnet_lite0", "mobilenet"]
 
 
 def test_a_model_without_batching_gets_one_image_a_request(client: Client, transport: FakeTransport) -> None:
@@ -165,15 +167,15 @@ def fixed_answer(count: int) -> dict[str, Any]:
 def test_readiness_is_the_servers(client: Client) -> None:
     assert client.is_server_live()
     assert client.is_server_ready()
-    assert client.is_model_ready("efficientnet_lite0")
-    assert not client.is_model_ready("nonesuch")
+    assert client.is_ready("efficientnet_lite0")
+    assert not client.is_ready("nonesuch")
 
 
 def test_nobody_answering_is_not_ready(client: Client, transport: FakeTransport) -> None:
     transport.failure = ConnectionFailed("nobody there")
     assert not client.is_server_live()
     assert not client.is_server_ready()
-    assert not client.is_model_ready("efficientnet_lite0")
+    assert not client.is_ready("efficientnet_lite0")
 
 
 def test_leaving_the_context_closes_the_transport_once(transport: FakeTransport) -> None:

@@ -26,3 +26,7 @@ def test_an_error_crosses_process_boundaries_with_its_attributes() -> None:
 def test_the_modules_docstring_draws_every_error() -> None:
     drawn = [line.split()[1] for line in (_errors.__doc__ or "").splitlines() if line[:1] in "├└" and line]
     assert drawn == [kind.__name__ for kind in cronnx.CronnxError.__subclasses__()]
+
+
+def test_a_lost_request_is_taken_for_sent_unless_it_is_known_better() -> None:
+    assert cronnx.ConnectionFailed("gone").request_sent

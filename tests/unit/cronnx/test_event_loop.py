@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from cronnx._event_loop import EventLoopThread
+from tests.unit.cronnx.interrupt import interrupt_the_main_thread_when_it_waits
 
 
 class Resource:
@@ -42,13 +43,13 @@ async def fail() -> None:
 
 
 def test_coroutine_and_resource_live_on_the_loops_thread(event_loop: EventLoopThread[Resource]) -> None:
-    assert event_loop.run(thread_name(), timeout_s=10) == "the loop"
+    assert event_loop.run(thread_name()) == "the loop"
     assert event_loop.resource.opened_in == "the loop"
 
 
 def test_an_exception_reaches_the_caller(event_loop: EventLoopThread[Resource]) -> None:
     with pytest.raises(LookupError, match="from the loop"):
-        event_loop.run(fail(), timeout_s=10)
+        event_loop.run(fail())
 
 
 def test_a_resource_that_cannot_be_opened_is_told_to_who_wanted_it() -> None:
@@ -61,18 +62,52 @@ def test_a_resource_that_cannot_be_opened_is_told_to_who_wanted_it() -> None:
         EventLoopThread("the loop", open_resource)
 
 
-def test_a_coroutine_that_takes_too_long_is_cancelled(event_loop: EventLoopThread[Resource]) -> None:
+def test_a_coroutine_whose_caller_is_interrupted_is_cancelled(event_loop: EventLoopThread[Resource]) -> None:
     cancelled = threading.Event()
 
-    async def wait_for_ever() -> None:
+    async def interrupt_the_caller() -> None:
+        interrupt_the_main_thread_when_it_waits()
         try:
             await asyncio.Event().wait()
         finally:
             cancelled.set()
 
-    with pytest.raises(concurrent.futures.TimeoutError):
-        event_loop.run(wait_for_ever(), timeout_s=0.01)
+    with pytest.raises(KeyboardInterrupt):
+        event_loop.run(interrupt_the_caller())
     assert cancelled.wait(10)
+
+
+def test_what_nobody_waits_for_is_called_in_the_loop(event_loop: EventLoopThread[Resource]) -> None:
+    called_in: concurrent.futures.Future[str] = concurrent.futures.Future()
+    event_loop.call_soon(lambda: called_in.set_result(threading.current_thread().name))
+    assert called_in.result(10) == "the loop"
+
+
+def test_a_closed_loop_calls_nothing(event_loop: EventLoopThread[Resource]) -> None:
+    event_loop.close()
+    event_loop.call_soon(lambda: pytest.fail("called"))
+
+
+def test_a_closed_loop_runs_nothing(event_loop: EventLoopThread[Resource]) -> None:
+    event_loop.close()
+    with pytest.raises(concurrent.futures.CancelledError):
+        event_loop.run(thread_name())
+
+
+def test_nobody_waits_for_what_comes_while_the_loop_is_closing() -> None:
+    late: list[concurrent.futures.Future[str]] = []
+
+    class Late(Resource):
+        @contextlib.asynccontextmanager
+        async def open(self) -> AsyncIterator[Resource]:
+            yield self
+            late.append(callers.submit(event_loop.run, thread_name()))
+
+    with concurrent.futures.ThreadPoolExecutor() as callers:
+        event_loop = EventLoopThread("the loop", Late().open)
+        event_loop.close()
+        with contextlib.suppress(concurrent.futures.CancelledError):
+            assert late[0].result(10) == "the loop"
 
 
 def test_closing_releases_whoever_waits(event_loop: EventLoopThread[Resource]) -> None:
@@ -83,7 +118,7 @@ def test_closing_releases_whoever_waits(event_loop: EventLoopThread[Resource]) -
         await asyncio.Event().wait()
 
     with concurrent.futures.ThreadPoolExecutor() as callers:
-        caller = callers.submit(event_loop.run, wait_for_ever(), timeout_s=60)
+        caller = callers.submit(event_loop.run, wait_for_ever())
         assert waiting.wait(10)
         event_loop.close()
         with pytest.raises(concurrent.futures.CancelledError):

@@ -18,6 +18,7 @@ from cronnx import (
     ModelNotFound,
     NotReady,
     Overloaded,
+    Retry,
     ServerFault,
 )
 from tests.unit.cronnx.grpc_triton import GrpcTriton
@@ -28,13 +29,15 @@ KINDS = {
     grpc.StatusCode.NOT_FOUND: ModelNotFound,
     grpc.StatusCode.RESOURCE_EXHAUSTED: Overloaded,
     grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceeded,
+    grpc.StatusCode.PERMISSION_DENIED: InvalidInput,
+    grpc.StatusCode.UNAUTHENTICATED: InvalidInput,
     grpc.StatusCode.UNAVAILABLE: NotReady,
 }
 
 
 @pytest.fixture
 def client(grpc_triton: GrpcTriton) -> Iterator[Client]:
-    with Client(f"grpc://{grpc_triton.address}") as client:
+    with Client(f"grpc://{grpc_triton.address}", retry=Retry(attempts=1)) as client:
         yield client
 
 
@@ -112,7 +115,7 @@ def test_an_address_without_a_server_cannot_be_reached(deserted_address: str) ->
             client.classify(b"cat")
         assert not client.is_server_live()
         assert not client.is_server_ready()
-        assert not client.is_model_ready("efficientnet_lite0")
+        assert not client.is_ready("efficientnet_lite0")
 
 
 def test_a_host_without_an_address_cannot_be_reached() -> None:
@@ -174,8 +177,8 @@ def test_an_answer_that_cannot_be_read_is_a_server_fault(
 def test_readiness_is_the_servers(client: Client, grpc_triton: GrpcTriton) -> None:
     assert client.is_server_live()
     assert client.is_server_ready()
-    assert client.is_model_ready("efficientnet_lite0")
-    assert not client.is_model_ready("nonesuch")
+    assert client.is_ready("efficientnet_lite0")
+    assert not client.is_ready("nonesuch")
     grpc_triton.is_ready = False
     assert not client.is_server_ready()
 

@@ -16,13 +16,17 @@ from cronnx import (
     ModelNotFound,
     NotReady,
     Overloaded,
+    Retry,
     ServerFault,
 )
 from tests.unit.cronnx.http_triton import HttpTriton
 
 KINDS = {
     400: InvalidInput,
+    401: InvalidInput,
+    403: InvalidInput,
     404: ModelNotFound,
+    413: InvalidInput,
     408: DeadlineExceeded,
     429: Overloaded,
     503: NotReady,
@@ -32,7 +36,7 @@ KINDS = {
 
 @pytest.fixture
 def client(http_triton: HttpTriton) -> Iterator[Client]:
-    with Client(f"http://{http_triton.address}") as client:
+    with Client(f"http://{http_triton.address}", retry=Retry(attempts=1)) as client:
         yield client
 
 
@@ -66,7 +70,7 @@ def test_nothing_is_printed_or_logged(
     client: Client, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     client.classify([b"cat"])
-    client.is_model_ready("nonesuch")
+    client.is_ready("nonesuch")
     assert capfd.readouterr() == ("", "")
     assert caplog.records == []
 
@@ -126,7 +130,7 @@ def test_an_address_without_a_server_cannot_be_reached(deserted_address: str) ->
             client.classify(b"cat")
         assert not client.is_server_live()
         assert not client.is_server_ready()
-        assert not client.is_model_ready("efficientnet_lite0")
+        assert not client.is_ready("efficientnet_lite0")
 
 
 def test_a_host_without_an_address_cannot_be_reached() -> None:
@@ -187,8 +191,8 @@ def test_closing_the_client_ends_a_request_under_way(client: Client, http_triton
 def test_readiness_is_the_servers(client: Client, http_triton: HttpTriton) -> None:
     assert client.is_server_live()
     assert client.is_server_ready()
-    assert client.is_model_ready("efficientnet_lite0")
-    assert not client.is_model_ready("nonesuch")
+    assert client.is_ready("efficientnet_lite0")
+    assert not client.is_ready("nonesuch")
     http_triton.is_ready = False
     assert not client.is_server_ready()
 
@@ -218,4 +222,4 @@ def test_a_closed_client_leaves_no_thread(http_triton: HttpTriton) -> None:
 
 
 def client_threads() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "cronnx-http"]
+    return [thread for thread in threading.enumerate() if thread.name == "cronnx"]

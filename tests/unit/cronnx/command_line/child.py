@@ -1,0 +1,30 @@
+"""`cronnx` in a process of its own, connected to a server that needs no network.
+
+Writes DOT to the file descriptor that DOTS names for every image asked about, where there is one.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from cronnx import Outcome
+from cronnx.command_line import main
+from tests.unit.cronnx.command_line.fake_server import FakeServer
+from tests.unit.cronnx.command_line.test_rates import AFTER, BEFORE
+
+DOT = bytes(64)
+
+
+class DottingServer(FakeServer):
+    def outcome(self, image: Any, index: int, top_k: int) -> Outcome[Any]:
+        if dots := os.environ.get("DOTS"):
+            os.write(int(dots), DOT)
+        return super().outcome(image, index, top_k)
+
+
+if __name__ == "__main__":
+    server = DottingServer()
+    server.readings = [[BEFORE], [AFTER], [AFTER]]
+    sys.exit(main(connect=server.connect))

@@ -1,0 +1,108 @@
+"""A server that needs no network: what `main` connects to where a test says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import PurePath
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress
+
+from cronnx import (
+    Classification,
+    ConnectionFailed,
+    CronnxError,
+    ModelNotFound,
+    ModelStatistics,
+    ModelStatus,
+    Outcome,
+    ScoredClass,
+)
+
+SERVED_BY = "net/1@abcd1234"
+
+
+def answer(image: str | bytes, top_k: int, model_name: str = "net") -> Classification:
+    """The best label is the file's name without its suffix."""
+    label = PurePath(image).stem.encode(errors="replace").decode() if isinstance(image, str) else "bytes"
+    scored = [ScoredClass(f"{label}{rank or ''}", rank, 0.5 / 2**rank) for rank in range(top_k)]
+    return Classification(top=tuple(scored), served_by=SERVED_BY, model_name=model_name)
+
+
+class FakeServer:
+    """Answers, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str | bytes] = []
+        self.connections: list[tuple[Any, dict[str, Any]]] = []
+        self.options: dict[str, Any] = {}
+        self.failures: dict[str | bytes, CronnxError] = {}
+        self.is_up = self.is_ready = True
+        self.models = [ModelStatus("b", "1", "READY", ""), ModelStatus("a", "", "UNAVAILABLE", "unloaded")]
+        self.commands: list[tuple[str, str]] = []
+        self.readings: list[list[ModelStatistics]] = []
+
+    def connect(self, url: str | list[str], **arguments: Any) -> FakeClient:
+        self.connections.append((url, arguments))
+        return FakeClient(self)
+
+    def outcome(self, image: Any, index: int, top_k: int) -> Outcome[Any]:
+        self.asked.append(image)
+        error = self.failures.get(image, None if self.is_up else ConnectionFailed("nobody there"))
+        return Outcome(image, index, None if error else answer(image, top_k), error, seconds=0.25)
+
+    def check(self) -> None:
+        if not self.is_up:
+            raise ConnectionFailed("nobody there")
+
+
+class FakeClient:
+    def __init__(self, server: FakeServer) -> None:
+        self._server = server
+
+    def __enter__(self) -> FakeClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def classify(self, image: str | bytes, **_: Any) -> Classification:
+        self._server.check()
+        return answer(image, 5)
+
+    def classify_many(
+        self, images: Iterable[Any], *, top_k: int = 5, progress: bool = False, **options: Any
+    ) -> Iterator[Outcome[Any]]:
+        self._server.options = {"top_k": top_k, **options}
+        with Progress(console=Console(stderr=True), disable=not progress) as bar:
+            bar.add_task("fake progress")
+            for index, image in enumerate(images):
+                yield self._server.outcome(image, index, top_k)
+
+    def models(self) -> list[ModelStatus]:
+        self._server.check()
+        return self._server.models
+
+    def load(self, name: str) -> None:
+        self._command("load", name)
+
+    def unload(self, name: str) -> None:
+        self._command("unload", name)
+
+    def _command(self, command: str, name: str) -> None:
+        self._server.check()
+        if name not in {model.name for model in self._server.models}:
+            raise ModelNotFound(f"no model {name}", server_message=f"no model {name}")
+        self._server.commands.append((command, name))
+
+    def statistics(self, model_name: str) -> list[ModelStatistics]:
+        self._server.is_up = self._server.is_up and bool(self._server.readings)  # the last reading is its end
+        self._server.check()
+        return [each for each in self._server.readings.pop(0) if model_name in ("", each.name)]
+
+    def is_server_live(self) -> bool:
+        return self._server.is_up
+
+    def is_server_ready(self) -> bool:
+        return self._server.is_up and self._server.is_ready

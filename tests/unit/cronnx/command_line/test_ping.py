@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from cronnx import Retry
+from tests.unit.cronnx.command_line.fake_server import FakeServer
+
+Output = pytest.CaptureFixture[str]
+Command = Callable[[list[str]], int]
+
+
+def test_every_address_is_told_by_itself(cronnx: Command, capsys: Output, server: FakeServer) -> None:
+    assert cronnx(["ping", "--url", "grpc://a:1", "--url", "http://b:2"]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"grpc://a:1  live  ready  \d+\.\d ms", first)
+    assert second.startswith("http://b:2  ")
+    assert [url for url, _ in server.connections] == ["grpc://a:1", "http://b:2"]
+
+
+def test_a_ping_is_sent_once(cronnx: Command, server: FakeServer) -> None:
+    cronnx(["ping"])
+    assert server.connections[0][1]["retry"] == Retry(attempts=1)
+
+
+def test_a_server_that_is_live_but_not_ready_is_a_failure_that_says_so(
+    cronnx: Command, capsys: Output, server: FakeServer
+) -> None:
+    server.is_ready = False
+    assert cronnx(["ping"]) == 3
+    assert "live, but not ready" in capsys.readouterr().err

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from cronnx.command_line._records import Csv, JsonLines, RecordFormat, record
+from cronnx.command_line._result_files import OutputError, ResultFile
+from tests.unit.cronnx.command_line.fake_server import answer
+
+NAMES = ["cat.jpg", 'two\nlines".jpg', os.fsdecode(b"\xff.jpg")]
+FORMATS = [JsonLines(), Csv(2)]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "results"
+
+
+def run(path: Path, record_format: RecordFormat, names: list[str] = NAMES) -> list[str]:
+    """What a run would ask for, after it has added the answers."""
+    with ResultFile(str(path), record_format) as results:
+        new = [name for name in names if results.claim(name, "net")]
+        for name in new:
+            results.add(record(name, "net", answer(name, 2)))
+    return new
+
+
+@pytest.mark.parametrize("record_format", FORMATS)
+def test_what_is_there_is_not_asked_for_again(path: Path, record_format: RecordFormat) -> None:
+    assert run(path, record_format, NAMES[:2]) == NAMES[:2]
+    assert run(path, record_format) == NAMES[2:]
+    assert run(path, record_format) == []
+
+
+@pytest.mark.parametrize("record_format", FORMATS)
+def test_a_file_cut_anywhere_is_completed_to_what_it_was(path: Path, record_format: RecordFormat) -> None:
+    run(path, record_format)
+    whole = path.read_bytes()
+    for end in range(len(whole) + 1):
+        path.write_bytes(whole[:end])
+        run(path, record_format)
+        assert path.read_bytes() == whole, end
+
+
+def test_zeros_that_a_power_failure_left_are_dropped(path: Path) -> None:
+    run(path, JsonLines())
+    whole = path.read_bytes()
+    path.write_bytes(whole + bytes(5000))
+    run(path, JsonLines())
+    assert path.read_bytes() == whole
+
+
+def test_a_path_is_claimed_once_in_a_run(path: Path) -> None:
+    with ResultFile(str(path), JsonLines()) as results:
+        assert [results.claim("a.jpg", "net") for _ in range(3)] == [True, False, False]
+
+
+def test_another_model_is_another_question(path: Path) -> None:
+    run(path, JsonLines(), ["a.jpg"])
+    with ResultFile(str(path), JsonLines()) as results:
+        assert results.claim("a.jpg", "net/2")
+
+
+def test_a_record_is_in_the_file_as_soon_as_it_is_added(path: Path) -> None:
+    with ResultFile(str(path), JsonLines()) as results:
+        results.add(record("a.jpg", "net", answer("a.jpg", 1)))
+        assert path.read_bytes().count(b"\n") == 1
+
+
+def test_the_file_is_synced_every_second_and_at_the_end(path: Path) -> None:
+    now, synced = [0.0], list[float]()
+    with ResultFile(str(path), JsonLines(), clock=lambda: now[0], sync=lambda _: synced.append(now[0])) as results:
+        for now[0] in (0.5, 0.9, 1.0, 1.5, 2.5):
+            results.add(record("a.jpg", "net", answer("a.jpg", 1)))
+    assert synced == [1.0, 2.5, 2.5]
+
+
+def test_two_runs_at_once_are_refused(path: Path) -> None:
+    with (
+        ResultFile(str(path), JsonLines()),
+        pytest.raises(OutputError, match="another run is writing this file"),
+    ):
+        ResultFile(str(path), JsonLines())
+    run(path, JsonLines())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"shopping list\n", b'{"a": 1}\n', b'{"a": 1}', b"[]", b'{"path": "a"}\n', b"path,label\n", b"\xff\xd8\xff"],
+)
+@pytest.mark.parametrize("record_format", FORMATS)
+def test_a_file_of_something_else_is_refused_and_left_as_it_is(
+    path: Path, record_format: RecordFormat, content: bytes
+) -> None:
+    path.write_bytes(content)
+    with pytest.raises(OutputError, match="give the same options as before, or another name"):
+        ResultFile(str(path), record_format)
+    assert path.read_bytes() == content
+
+
+def test_a_damaged_record_is_told_with_its_number(path: Path) -> None:
+    run(path, JsonLines())
+    first, second, third = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(first + second[:10] + third)
+    with pytest.raises(OutputError, match="record 2: "):
+        ResultFile(str(path), JsonLines())
+
+
+@pytest.mark.parametrize("record_format", FORMATS)
+def test_records_after_a_damaged_one_are_not_dropped(path: Path, record_format: RecordFormat) -> None:
+    """A quote that is never closed makes one record of all that follow."""
+    run(path, record_format, [f"{number}.jpg" for number in range(1000)])
+    damaged = path.read_bytes().replace(b"500.jpg", b'500"jpg')
+    path.write_bytes(damaged)
+    with pytest.raises(OutputError, match=r"record 501: |what begins at byte \d+ is no record"):
+        ResultFile(str(path), record_format)
+    assert path.read_bytes() == damaged
+
+
+def test_other_columns_are_refused(path: Path) -> None:
+    run(path, Csv(2))
+    with pytest.raises(OutputError, match="other columns"):
+        ResultFile(str(path), Csv(1))
+
+
+def test_a_file_that_cannot_be_made_is_an_error_that_names_it(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"nowhere/results: cannot be written: No such file or directory"):
+        ResultFile(str(tmp_path / "nowhere" / "results"), JsonLines())
+
+
+def test_a_disk_that_is_full_is_an_error_that_names_the_file(path: Path) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    results = ResultFile(str(path), JsonLines(), sync=full)
+    with pytest.raises(OutputError, match=r"results: cannot be written: No space left on device"):
+        results.close()

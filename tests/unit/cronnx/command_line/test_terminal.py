@@ -1,0 +1,90 @@
+"""What goes to which stream, where some are a terminal: in processes of their own."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import struct
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+import pytest
+
+from tests.unit.cronnx.command_line import child
+from tests.unit.cronnx.command_line.fake_server import SERVED_BY
+
+ROOT = Path(__file__).parents[4]
+
+pytestmark = pytest.mark.usefixtures("folder")
+
+
+def run(*arguments: str, terminals: str, exit_code: int = 0) -> tuple[str, str]:
+    """What comes on standard output and error, those named in `terminals` being terminals of 80 columns."""
+    pairs = {name: _terminal() if name in terminals else os.pipe() for name in ("stdout", "stderr")}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": ""}
+    command = [sys.executable, "-m", child.__name__, *arguments]
+    ended = subprocess.run(
+        command,
+        env=environment,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        **{name: end for name, (_, end) in pairs.items()},
+    )
+    assert ended.returncode == exit_code
+    stdout, stderr = (_content(*pair) for pair in pairs.values())
+    return stdout, stderr
+
+
+def _terminal() -> tuple[int, int]:
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    return ours, theirs
+
+
+def _content(ours: int, theirs: int) -> str:
+    os.close(theirs)
+    content = b""
+    with contextlib.suppress(OSError):  # the end of a terminal
+        while chunk := os.read(ours, 4096):
+            content += chunk
+    os.close(ours)
+    return content.decode().replace("\r\n", "\n")
+
+
+def test_on_a_terminal_a_table_fits_it_and_nothing_is_between_its_lines() -> None:
+    stdout, stderr = run("classify", "a.jpg", "x" * 200 + ".jpg", terminals="stdout stderr")
+    assert [len(line) <= 80 for line in stdout.splitlines()] == [True, True]
+    assert "…" in stdout
+    assert stderr == ""
+
+
+def test_progress_goes_to_the_terminal_and_the_answers_to_the_pipe() -> None:
+    stdout, stderr = run("classify", "a.jpg", "b.jpg", terminals="stderr")
+    assert stdout.splitlines() == [f"{name}.jpg  {name}{' ' * 34}50.0%  {SERVED_BY}" for name in "ab"]
+    assert "fake progress" in stderr
+
+
+def test_with_a_file_the_terminal_shows_progress_alone() -> None:
+    stdout, stderr = run("classify", "a.jpg", "--output", "results.jsonl", terminals="stdout stderr")
+    assert stdout == ""
+    assert "fake progress" in stderr
+    assert stderr.endswith("cronnx: results.jsonl: 1 added, 0 already there, 0 failed\n")
+
+
+def test_without_a_terminal_there_is_no_progress() -> None:
+    _, stderr = run("classify", "a.jpg", terminals="")
+    assert stderr == ""
+
+
+def test_on_a_terminal_statistics_go_on_until_there_are_none() -> None:
+    stdout, stderr = run("stats", "--interval", "0.001", terminals="stdout", exit_code=3)
+    assert stdout.count("MODEL") >= 2
+    assert stderr == "cronnx: nobody there\n"
+
+
+def test_elsewhere_statistics_are_of_one_interval() -> None:
+    stdout, _ = run("stats", "--interval", "0.001", terminals="")
+    assert stdout.count("MODEL") == 1

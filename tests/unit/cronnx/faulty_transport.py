@@ -1,0 +1,54 @@
+"""A server that fails at random, at the client's own seam."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from cronnx import ConnectionFailed, CronnxError, DeadlineExceeded, InvalidInput, NotReady, Overloaded, ServerFault
+from cronnx._transport import Answer, InferRequest, Question
+from tests.unit.cronnx.answers import classify
+
+FAULTS: list[Callable[[str], CronnxError]] = [
+    ConnectionFailed,
+    NotReady,
+    Overloaded,
+    DeadlineExceeded,
+    InvalidInput,
+    ServerFault,
+]
+
+
+class FaultyTransport:
+    """Answers, late or not at all; `is_down` makes every request fail as one to a server that was killed does."""
+
+    def __init__(self, *, seed: int, fault_rate: float) -> None:
+        self._random = random.Random(seed)  # noqa: S311 - no secret
+        self._fault_rate = fault_rate
+        self.is_down = False
+        self.seen: Counter[bytes] = Counter()
+        self.answered: Counter[bytes] = Counter()
+
+    async def infer(self, request: InferRequest) -> dict[str, npt.NDArray[Any]]:
+        (image,) = cast("np.ndarray[Any, Any]", request.inputs["image"])[:, 0].tolist()
+        self.seen[image] += 1
+        for _ in range(self._random.randrange(4)):
+            await asyncio.sleep(0)
+        if self.is_down:
+            raise ConnectionFailed("refused")
+        if self._random.random() < self._fault_rate:
+            raise self._random.choice(FAULTS)(f"injected for {image.decode()}")
+        self.answered[image] += 1
+        return classify([image])
+
+    async def ask(self, _question: Question) -> Answer:
+        return True
+
+    async def close(self) -> None:
+        pass

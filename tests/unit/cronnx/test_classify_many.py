@@ -1,0 +1,200 @@
+"""`classify_many` of both clients, over transports at the client's own seam."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import tracemalloc
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from cronnx import AsyncClient, Client, InvalidInput, Outcome, Retry
+from tests.unit.cronnx.answers import classify
+from tests.unit.cronnx.fake_transport import FakeTransport
+from tests.unit.cronnx.faulty_transport import FAULTS, FaultyTransport
+
+AT_ONCE = Retry(first_backoff_s=0.0, longest_backoff_s=0.0)
+MANY = 10_000
+
+
+@pytest.fixture
+def client(transport: FakeTransport) -> Iterator[Client]:
+    with Client(transport=transport) as client:
+        yield client
+
+
+def images(count: int) -> Iterator[bytes]:
+    for position in range(count):
+        yield str(position).encode()
+
+
+def check(outcomes: list[Outcome[bytes]], transport: FaultyTransport) -> None:
+    """Every input has exactly one outcome, which is its answer or a typed error."""
+    assert sorted(outcome.index for outcome in outcomes) == list(range(MANY))
+    for outcome in outcomes:
+        assert outcome.image == str(outcome.index).encode()
+        assert (outcome.classification is None) != (outcome.error is None)
+        if outcome.classification:
+            assert outcome.classification.label.encode() == outcome.image
+        else:
+            assert type(outcome.error) in FAULTS
+    answered = Counter(outcome.image for outcome in outcomes if outcome.classification)
+    assert answered == transport.answered
+    assert max(transport.seen.values()) <= 4
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_ten_thousand_inputs_of_a_faulty_server_have_one_outcome_each(ordered: bool) -> None:
+    transport = FaultyTransport(seed=7, fault_rate=0.4)
+    with Client(transport=transport, retry=AT_ONCE) as client:
+        outcomes = list(client.classify_many(images(MANY), ordered=ordered))
+    check(outcomes, transport)
+    assert {type(outcome.error) for outcome in outcomes if outcome.error} == set(FAULTS)
+    if ordered:
+        assert [outcome.index for outcome in outcomes] == list(range(MANY))
+
+
+def test_a_server_killed_and_started_again_half_way_costs_no_outcome() -> None:
+    transport = FaultyTransport(seed=3, fault_rate=0.0)
+    outcomes = []
+    with Client(transport=transport, retry=AT_ONCE) as client:
+        for outcome in client.classify_many(images(MANY)):
+            outcomes.append(outcome)
+            transport.is_down = MANY // 2 <= len(outcomes) < MANY * 3 // 4
+    check(outcomes, transport)
+    failed = [outcome.index for outcome in outcomes if outcome.error]
+    assert len(failed) > MANY // 5
+    assert not outcomes[-1].error
+
+
+def test_an_asynchronous_client_does_the_same() -> None:
+    async def asynchronous() -> AsyncIterator[bytes]:
+        for image in images(MANY):
+            yield image
+
+    async def run() -> list[Outcome[bytes]]:
+        async with AsyncClient(transport=transport, retry=AT_ONCE) as client:
+            return [outcome async for outcome in client.classify_many(asynchronous(), concurrency=64)]
+
+    transport = FaultyTransport(seed=11, fault_rate=0.3)
+    check(asyncio.run(run()), transport)
+
+
+def test_threads_may_do_so_at_once(client: Client) -> None:
+    def run(name: int) -> list[str]:
+        inputs = [f"{name} {position}".encode() for position in range(300)]
+        outcomes = list(client.classify_many(iter(inputs), concurrency=name + 1))
+        assert [outcome.image for outcome in outcomes] == inputs
+        return [outcome.classification.label for outcome in outcomes if outcome.classification]
+
+    with ThreadPoolExecutor(8) as callers:
+        for name, labels in enumerate(callers.map(run, range(8))):
+            assert labels == [f"{name} {position}" for position in range(300)]
+
+
+def test_there_is_no_thread_for_each_request(client: Client, transport: FakeTransport) -> None:
+    seen: set[str] = set()
+
+    def answer(images: Any) -> Any:
+        seen.update(thread.name for thread in threading.enumerate())
+        return classify(images)
+
+    transport.answer = answer
+    before = {thread.name for thread in threading.enumerate()}
+    assert len(list(client.classify_many([b"cat"] * 500, concurrency=100))) == 500
+    assert seen - before == {"cronnx-input"}
+
+
+def test_paths_bytes_and_pictures_may_be_mixed(client: Client, tmp_path: Path) -> None:
+    path = tmp_path / "cat.jpg"
+    path.write_bytes(b"cat")
+    picture = Image.new("RGB", (1, 1))
+    given = [path, str(path), b"cat", picture, "missing.jpg", None]
+    outcomes = list(client.classify_many(given))  # type: ignore[type-var]  # None is what is tested
+    assert [outcome.image for outcome in outcomes] == given
+    assert all(before is after.image for before, after in zip(given, outcomes, strict=True))
+    labels = [outcome.classification and outcome.classification.label for outcome in outcomes]
+    assert labels[:3] == ["cat"] * 3
+    assert labels[3]
+    assert [type(outcome.error) for outcome in outcomes[4:]] == [InvalidInput, InvalidInput]
+
+
+def test_every_request_is_of_the_model_and_deadline_asked_for(client: Client, transport: FakeTransport) -> None:
+    options: dict[str, Any] = {"model_name": "mobilenet", "model_version": "3", "top_k": 2, "timeout_s": 5.0}
+    (outcome,) = client.classify_many([b"cat"], **options)
+    (request,) = transport.requests
+    assert (request.model_name, request.model_version) == ("mobilenet", "3")
+    assert request.timeout_s == 5.0
+    assert outcome.classification
+    assert len(outcome.classification.top) == 2
+
+
+@pytest.mark.parametrize(
+    ("images", "options", "message"),
+    [
+        ([], {"concurrency": 0}, "concurrency is 0, expected 1 or more"),
+        ([], {"top_k": 6}, "top_k is 6"),
+        ([], {"timeout_s": 0}, "timeout_s is 0"),
+        ([], {"model_version": "x"}, "model_version is 'x'"),
+        ("cat.jpg", {}, "got str for the images"),
+        (b"cat", {}, "got bytes for the images"),
+        (Path("cat.jpg"), {}, "got PosixPath for the images"),
+        (None, {}, "got NoneType for the images"),
+    ],
+)
+def test_an_argument_that_cannot_be_used_is_refused_at_the_call(
+    client: Client, images: Any, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        client.classify_many(images, **options)
+
+
+def test_what_the_input_raises_comes_through(client: Client) -> None:
+    def failing() -> Iterator[bytes]:
+        yield from images(5)
+        raise LookupError("no more")
+
+    outcomes = client.classify_many(failing())
+    assert [next(outcomes).index for _ in range(5)] == [0, 1, 2, 3, 4]
+    with pytest.raises(LookupError, match="no more"):
+        next(outcomes)
+
+
+def test_an_input_may_use_the_client_itself(client: Client) -> None:
+    relabelled = (client.classify(image).label.encode() for image in images(20))
+    assert [outcome.index for outcome in client.classify_many(relabelled)] == list(range(20))
+
+
+def test_an_input_that_waits_for_outcomes_gets_them(client: Client) -> None:
+    turn = threading.Semaphore(1)
+
+    def one_at_a_time() -> Iterator[bytes]:
+        for image in images(20):
+            turn.acquire()
+            yield image
+
+    for _ in client.classify_many(one_at_a_time()):
+        turn.release()
+
+
+class Forgetful(FakeTransport):
+    async def infer(self, _request: Any) -> Any:
+        return classify([b"cat"])
+
+
+def test_memory_does_not_grow_with_the_number_of_inputs() -> None:
+    big = (os.urandom(100_000) for _ in range(3_000))  # 300 MB
+    with Client(transport=Forgetful()) as client:
+        tracemalloc.start()
+        try:
+            assert all(outcome.classification for outcome in client.classify_many(big))
+            assert tracemalloc.get_traced_memory()[1] < 20_000_000
+        finally:
+            tracemalloc.stop()

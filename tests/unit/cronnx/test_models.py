@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import pytest
+
+from cronnx import InvalidInput, ModelStatus
+from cronnx._models import checked_version, model_info, model_statistics, model_status
+
+
+def test_a_model_never_loaded_has_neither_version_nor_state() -> None:
+    assert model_status({"name": "m"}) == ModelStatus("m", "", "", "")
+
+
+def test_what_grpc_leaves_out_is_nothing() -> None:
+    statistics = model_statistics({"name": "m", "version": "1"})
+    assert (statistics.inference_count, statistics.success_ns, statistics.batch_sizes) == (0, 0, {})
+    info = model_info({"name": "m", "outputs": [{"name": "x", "datatype": "FP32"}]}, {})
+    assert (info.max_batch_size, info.inputs, info.outputs[0].shape) == (0, (), ())
+
+
+def test_what_grpc_gives_as_text_is_a_number() -> None:
+    entry = {"name": "m", "inference_count": "9007199254740993", "batch_stats": [{"batch_size": "2"}]}
+    statistics = model_statistics(entry)
+    assert (statistics.inference_count, statistics.batch_sizes) == (9007199254740993, {2: 0})
+
+
+@pytest.mark.parametrize("version", ["", "1", "20240101"])
+def test_a_version_is_a_number_or_left_to_the_server(version: str) -> None:
+    assert checked_version(version) == version
+
+
+@pytest.mark.parametrize("version", ["latest", "-1", "1/config", "1.0"])
+def test_another_version_is_refused(version: str) -> None:
+    with pytest.raises(InvalidInput, match="expected a number as text"):
+        checked_version(version)
