@@ -36,6 +36,11 @@ class ServerProcess:
             raise SetupError(f"cannot start {command[0]}: {error.strerror}") from error
         self._asked_to_stop = False
 
+    @property
+    def pid(self) -> int:
+        """The server's process; its stubs are its children."""
+        return self._process.pid
+
     def wait_until_ready(self, addresses: Addresses) -> bool:
         """Return True when every model asked for is ready, False if the server was stopped before.
 

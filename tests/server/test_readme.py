@@ -1,4 +1,4 @@
-"""The README's commands and code, run as they stand but for the ports."""
+"""The READMEs' commands and code, run as they stand but for the ports."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from local_server.paths import ROOT
 from tests.server.conftest import Served
 
 README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCKS = BLOCK.findall(README)
+CLIENT_BLOCKS = BLOCK.findall((ROOT / "client" / "README.md").read_text())
 COMMANDS = [text for language, text in BLOCKS if language == "bash"]
 SHOWN_ANSWER = json.loads(next(text for language, text in BLOCKS if language == "json"))
 START, TEST, CURL, CRONNX = COMMANDS
@@ -32,10 +34,12 @@ def folder(tmp_path: Path) -> Path:
 def run(command: list[str], text: str, served: Served, folder: Path) -> str:
     for default, actual in (
         ("localhost:8000", f"localhost:{served.addresses.http_port}"),
+        ("127.0.0.1:8000", f"127.0.0.1:{served.addresses.http_port}"),
         ("127.0.0.1:8001", f"127.0.0.1:{served.addresses.grpc_port}"),
     ):
         text = text.replace(default, actual)
-    environment = {**os.environ, "CRONNX_URL": served.addresses.grpc}
+    path = f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}"
+    environment = {**os.environ, "CRONNX_URL": served.addresses.grpc, "PATH": path}
     ended = subprocess.run(
         [*command, text], cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=60
     )
@@ -67,6 +71,35 @@ def test_the_command_line_names_both_pictures(served: Served, folder: Path) -> N
 def test_the_python_code_prints_the_answer(served: Served, folder: Path) -> None:
     (code,) = (text for language, text in BLOCKS if language == "python")
     assert run([sys.executable, "-c"], code, served, folder).startswith("espresso 0.9")
+
+
+@pytest.fixture
+def folder_of_pictures(tmp_path: Path, pictures: dict[str, Path]) -> Path:
+    """A folder that has what the client's README calls `cat.jpg`, `dog.jpg` and `photos`."""
+    (tmp_path / "photos").mkdir()
+    for name, picture in (("cat.jpg", "chelsea"), ("dog.jpg", "coffee"), ("photos/rocket.jpg", "rocket")):
+        (tmp_path / name).symlink_to(pictures[picture])
+    return tmp_path
+
+
+def test_the_clients_synchronous_code_runs(served: Served, folder_of_pictures: Path) -> None:
+    code, _ = (text for language, text in CLIENT_BLOCKS if language == "python")
+    printed = run([sys.executable, "-c"], code, served, folder_of_pictures)
+    assert re.fullmatch(r".* 0\.\d+ efficient.*\ncat\.jpg .*\ndog\.jpg espresso\nnone\.jpg cannot read .*\n", printed)
+
+
+def test_the_clients_asynchronous_code_runs(served: Served, folder_of_pictures: Path) -> None:
+    _, code = (text for language, text in CLIENT_BLOCKS if language == "python")
+    printed = run([sys.executable, "-c"], code, served, folder_of_pictures)
+    assert printed.startswith("(1, 1000) [")
+    assert "'efficientnet_lite0'" in printed
+
+
+def test_the_clients_commands_run(served: Served, folder_of_pictures: Path) -> None:
+    (commands,) = (text for language, text in CLIENT_BLOCKS if language == "bash")
+    printed = run(["bash", "-euc"], commands, served, folder_of_pictures)
+    assert "espresso" in printed
+    assert len((folder_of_pictures / "answers.jsonl").read_text().splitlines()) == 1
 
 
 def test_every_folder_and_link_named_exists() -> None:

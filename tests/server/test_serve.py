@@ -81,9 +81,9 @@ def test_models_named_are_served_and_no_others() -> None:
     addresses = free_addresses()
     with serving("--models", "efficientnet_lite1", addresses=addresses) as process, Client(addresses.grpc) as client:
         assert "efficientnet_lite1/1@" in report_of(process)
-        assert client.is_model_ready("efficientnet_lite1")
-        assert client.is_model_ready("preprocess_240")
-        assert not client.is_model_ready("efficientnet_lite0")
+        assert client.is_ready("efficientnet_lite1")
+        assert client.is_ready("preprocess_240")
+        assert not client.is_ready("efficientnet_lite0")
 
 
 def test_another_repository_is_served_with_the_same_backends(tmp_path: Path) -> None:
@@ -95,8 +95,8 @@ def test_another_repository_is_served_with_the_same_backends(tmp_path: Path) -> 
     with serving(f"--model-repository={tmp_path}", addresses=addresses) as process, Client(addresses.grpc) as client:
         assert process.stdout is not None
         next(line for line in process.stdout if line.startswith("metrics"))
-        assert client.is_model_ready("mine")
-        assert not client.is_model_ready("efficientnet_lite0")
+        assert client.is_ready("mine")
+        assert not client.is_ready("efficientnet_lite0")
 
 
 def test_flags_after_two_dashes_reach_tritonserver() -> None:

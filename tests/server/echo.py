@@ -1,0 +1,59 @@
+"""A classifier that costs nothing and answers with what it was given, so that every answer shows whose it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from onnx import TensorProto, helper, numpy_helper
+
+from model_builds.onnx_format import IR_VERSION, OPSETS
+
+MODEL_NAME = "echo"
+
+CONFIG = """
+backend: "onnxruntime"
+max_batch_size: 64
+dynamic_batching { }
+instance_group [ { count: 1 } ]
+parameters { key: "intra_op_thread_count" value { string_value: "1" } }
+input [ { name: "image" data_type: TYPE_STRING dims: [ 1 ] } ]
+output [
+  { name: "label" data_type: TYPE_STRING dims: [ 5 ] },
+  { name: "class_id" data_type: TYPE_INT64 dims: [ 5 ] },
+  { name: "score" data_type: TYPE_FP32 dims: [ 5 ] },
+  { name: "served_by" data_type: TYPE_STRING dims: [ 1 ] }
+]
+"""
+
+
+def write(repository: Path) -> None:
+    """Put the model into a repository."""
+    version = repository / MODEL_NAME / "1"
+    version.mkdir(parents=True)
+    (version / "model.onnx").write_bytes(_graph())
+    (version.parent / "config.pbtxt").write_text(CONFIG)
+
+
+def _graph() -> bytes:
+    nodes = [
+        helper.make_node("Concat", ["image"] * 5, ["label"], axis=1),
+        helper.make_node("Shape", ["image"], ["batch_by_one"]),
+        helper.make_node("Expand", ["class_ids", "batch_by_one"], ["class_id"]),
+        helper.make_node("Expand", ["scores", "batch_by_one"], ["score"]),
+        helper.make_node("Expand", ["provenance", "batch_by_one"], ["served_by"]),
+    ]
+    constants = [
+        numpy_helper.from_array(np.arange(5, dtype=np.int64)[None], "class_ids"),
+        numpy_helper.from_array(np.linspace(0.9, 0.1, 5, dtype=np.float32)[None], "scores"),
+        numpy_helper.from_array(np.array([["echo/1@00000000"]], dtype=object), "provenance"),
+    ]
+    inputs = [helper.make_tensor_value_info("image", TensorProto.STRING, ["batch", 1])]
+    outputs = [
+        helper.make_tensor_value_info("label", TensorProto.STRING, ["batch", 5]),
+        helper.make_tensor_value_info("class_id", TensorProto.INT64, ["batch", 5]),
+        helper.make_tensor_value_info("score", TensorProto.FLOAT, ["batch", 5]),
+        helper.make_tensor_value_info("served_by", TensorProto.STRING, ["batch", 1]),
+    ]
+    graph = helper.make_graph(nodes, MODEL_NAME, inputs, outputs, constants)
+    return helper.make_model(graph, opset_imports=OPSETS, ir_version=IR_VERSION).SerializeToString()

@@ -1,0 +1,141 @@
+"""The client against a real server: what fakes cannot show."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from cronnx import AsyncClient, Client, CronnxError, InvalidInput, ModelNotFound, Outcome, Retry
+from tests.server import echo
+from tests.server.triton import Triton, mortal
+
+REQUESTS = 10_000
+PROTOCOLS = ("grpc", "http")
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("repository")
+    echo.write(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def triton(repository: Path) -> Iterator[Triton]:
+    with mortal([repository], "--model-control-mode=explicit", f"--load-model={echo.MODEL_NAME}") as triton:
+        yield triton
+
+
+@pytest.fixture(params=PROTOCOLS)
+def url(request: pytest.FixtureRequest, triton: Triton) -> str:
+    return str(getattr(triton.addresses, request.param))
+
+
+def inputs(count: int) -> Iterator[bytes]:
+    return (f"picture {number}".encode() for number in range(count))
+
+
+def is_answered_with_its_own(outcome: Outcome) -> bool:
+    return outcome.classification is not None and outcome.classification.label.encode() == outcome.image
+
+
+@pytest.mark.parametrize(("protocol", "ordered"), [("grpc", True), ("http", False)])
+def test_a_server_killed_and_started_again_costs_no_input_its_outcome(
+    repository: Path, protocol: str, ordered: bool
+) -> None:
+    with mortal([repository]) as triton, Client(getattr(triton.addresses, protocol), retry=Retry(attempts=8)) as client:
+        outcomes = client.classify_many(inputs(REQUESTS), model_name=echo.MODEL_NAME, ordered=ordered)
+        before = list(islice(outcomes, REQUESTS // 2))
+        triton.kill()
+        triton.start()
+        after = list(outcomes)
+    assert all(is_answered_with_its_own(outcome) for outcome in before)
+    assert Counter(outcome.index for outcome in (*before, *after)) == Counter(range(REQUESTS))
+    for outcome in after:
+        assert is_answered_with_its_own(outcome) != isinstance(outcome.error, CronnxError)
+    assert is_answered_with_its_own(after[-1])
+    if ordered:
+        assert [outcome.index for outcome in (*before, *after)] == list(range(REQUESTS))
+
+
+def test_memory_stays_flat_over_a_long_generator(url: str) -> None:
+    process = psutil.Process()
+    with Client(url) as client:
+        outcomes = client.classify_many(
+            (bytes(10_000).replace(b"\0", b"x") for _ in range(REQUESTS)), model_name="echo"
+        )
+        sizes = [process.memory_info().rss for number, _ in enumerate(outcomes) if number % 1_000 == 999]
+    assert sizes[-1] - sizes[1] < 8 * 2**20
+
+
+def test_infer_takes_and_gives_arrays_by_name(url: str) -> None:
+    with Client(url) as client:
+        answer = client.infer(echo.MODEL_NAME, {"image": np.array([[b"one"], [b"two"]], dtype=object)})
+        assert answer["label"].tolist() == [[b"one"] * 5, [b"two"] * 5]
+        assert answer["class_id"].dtype == np.int64
+        only = client.infer(echo.MODEL_NAME, {"image": np.array([[b"one"]], dtype=object)}, outputs=["score"])
+        assert list(only) == ["score"]
+        with pytest.raises(InvalidInput):
+            client.infer(echo.MODEL_NAME, {"picture": np.array([[b"one"]], dtype=object)})
+        with pytest.raises(ModelNotFound):
+            client.infer("nonesuch", {"image": np.array([[b"one"]], dtype=object)})
+
+
+def test_models_are_described_unloaded_and_loaded(url: str) -> None:
+    with Client(url) as client:
+        assert [(model.name, model.state) for model in client.models()] == [("echo", "READY")]
+        assert client.model("echo").max_batch_size == 64
+        client.unload("echo")
+        assert not client.is_ready("echo")
+        client.load("echo")
+        assert client.is_ready("echo")
+        with pytest.raises(CronnxError, match="nonesuch"):
+            client.load("nonesuch")
+
+
+def test_statistics_count_what_was_asked(url: str) -> None:
+    with Client(url) as client:
+        (before,) = client.statistics("echo")
+        for outcome in client.classify_many(inputs(100), model_name="echo"):
+            assert is_answered_with_its_own(outcome)
+        (after,) = client.statistics("echo")
+    assert after.inference_count - before.inference_count == 100
+
+
+def test_a_cancelled_call_leaves_the_client_usable(url: str) -> None:
+    async def cancel_and_ask() -> str:
+        async with AsyncClient(url) as client:
+            call = asyncio.create_task(client.classify(b"slow", model_name="echo"))
+            await asyncio.sleep(0)
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+            return (await client.classify(b"next", model_name="echo")).label
+
+    assert asyncio.run(cancel_and_ask()) == "next"
+
+
+def test_tensors_travel_through_shared_memory(url: str) -> None:
+    with Client(url, shared_memory=True) as client:
+        outcomes = list(client.classify_many(inputs(200), model_name="echo"))
+    assert [is_answered_with_its_own(outcome) for outcome in outcomes] == [True] * 200
+
+
+def test_a_second_server_takes_over_without_a_failed_request(repository: Path) -> None:
+    with (
+        mortal([repository]) as first,
+        mortal([repository]) as second,
+        Client([first.addresses.grpc, second.addresses.grpc]) as client,
+    ):
+        outcomes = client.classify_many(inputs(REQUESTS // 2), model_name="echo")
+        before = list(islice(outcomes, REQUESTS // 4))
+        first.kill()
+        after = list(outcomes)
+    assert [is_answered_with_its_own(outcome) for outcome in (*before, *after)] == [True] * (REQUESTS // 2)
