@@ -217,7 +217,9 @@ class AsyncClient:
         """Load a model, or load it again; see `Client.load`.
 
         Raises:
-            InvalidInput: The server is not started for it, or cannot load the model.
+            InvalidInput: The server is not started for it.
+            ModelNotFound: There is none of this name.
+            ServerFault: The model cannot be loaded.
             CronnxError: There is no answer: the subclass says why.
         """
         await self._session.ask("load_model", {"model_name": model_name}, timeout_s=timeout_s)

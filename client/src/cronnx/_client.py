@@ -140,12 +140,12 @@ class Client(Blocking):
         top_k: int = MAX_TOP_K,
         timeout_s: float | None = None,
     ) -> Generator[Outcome[ImageT], None, None]:
-        """Say what each of many images shows, many at a time.
+        """Say what each of many images shows, many at a time: one outcome an image, its answer or its error.
 
         Nothing happens before the first outcome is asked for. The images are then taken from the iterable as there
-        is room for them, one at a time, in a thread of its own, so that one that blocks holds up no outcome: at most
-        `concurrency` requests are under way, and at most four times as many images are taken ahead of the last
-        outcome given. Closing the generator gives up what is under way.
+        is room for them, in a thread of its own, so that one that blocks holds up no outcome: at most `concurrency`
+        requests are under way, and at most five times as many images are taken ahead of the last outcome given.
+        Closing the generator gives up what is under way.
 
         Args:
             images: Paths, bytes of image files or PIL images, as many as there are. What it raises is raised after
@@ -157,9 +157,6 @@ class Client(Blocking):
             model_version: The version to ask; empty for the server's choice.
             top_k: How many classes to return for an image, 1 to 5.
             timeout_s: Seconds each request may take, all its attempts included; the client's own where None.
-
-        Returns:
-            One outcome for every image: its answer or its error.
 
         Raises:
             InvalidInput: An argument cannot be used.
@@ -244,7 +241,9 @@ class Client(Blocking):
         server goes on loading when it has passed.
 
         Raises:
-            InvalidInput: The server is not started for it, or cannot load the model.
+            InvalidInput: The server is not started for it.
+            ModelNotFound: There is none of this name.
+            ServerFault: The model cannot be loaded.
             CronnxError: There is no answer: the subclass says why.
         """
         self._run(self._client.load(model_name, timeout_s=timeout_s))

@@ -23,7 +23,7 @@ class Window(Generic[T]):
     """Classifies the images of an iterable, some at a time, and gives their outcomes.
 
     At most `concurrency` images are under way, and at most `LOOKAHEAD` times as many are taken from the iterable
-    and not yet given out.
+    and not yet given out in a batch, which holds `concurrency` at most.
     """
 
     def __init__(

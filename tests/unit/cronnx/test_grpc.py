@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ import pytest
 from tritonclient.grpc import service_pb2
 
 from cronnx import (
+    AsyncClient,
     Client,
     ConnectionFailed,
     CronnxError,
@@ -148,6 +150,19 @@ def test_closing_the_client_ends_a_request_under_way(client: Client, grpc_triton
         client.close()
         with pytest.raises(ConnectionFailed):
             answer.result(10)
+
+
+def test_a_cancelled_call_is_cancelled_at_the_server(grpc_triton: GrpcTriton) -> None:
+    entered = grpc_triton.hang()
+
+    async def ask() -> None:
+        async with AsyncClient(f"grpc://{grpc_triton.address}") as client:
+            answer = asyncio.create_task(client.classify(b"cat"))
+            await asyncio.to_thread(entered.wait, 10)
+            answer.cancel()
+            assert await asyncio.to_thread(grpc_triton.cancelled.wait, 10)
+
+    asyncio.run(ask())
 
 
 def malformed() -> Iterator[Any]:

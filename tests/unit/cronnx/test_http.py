@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cronnx import (
+    AsyncClient,
     Client,
     ConnectionFailed,
     CronnxError,
@@ -186,6 +188,28 @@ def test_closing_the_client_ends_a_request_under_way(client: Client, http_triton
         client.close()
         with pytest.raises(ConnectionFailed):
             answer.result(10)
+
+
+def test_a_cancelled_call_hangs_up() -> None:
+    async def ask() -> None:
+        came, hung_up = asyncio.Event(), asyncio.Event()
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            came.set()
+            await reader.read()  # to the end
+            hung_up.set()
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1")
+        address, port = server.sockets[0].getsockname()
+        async with AsyncClient(f"http://{address}:{port}") as client:
+            answer = asyncio.create_task(client.classify(b"cat"))
+            await came.wait()
+            answer.cancel()
+            await asyncio.wait_for(hung_up.wait(), 10)
+        server.close()
+
+    asyncio.run(ask())
 
 
 def test_readiness_is_the_servers(client: Client, http_triton: HttpTriton) -> None:
