@@ -20,5 +20,5 @@ def sample_image() -> bytes:
         picture += np.asarray(Image.fromarray(coarse).resize((_WIDTH, _HEIGHT), Image.Resampling.BICUBIC)) / cells
     picture += random.normal(0, 4, picture.shape)  # the grain of a sensor
     jpeg = io.BytesIO()
-    Image.fromarray((picture * 255 / picture.max()).clip(0, 255).astype(np.uint8)).save(jpeg, "JPEG", quality=90)
+    Image.fromarray((picture * (255 / np.max(picture))).clip(0, 255).astype(np.uint8)).save(jpeg, "JPEG", quality=90)
     return jpeg.getvalue()
