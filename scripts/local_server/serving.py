@@ -33,11 +33,11 @@ def serve(
     Raises:
         SetupError: it could not be set up or started.
     """
+    folders = repositories or [MODEL_REPOSITORY, ENSEMBLES]
+    _check(folders, profile)
     with environment.alone():
         distribution = tritonserver.distribution()
         names = list(models or ["*"]) if repositories else ready(models)
-    folders = repositories or [MODEL_REPOSITORY, ENSEMBLES]
-    _check(folders, profile)
     flags = [*addresses.flags(), "--model-control-mode=explicit", *(f"--load-model={name}" for name in names)]
     if profile:
         flags.append(f"--model-config-name={profile}")
