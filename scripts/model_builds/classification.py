@@ -45,9 +45,12 @@ def classifier(
     normalised = compose.merge_models(
         _normaliser(size=size, mean=mean, std=std), network, io_map=[("normalised", network_input.name)]
     )
-    return compose.merge_models(
+    model = compose.merge_models(
         normalised, _head(labels=labels, served_by=served_by), io_map=[(network_output.name, "scores")]
     )
+    del model.opset_import[:]  # merging names each domain once a part
+    model.opset_import.extend(OPSETS)
+    return model
 
 
 def _normaliser(*, size: int, mean: Sequence[float], std: Sequence[float]) -> ModelProto:
