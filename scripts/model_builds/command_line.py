@@ -15,7 +15,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="scripts/build_models",
         description="Build models of the catalogue (scripts/model_builds/catalogue.toml) anew.",
-        epilog="Exit status: 0 all were built, 1 one was not, 2 usage.",
+        epilog="CRONNX_MODEL_MIRROR: the address of a folder of weights that is asked before the web. "
+        "Exit status: 0 all were built, 1 one was not, 2 usage.",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="a model of the catalogue; none: all of them")
     arguments = parser.parse_args()
@@ -40,10 +41,11 @@ def _build(names: list[str], parser: argparse.ArgumentParser) -> int:
         if name not in models:
             parser.error(f"no model '{name}' in the catalogue; it has {', '.join(models)}")
     failures = 0
-    for name in names or models:
-        try:
-            print(build(models[name]).relative_to(ROOT))
-        except SetupError as error:
-            print(f"build_models: {error}", file=sys.stderr)
-            failures += 1
+    for model in (models[name] for name in names or models):
+        for version in model.versions:
+            try:
+                print(build(model, version).relative_to(ROOT))
+            except SetupError as error:
+                print(f"build_models: {model.name} version {version}: {error}", file=sys.stderr)
+                failures += 1
     return 1 if failures else 0

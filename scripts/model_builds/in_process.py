@@ -26,7 +26,7 @@ class InProcess:
 
     def __init__(self, model: Path | bytes, *, size: int) -> None:
         """Load a model's file, or its content, for pictures of `size` pixels."""
-        self._preprocessor = _preprocessor(size)
+        self._preprocessor = preprocessor(size)
         self._session = onnxruntime.InferenceSession(model if isinstance(model, bytes) else str(model))
         self._outputs = [output.name for output in self._session.get_outputs()]
 
@@ -54,6 +54,7 @@ class InProcess:
         return dict(zip(self._outputs, self._session.run(self._outputs, {"pixels": pixels}), strict=True))
 
 
-def _preprocessor(size: int) -> Preprocessor:
+def preprocessor(size: int) -> Preprocessor:
+    """The preprocessing that Triton does for models of pictures of `size` pixels."""
     config = read_config(MODEL_REPOSITORY / f"preprocess_{size}")
     return Preprocessor(Options.from_model_config(MessageToDict(config, preserving_proto_field_name=True)))

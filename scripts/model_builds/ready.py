@@ -3,45 +3,88 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from local_server import repository
 from local_server.errors import SetupError
-from local_server.paths import ENSEMBLES, MODEL_REPOSITORY
+from local_server.paths import ENSEMBLES, MODEL_REPOSITORY, WEIGHTS
 from model_builds.build import build
-from model_builds.catalogue import Model, catalogue
+from model_builds.catalogue import LIVE_VERSION, Model, catalogue
+
+Failures = dict[tuple[str, int], SetupError]
 
 
-def ready(names: Sequence[str] | None) -> list[str]:
+def ready(
+    names: Sequence[str] | None,
+    *,
+    models: Mapping[str, Model] | None = None,
+    model_repository: Path = MODEL_REPOSITORY,
+    ensembles: Path = ENSEMBLES,
+    weights: Path = WEIGHTS,
+) -> list[str]:
     """Build what these models lack; the names to load.
 
     Args:
         names: ensembles, or models; None is every ensemble that can be had, the others being named on stderr.
+        models: what can be built; the catalogue's where None.
+        model_repository: where it is built.
+        ensembles: the repository of ensembles.
+        weights: the folder that keeps what was fetched.
 
     Raises:
         SetupError: a model named is unknown or cannot be built, or none can be had.
     """
-    known = {**repository.models(MODEL_REPOSITORY), **repository.models(ENSEMBLES)}
-    found, failures = [], []
-    for name in names or repository.models(ENSEMBLES):
+    models = catalogue() if models is None else models
+    known = {**repository.models(model_repository), **repository.models(ensembles)}
+    chosen = list(names or repository.models(ensembles))
+    for name in chosen:
         if name not in known:
             raise SetupError(f"there is no model '{name}'; there are {', '.join(known)}")
-        try:
-            for model in _lacking(known[name]):
-                build(model)
-            found.append(name)
-        except SetupError as error:
-            failures.append(f"{name} is left out: {error}")
-    if failures and (names or not found):
-        raise SetupError(failures[0].replace("is left out", "cannot be served"))
-    for failure in failures:
-        print(failure, file=sys.stderr)
+    needed = {name: _needed(known[name], models) for name in chosen}
+    parts = {part for versions in needed.values() for part, _ in versions}
+    lacking = (model for model in models.values() if model.name in parts)
+    failures = _build_lacking(lacking, model_repository, weights)
+    left_out = {name: failures[key] for name in chosen for key in needed[name] if key in failures}
+    found = [name for name in chosen if name not in left_out]
+    for name, failure in left_out.items():
+        if names or not found:
+            raise SetupError(f"{name} cannot be served: {failure}") from failure
+    _report(left_out, failures)
     return found
 
 
-def _lacking(folder: Path) -> Iterator[Model]:
-    parts = [folder.name, *repository.steps(repository.read_config(folder))]
-    for model in catalogue().values():
-        if f"{model.name}_onnx" in parts and not model.path(MODEL_REPOSITORY).exists():
-            yield model
+def _needed(folder: Path, models: Mapping[str, Model]) -> list[tuple[str, int]]:
+    """Names and versions without which what is in `folder` does not load.
+
+    Those that its steps pin, and each one's version 1: git keeps its folder, and Triton refuses a model that has
+    the folder of a version but not its file.
+    """
+    config = repository.read_config(folder)
+    versions = [(config.name, LIVE_VERSION)]
+    for step in config.ensemble_scheduling.step:
+        versions += [(step.model_name, LIVE_VERSION), (step.model_name, step.model_version)]
+    onnx_names = {f"{name}_onnx": name for name in models}
+    return [(onnx_names[name], version) for name, version in versions if name in onnx_names]
+
+
+def _build_lacking(models: Iterable[Model], model_repository: Path, weights: Path) -> Failures:
+    """Build what is not there; why the rest could not be. Without its version 1 no other of a model is built."""
+    failures: Failures = {}
+    for model in models:
+        for version in model.versions:
+            if model.path(model_repository, version).exists() or (model.name, LIVE_VERSION) in failures:
+                continue
+            try:
+                build(model, version, repository=model_repository, weights=weights)
+            except SetupError as failure:
+                failures[model.name, version] = failure
+    return failures
+
+
+def _report(left_out: Mapping[str, SetupError], failures: Failures) -> None:
+    for name, failure in left_out.items():
+        print(f"{name} is left out: {failure}", file=sys.stderr)
+    for (name, version), failure in failures.items():
+        if version != LIVE_VERSION:
+            print(f"version {version} of {name} is left out: {failure}", file=sys.stderr)

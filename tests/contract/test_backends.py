@@ -14,18 +14,22 @@ from cronnx_onnxruntime.signature import Signature
 from cronnx_preprocess import Options
 from local_server import environment
 from local_server.paths import MODEL_REPOSITORY
+from model_builds.build import build
 from model_builds.catalogue import Model, catalogue
 from model_builds.ready import ready
 from tests.contract import configs
+from tests.unit.model_builds.mirror_server import mirror_of
+from tests.unit.model_builds.twin_models import twin_models
+from tests.unit.model_builds.zoo_twins import TWINS
 
 every_onnx_config = pytest.mark.parametrize("path", configs.ONNX_MODELS, ids=configs.name)
 
 
 @pytest.fixture(scope="module")
-def built() -> None:
-    """Every graph of the catalogue; what is lacking is built."""
+def built() -> set[str]:
+    """The models that are there, once what is lacking and can be had was built."""
     with environment.alone():
-        ready([f"{name}_onnx" for name in catalogue()])
+        return {f"{name}_onnx" for name in ready(None) if name in catalogue()}
 
 
 @pytest.mark.parametrize("path", configs.PREPROCESS_MODELS, ids=configs.name)
@@ -45,21 +49,36 @@ def test_every_accelerator_of_an_onnx_model_is_used_where_there_is_a_gpu(path: P
     assert list(found.options)[-2:] == [CUDA, CPU]
 
 
+def check_against_config(graph: Path, path: Path) -> None:
+    config, signature = configs.triton_json(path), Signature.of(onnxruntime.InferenceSession(str(graph)))
+    signature.check(config)
+    assert [tensor["name"] for tensor in config["output"]] == [tensor.name for tensor in signature.outputs]
+
+
 @every_onnx_config
-@pytest.mark.usefixtures("built")
-def test_every_version_of_an_onnx_model_is_what_its_config_says(path: Path) -> None:
-    config, versions = configs.triton_json(path), list(configs.folder(path).glob("*/model.onnx"))
-    assert versions
+def test_every_version_that_is_built_is_what_its_config_says(path: Path, built: set[str]) -> None:
+    versions = list(configs.folder(path).glob("*/model.onnx"))
+    assert versions or configs.folder(path).name not in built
     for version in versions:
-        signature = Signature.of(onnxruntime.InferenceSession(str(version)))
-        signature.check(config)
-        assert [tensor["name"] for tensor in config["output"]] == [tensor.name for tensor in signature.outputs]
+        check_against_config(version, path)
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v2", "resnet50"])
+def test_a_network_of_the_zoo_becomes_what_its_config_says(name: str, tmp_path: Path) -> None:
+    with mirror_of({name: twin().SerializeToString() for name, twin in TWINS.items()}) as zoo:
+        model = twin_models(zoo)[name]
+        for version in model.versions:
+            graph = build(model, version, repository=tmp_path, weights=tmp_path / "weights")
+            check_against_config(graph, configs.MODELS[f"{name}_onnx"])
 
 
 @pytest.mark.parametrize("model", catalogue().values(), ids=catalogue())
 @pytest.mark.usefixtures("built")
 def test_an_answer_says_the_model_the_version_and_the_weights_it_is_of(model: Model) -> None:
-    path = model.path(MODEL_REPOSITORY)
     pixels = np.zeros((2, model.size, model.size, 3), np.uint8)
-    (served_by,) = onnxruntime.InferenceSession(str(path)).run(["served_by"], {"pixels": pixels})
-    assert served_by.tolist() == [[f"{model.name}/{path.parent.name}@{model.weights.file_sha256[:8]}"]] * 2
+    for version in model.versions:
+        path = model.path(MODEL_REPOSITORY, version)
+        if path.exists():
+            (served_by,) = onnxruntime.InferenceSession(str(path)).run(["served_by"], {"pixels": pixels})
+            sha256 = model.weights(version).sha256
+            assert served_by.tolist() == [[f"{model.name}/{path.parent.name}@{sha256[:8]}"]] * 2

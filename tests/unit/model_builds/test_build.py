@@ -6,25 +6,62 @@ import resource
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import onnxruntime
 import pytest
+from onnx import TensorProto, numpy_helper
 
 from local_server.errors import SetupError
-from model_builds.build import CAT, build, fetch, write_whole
-from model_builds.catalogue import Model, catalogue
+from model_builds.build import CAT, build, write_whole
+from model_builds.catalogue import Model
 from model_builds.in_process import InProcess
+from tests.unit.model_builds.mirror_server import Mirror
+from tests.unit.model_builds.twin_models import on_the_web
+from tests.unit.model_builds.zoo_twins import mobilenetv2_7
 
 
-@pytest.mark.parametrize("name", catalogue())
-def test_a_model_of_the_catalogue_is_built_and_takes_a_cat_for_a_cat(
-    models: dict[str, Model], name: str, tmp_path: Path
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"])
+def test_a_packaged_model_is_built_and_takes_a_cat_for_a_cat(
+    packaged: dict[str, Model], name: str, tmp_path: Path
 ) -> None:
-    path = build(models[name], repository=tmp_path)
+    model = packaged[name]
+    path = build(model, repository=tmp_path)
     assert path == tmp_path / f"{name}_onnx" / "1" / "model.onnx"
-    answer = InProcess(path, size=models[name].size).classify([CAT.read_bytes()])
+    answer = InProcess(path, size=model.size).classify([CAT.read_bytes()])
     assert answer["class_id"][0, 0] in (281, 282, 285)
     assert answer["score"][0, 0] > 0.3
-    assert answer["served_by"].tolist() == [[models[name].served_by]]
+    assert answer["served_by"].tolist() == [[model.served_by()]]
+
+
+@pytest.mark.parametrize(("name", "version"), [("mobilenet_v2", 1), ("mobilenet_v2", 2), ("resnet50", 1)])
+def test_a_network_of_the_zoo_is_fetched_built_and_answers_as_it_did(
+    twins: dict[str, Model], name: str, version: int, tmp_path: Path
+) -> None:
+    model = twins[name]
+    path = build(model, version, repository=tmp_path, weights=tmp_path / "weights")
+    assert path == tmp_path / f"{name}_onnx" / str(version) / "model.onnx"
+    answer = InProcess(path, size=model.size).classify([CAT.read_bytes()] * 3)
+    assert answer["class_id"][:, 0].tolist() == [model.expected[version - 1]] * 3
+    assert answer["served_by"].tolist() == [[f"{name}/{version}@{model.weights(version).sha256[:8]}"]] * 3
+
+
+def test_a_file_that_is_no_network_is_refused_by_name(twins: dict[str, Model], zoo: Mirror, tmp_path: Path) -> None:
+    zoo.files["resnet50-v1-12.onnx"] = b"<html>Sign in</html>"
+    model = dataclasses.replace(twins["resnet50"], versions={1: on_the_web("resnet50-v1-12.onnx", zoo)})
+    with pytest.raises(SetupError, match=r"cannot build resnet50 from resnet50-v1-12\.onnx: "):
+        build(model, repository=tmp_path / "models", weights=tmp_path)
+    assert not (tmp_path / "models").exists()
+
+
+def test_a_network_that_runs_a_batch_together_is_refused(twins: dict[str, Model], zoo: Mirror, tmp_path: Path) -> None:
+    """Its last reshape keeps the batch of 1 it was published with."""
+    twin = mobilenetv2_7()
+    (shape,) = (each for each in twin.graph.initializer if each.data_type == TensorProto.INT64)
+    shape.CopyFrom(numpy_helper.from_array(np.array([1, -1]), shape.name))
+    zoo.files["fixed.onnx"] = twin.SerializeToString()
+    model = dataclasses.replace(twins["mobilenet_v2"], versions={1: on_the_web("fixed.onnx", zoo)})
+    with pytest.raises(SetupError, match="mobilenet_v2 gives 1 answers for 2 pictures"):
+        build(model, repository=tmp_path / "models", weights=tmp_path)
 
 
 def test_a_build_gives_the_same_bytes_again(model: Model, tmp_path: Path) -> None:
@@ -46,34 +83,16 @@ def test_a_build_that_answers_wrongly_leaves_what_was_there(model: Model, tmp_pa
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_weights_of_another_hash_are_refused_and_nothing_is_built(model: Model, tmp_path: Path) -> None:
-    weights = dataclasses.replace(model.weights, file_sha256="0" * 64)
-    with pytest.raises(SetupError, match=f"is {model.weights.file_sha256}, the catalogue has 0000.*: delete .* again"):
-        build(dataclasses.replace(model, weights=weights), repository=tmp_path)
-    assert not any(tmp_path.iterdir())
-
-
-def test_weights_that_the_package_lacks_are_refused_by_name(model: Model, tmp_path: Path) -> None:
-    weights = dataclasses.replace(model.weights, file="absent.pth")
-    with pytest.raises(SetupError, match=r"absent\.pth is absent, the catalogue has"):
-        build(dataclasses.replace(model, weights=weights), repository=tmp_path)
-    assert not any(tmp_path.iterdir())
-
-
 @pytest.mark.parametrize("other", ["efficientnet_lite1", "efficientnet_lite2"])
-def test_weights_of_another_variant_are_refused_by_name(models: dict[str, Model], other: str, tmp_path: Path) -> None:
+def test_weights_of_another_variant_are_refused_by_name(packaged: dict[str, Model], other: str, tmp_path: Path) -> None:
     """lite1 and lite2 have the same parameters, of other widths."""
     name = "efficientnet_lite2" if other == "efficientnet_lite1" else "efficientnet_lite1"
-    model = dataclasses.replace(models[name], weights=models[other].weights)
-    with pytest.raises(
-        SetupError, match=f"cannot build {name} from {Path(model.weights.file).name}: .*another variant"
-    ):
+    version = dataclasses.replace(packaged[name].versions[1], weights=packaged[other].weights())
+    model = dataclasses.replace(packaged[name], versions={1: version})
+    file = Path(version.weights.file).name
+    with pytest.raises(SetupError, match=f"cannot build {name} from {file}: .*another variant"):
         build(model, repository=tmp_path)
     assert not any(tmp_path.iterdir())
-
-
-def test_fetched_weights_are_the_file_of_the_catalogue(model: Model) -> None:
-    assert fetch(model).name == Path(model.weights.file).name
 
 
 def test_a_built_model_loads_without_a_warning(model: Model, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -119,6 +138,12 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SetupError, match=r"cannot write .*/file/model\.onnx: File exists"):
         write_whole(tmp_path / "file" / "model.onnx", b"content")
+
+
+def test_a_write_that_fails_leaves_no_folder_that_triton_would_take_for_a_version(tmp_path: Path) -> None:
+    with largest_file(2**20), pytest.raises(SetupError, match="File too large"):
+        write_whole(tmp_path / "2" / "model.onnx", bytes(2**21))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_in_the_files_place_is_left_alone(tmp_path: Path) -> None:

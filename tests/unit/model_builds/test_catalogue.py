@@ -6,21 +6,29 @@ from pathlib import Path
 import pytest
 
 from local_server import repository
-from local_server.paths import MODEL_REPOSITORY
-from model_builds.catalogue import Model, Weights, catalogue
+from local_server.paths import ENSEMBLES, MODEL_REPOSITORY
+from model_builds.catalogue import EfficientNetLite, Model, OnnxFile, catalogue
+from model_builds.labels import LABELS
+from model_builds.weights import PackagedFile, WebFile
+from tests.unit.model_builds.zoo_twins import TWINS
 
 MODELS = catalogue()
+VERSIONS = [(model, version) for model in MODELS.values() for version in model.versions]
 
 every_model = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
+every_version = pytest.mark.parametrize(
+    ("model", "version"), VERSIONS, ids=[f"{model.name}/{version}" for model, version in VERSIONS]
+)
 
 
-def test_the_catalogue_has_the_three_variants() -> None:
-    assert list(MODELS) == ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"]
+def test_the_catalogue_has_every_classifier() -> None:
+    efficientnets = ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"]
+    assert list(MODELS) == [*efficientnets, "mobilenet_v2", "resnet50"]
 
 
 @every_model
-def test_a_version_is_a_number_triton_takes(model: Model) -> None:
-    assert model.version >= 1
+def test_versions_are_numbered_from_one(model: Model) -> None:
+    assert list(model.versions) == list(range(1, 1 + len(model.versions)))
 
 
 @every_model
@@ -33,40 +41,71 @@ def test_mean_and_std_are_of_three_channels_scaled_to_one(model: Model) -> None:
 def test_the_expected_classes_are_imagenets_cats(model: Model) -> None:
     assert set(model.expected) <= {281, 282, 283, 284, 285}
     assert model.expected
+    assert model.labels in LABELS
+
+
+@every_version
+def test_weights_are_pinned_by_their_hashes(model: Model, version: int) -> None:
+    weights = model.weights(version)
+    assert re.fullmatch(r"[0-9a-f]{64}", weights.sha256)
+    if isinstance(weights, PackagedFile):
+        assert re.fullmatch(r"[a-z0-9-]+==[0-9.]+", weights.package)
+        assert re.fullmatch(r"[0-9a-f]{64}", weights.package_sha256)
+        assert weights.file.endswith(f"-{weights.sha256[:8]}.pth")
+
+
+@every_version
+def test_a_file_on_the_web_has_two_mirrors_that_end_in_its_name_and_a_twin_in_the_tests(
+    model: Model, version: int
+) -> None:
+    weights = model.weights(version)
+    if isinstance(weights, WebFile):
+        hosts = [re.fullmatch(rf"https://([^/]+)/.+/{re.escape(weights.file)}", url) for url in weights.urls]
+        assert [host and host[1] for host in hosts] == ["github.com", "huggingface.co"]
+        assert weights.size_bytes > 10e6
+        assert weights.file in TWINS
 
 
 @every_model
-def test_weights_are_a_file_of_a_pinned_package_with_both_hashes(model: Model) -> None:
-    weights = model.weights
-    assert re.fullmatch(r"[a-z0-9-]+==[0-9.]+", weights.package)
-    assert re.fullmatch(r"[0-9a-f]{64}", weights.package_sha256)
-    assert re.fullmatch(r"[0-9a-f]{64}", weights.file_sha256)
-    assert weights.file.endswith(f"-{weights.file_sha256[:8]}.pth")
-
-
-@every_model
-def test_a_model_has_a_folder_with_a_config_for_pictures_of_its_size(model: Model) -> None:
-    config = repository.read_config(model.path(MODEL_REPOSITORY).parents[1])
-    assert [list(tensor.dims) for tensor in config.input] == [[model.size, model.size, 3]]
+def test_a_model_has_a_folder_and_an_ensemble(model: Model) -> None:
+    assert f"{model.name}_onnx" in repository.models(MODEL_REPOSITORY)
+    assert model.name in repository.models(ENSEMBLES)
 
 
 def test_no_two_models_share_their_weights() -> None:
-    assert len({model.weights.file_sha256 for model in MODELS.values()}) == len(MODELS)
+    owners = {(model.weights(version).sha256, model.name) for model, version in VERSIONS}
+    assert len(owners) == len({sha256 for sha256, _ in owners})
 
 
+COMMON = {
+    "size": 64,
+    "mean": [0.1] * 3,
+    "std": [0.2] * 3,
+    "labels": "imagenet",
+    "max_batch_size": 8,
+    "max_queue_delay_microseconds": 9,
+    "expected": [281],
+}
+PACKAGED = {"package": "weights==1.0", "package_sha256": "a" * 64, "file": "w.pth", "sha256": "0123456789" * 6}
+ON_THE_WEB = {"file": "w.onnx", "size_bytes": 7, "sha256": "9876543210" * 6, "urls": ["https://web/w.onnx"]}
+
+
+@pytest.fixture
 def entry() -> Model:
-    weights = {"package": "weights==1.0", "package_sha256": "a" * 64, "file": "w.pth", "file_sha256": "0123456789" * 6}
-    numbers = {"version": 2, "size": 64, "width": 1.0, "depth": 1.0}
-    return Model.of("net", {**numbers, "mean": [0.1] * 3, "std": [0.2] * 3, "expected": [281], "weights": weights})
+    return Model.of("net", {**COMMON, "versions": {"1": {**PACKAGED, "width": 1.1, "depth": 1.2}, "2": ON_THE_WEB}})
 
 
-def test_an_entry_says_where_its_file_belongs() -> None:
-    assert entry().path(Path("repository")) == Path("repository/net_onnx/2/model.onnx")
+def test_an_entrys_versions_are_of_the_kinds_that_their_fields_make_them(entry: Model) -> None:
+    assert entry.versions == {
+        1: EfficientNetLite(PackagedFile("weights==1.0", "a" * 64, "w.pth", "0123456789" * 6), 1.1, 1.2),
+        2: OnnxFile(WebFile("w.onnx", 7, "9876543210" * 6, ("https://web/w.onnx",))),
+    }
 
 
-def test_an_entry_says_what_its_answers_carry() -> None:
-    assert entry().served_by == "net/2@01234567"
+def test_an_entry_says_where_its_files_belong(entry: Model) -> None:
+    assert entry.path(Path("repository")) == Path("repository/net_onnx/1/model.onnx")
+    assert entry.path(Path("repository"), 2) == Path("repository/net_onnx/2/model.onnx")
 
 
-def test_an_entrys_weights_are_a_line_of_a_requirements_file() -> None:
-    assert Weights("a==1", "ff", "w.pth", "00").requirement == "a==1 --hash=sha256:ff"
+def test_an_entry_says_what_its_answers_carry(entry: Model) -> None:
+    assert [entry.served_by(version) for version in entry.versions] == ["net/1@01234567", "net/2@98765432"]
