@@ -23,8 +23,8 @@ NETWORK_ERRORS = (OSError, http.client.HTTPException)
 T = TypeVar("T")
 Answer = HTTPResponse | addinfourl
 
-# Hosts that did not answer in this run: the next file does not wait for them again.
-_unreachable: set[str] = set()
+# Why hosts did not answer in this run: the next file does not wait for them again.
+_unreachable: dict[str, str] = {}
 
 
 class MirrorError(Exception):
@@ -39,16 +39,16 @@ def answer(url: str, *, start: int) -> Answer:
     """
     name = host(url)
     if name in _unreachable:
-        raise MirrorError("did not answer before")
+        raise MirrorError(_unreachable[name])
     try:
         return _within(ANSWER_TIMEOUT_S, lambda: _asked(url, start))
     except urllib.error.HTTPError as error:
         error.close()
         raise MirrorError(f"HTTP {error.code} {error.reason}") from error
     except (*NETWORK_ERRORS, ValueError) as error:
-        _unreachable.add(name)
         reason = getattr(error, "reason", error)
-        raise MirrorError(getattr(reason, "strerror", None) or str(reason) or type(reason).__name__) from error
+        _unreachable[name] = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
+        raise MirrorError(_unreachable[name]) from error
 
 
 def _asked(url: str, start: int) -> Answer:

@@ -138,11 +138,18 @@ def test_what_came_before_all_mirrors_broke_off_is_kept_for_the_next_try(mirror:
     assert not (tmp_path / NAME).exists()
 
 
-def test_a_host_that_does_not_answer_is_not_waited_for_twice(tmp_path: Path) -> None:
-    gone = closed_port()
-    for reason in ("Connection refused", "did not answer before"):
-        with pytest.raises(SetupError, match=reason):
-            fetch(tmp_path, gone)
+def test_a_host_that_did_not_answer_is_not_asked_again_in_this_run(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = server.getsockname()
+    url = f"http://127.0.0.1:{address[1]}"
+    with pytest.raises(SetupError, match="Connection refused"):
+        fetch(tmp_path, url)
+    with socket.create_server(address) as late:
+        late.settimeout(0)
+        with pytest.raises(SetupError, match="Connection refused"):
+            fetch(tmp_path, url)
+        with pytest.raises(BlockingIOError):
+            late.accept()
 
 
 def test_a_host_that_takes_a_call_and_says_nothing_is_left(tmp_path: Path) -> None:
