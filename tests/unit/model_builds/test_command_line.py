@@ -22,3 +22,9 @@ def test_an_unknown_model_is_a_usage_error_that_names_the_known_ones() -> None:
     assert refused.returncode == 2
     assert "no model 'lite9' in the catalogue; it has efficientnet_lite0, " in refused.stderr
     assert refused.stdout == ""
+
+
+def test_a_model_that_is_built_is_named_by_its_file() -> None:
+    built = build_models("efficientnet_lite0")
+    assert built.returncode == 0
+    assert built.stdout.splitlines()[0] == "model_repository/efficientnet_lite0_onnx/1/model.onnx"
