@@ -14,9 +14,11 @@ from local_server import progress
 from local_server.errors import SetupError
 from local_server.paths import MODEL_REPOSITORY, PICTURES, WEIGHTS
 from model_builds import classification, efficientnet_lite, onnx_network
-from model_builds.catalogue import LIVE_VERSION, EfficientNetLite, Model, Version
+from model_builds.calibration import views
+from model_builds.catalogue import LIVE_VERSION, EfficientNetLite, Model, OnnxFile, Quantised
 from model_builds.in_process import InProcess
 from model_builds.labels import LABELS
+from model_builds.quantisation import quantised
 from model_builds.torch_weights import UnreadableWeightsError, read_state_dict
 
 CAT, COFFEE = PICTURES / "chelsea.jpg", PICTURES / "coffee.jpg"
@@ -40,7 +42,7 @@ def build(
     published = model.weights(version).fetch(weights)
     progress.step(f"Building {model.name} version {version}")
     try:
-        content = _classifier(model, version, published).SerializeToString()
+        content = _graph(model, version, published).SerializeToString()
         onnx.checker.check_model(content, full_check=True)
     except UNFIT as error:
         raise SetupError(f"cannot build {model.name} from {published.name}: {error}") from error
@@ -71,22 +73,25 @@ def write_whole(path: Path, content: bytes) -> None:
         raise SetupError(f"cannot write {path}: {error.strerror}") from error
 
 
-def _classifier(model: Model, version: int, published: Path) -> onnx.ModelProto:
-    return classification.classifier(
-        _network(model, model.versions[version], published),
+def _graph(model: Model, version: int, published: Path) -> onnx.ModelProto:
+    source = model.versions[version]
+    classifier = classification.classifier(
+        _network(model, source.of if isinstance(source, Quantised) else source, published),
         size=model.size,
         mean=model.mean,
         std=model.std,
         labels=LABELS[model.labels](),
         served_by=model.served_by(version),
     )
+    if isinstance(source, Quantised):
+        return quantised(classifier, calibration=views(sorted(PICTURES.glob("*.jpg")), size=model.size))
+    return classifier
 
 
-def _network(model: Model, version: Version, published: Path) -> onnx.ModelProto:
-    if isinstance(version, EfficientNetLite):
-        return efficientnet_lite.build(
-            read_state_dict(published), size=model.size, width=version.width, depth=version.depth
-        )
+def _network(model: Model, source: EfficientNetLite | OnnxFile, published: Path) -> onnx.ModelProto:
+    if isinstance(source, EfficientNetLite):
+        weights = read_state_dict(published)
+        return efficientnet_lite.build(weights, size=model.size, width=source.width, depth=source.depth)
     return onnx_network.network(onnx.load(published))
 
 

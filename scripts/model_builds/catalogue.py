@@ -35,7 +35,19 @@ class OnnxFile:
     weights: WebFile
 
 
-Version = EfficientNetLite | OnnxFile
+@dataclass(frozen=True)
+class Quantised:
+    """A version that is another one in INT8."""
+
+    of: EfficientNetLite | OnnxFile
+
+    @property
+    def weights(self) -> Weights:
+        """What the other one is built from."""
+        return self.of.weights
+
+
+Version = EfficientNetLite | OnnxFile | Quantised
 
 
 @dataclass(frozen=True)
@@ -55,7 +67,9 @@ class Model:
     @classmethod
     def of(cls, name: str, entry: Mapping[str, Any]) -> Model:
         """The model of an entry."""
-        versions = {int(number): _version(version) for number, version in entry["versions"].items()}
+        versions: dict[int, Version] = {}
+        for number, version in entry["versions"].items():
+            versions[int(number)] = _version(version, versions)
         return cls(name=name, **{**_fields(entry), "versions": versions})
 
     def path(self, repository: Path, version: int = LIVE_VERSION) -> Path:
@@ -77,8 +91,10 @@ def catalogue() -> dict[str, Model]:
         return {name: Model.of(name, entry) for name, entry in tomllib.load(file).items()}
 
 
-def _version(entry: Mapping[str, Any]) -> Version:
+def _version(entry: Mapping[str, Any], earlier: Mapping[int, Any]) -> Version:
     fields = _fields(entry)
+    if "quantises" in fields:
+        return Quantised(earlier[fields["quantises"]])
     if "urls" in fields:
         return OnnxFile(WebFile(**fields))
     coefficients = {key: fields.pop(key) for key in ("width", "depth")}

@@ -20,17 +20,18 @@ from tests.unit.model_builds.twin_models import on_the_web
 from tests.unit.model_builds.zoo_twins import mobilenetv2_7
 
 
+@pytest.mark.parametrize("version", [1, 2])
 @pytest.mark.parametrize("name", ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"])
 def test_a_packaged_model_is_built_and_takes_a_cat_for_a_cat(
-    packaged: dict[str, Model], name: str, tmp_path: Path
+    packaged: dict[str, Model], name: str, version: int, tmp_path: Path
 ) -> None:
     model = packaged[name]
-    path = build(model, repository=tmp_path)
-    assert path == tmp_path / f"{name}_onnx" / "1" / "model.onnx"
+    path = build(model, version, repository=tmp_path)
+    assert path == tmp_path / f"{name}_onnx" / str(version) / "model.onnx"
     answer = InProcess(path, size=model.size).classify([CAT.read_bytes()])
     assert answer["class_id"][0, 0] in (281, 282, 285)
     assert answer["score"][0, 0] > 0.3
-    assert answer["served_by"].tolist() == [[model.served_by()]]
+    assert answer["served_by"].tolist() == [[model.served_by(version)]]
 
 
 @pytest.mark.parametrize(("name", "version"), [("mobilenet_v2", 1), ("mobilenet_v2", 2), ("resnet50", 1)])
@@ -64,9 +65,15 @@ def test_a_network_that_runs_a_batch_together_is_refused(twins: dict[str, Model]
         build(model, repository=tmp_path / "models", weights=tmp_path)
 
 
-def test_a_build_gives_the_same_bytes_again(model: Model, tmp_path: Path) -> None:
-    first = build(model, repository=tmp_path / "first").read_bytes()
-    assert build(model, repository=tmp_path / "second").read_bytes() == first
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_build_gives_the_same_bytes_again(model: Model, version: int, tmp_path: Path) -> None:
+    first = build(model, version, repository=tmp_path / "first").read_bytes()
+    assert build(model, version, repository=tmp_path / "second").read_bytes() == first
+
+
+def test_a_quantised_version_is_a_third_of_the_one_it_quantises(model: Model, tmp_path: Path) -> None:
+    plain, quantised = (build(model, version, repository=tmp_path).stat().st_size for version in (1, 2))
+    assert quantised < plain / 3
 
 
 def test_a_build_leaves_nothing_but_the_model(model: Model, tmp_path: Path) -> None:

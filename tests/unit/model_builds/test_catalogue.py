@@ -7,7 +7,7 @@ import pytest
 
 from local_server import repository
 from local_server.paths import ENSEMBLES, MODEL_REPOSITORY
-from model_builds.catalogue import EfficientNetLite, Model, OnnxFile, catalogue
+from model_builds.catalogue import EfficientNetLite, Model, OnnxFile, Quantised, catalogue
 from model_builds.labels import LABELS
 from model_builds.weights import PackagedFile, WebFile
 from tests.unit.model_builds.zoo_twins import TWINS
@@ -92,13 +92,17 @@ ON_THE_WEB = {"file": "w.onnx", "size_bytes": 7, "sha256": "9876543210" * 6, "ur
 
 @pytest.fixture
 def entry() -> Model:
-    return Model.of("net", {**COMMON, "versions": {"1": {**PACKAGED, "width": 1.1, "depth": 1.2}, "2": ON_THE_WEB}})
+    return Model.of(
+        "net",
+        {**COMMON, "versions": {"1": {**PACKAGED, "width": 1.1, "depth": 1.2}, "2": ON_THE_WEB, "3": {"quantises": 2}}},
+    )
 
 
 def test_an_entrys_versions_are_of_the_kinds_that_their_fields_make_them(entry: Model) -> None:
     assert entry.versions == {
         1: EfficientNetLite(PackagedFile("weights==1.0", "a" * 64, "w.pth", "0123456789" * 6), 1.1, 1.2),
         2: OnnxFile(WebFile("w.onnx", 7, "9876543210" * 6, ("https://web/w.onnx",))),
+        3: Quantised(OnnxFile(WebFile("w.onnx", 7, "9876543210" * 6, ("https://web/w.onnx",)))),
     }
 
 
@@ -108,4 +112,8 @@ def test_an_entry_says_where_its_files_belong(entry: Model) -> None:
 
 
 def test_an_entry_says_what_its_answers_carry(entry: Model) -> None:
-    assert [entry.served_by(version) for version in entry.versions] == ["net/1@01234567", "net/2@98765432"]
+    assert [entry.served_by(version) for version in entry.versions] == [
+        "net/1@01234567",
+        "net/2@98765432",
+        "net/3@98765432",
+    ]
