@@ -8,6 +8,7 @@ import sys
 from local_server import environment
 from local_server.errors import SetupError
 from local_server.paths import ROOT
+from model_builds.mirror import INSIDE_MIRROR
 
 
 def main() -> int:
@@ -15,7 +16,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="scripts/build_models",
         description="Build models of the catalogue (scripts/model_builds/catalogue.toml) anew.",
-        epilog="CRONNX_MODEL_MIRROR: the address of a folder of weights that is asked before the web. "
+        epilog=f"{INSIDE_MIRROR}: the address of a folder of weights that is asked before the web. "
         "Exit status: 0 all were built, 1 one was not, 2 usage.",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="a model of the catalogue; none: all of them")

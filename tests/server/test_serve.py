@@ -58,6 +58,13 @@ def test_the_printed_curl_line_answers_with_label_class_score_and_provenance(ser
         assert field in answer
 
 
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"])
+def test_every_version_of_a_packaged_model_is_loaded(served: Served, name: str, version: int) -> None:
+    with urllib.request.urlopen(f"{served.addresses.http}/v2/models/{name}_onnx/versions/{version}/ready") as answer:
+        assert answer.status == 200
+
+
 def test_metrics_are_served(served: Served) -> None:
     with urllib.request.urlopen(served.addresses.metrics) as answer:
         assert b'nv_inference_request_success{model="efficientnet_lite0' in answer.read()
