@@ -15,6 +15,7 @@ TYPED = (
     "client/src",
     "preprocess_backend/cronnx_preprocess",
     "onnxruntime_backend/cronnx_onnxruntime",
+    "scripts/diagnosis",
     "scripts/local_server",
     "scripts/model_builds",
     "scripts/checks",

@@ -11,15 +11,19 @@ from tritonclient.grpc.model_config_pb2 import ModelConfig
 from local_server.errors import SetupError
 
 
+def config_path(folder: Path, *, profile: str | None = None) -> Path:
+    """The configuration that Triton takes for the model in `folder`: a profile's, where the model has it."""
+    path = folder / "configs" / f"{profile}.pbtxt"
+    return path if profile and path.exists() else folder / "config.pbtxt"
+
+
 def read_config(folder: Path, *, profile: str | None = None) -> ModelConfig:
     """The configuration of the model in `folder`; with a profile, the one Triton would take for it.
 
     Raises:
         SetupError: it is not there, or not a model configuration.
     """
-    path = folder / "config.pbtxt"
-    if profile and (folder / "configs" / f"{profile}.pbtxt").exists():
-        path = folder / "configs" / f"{profile}.pbtxt"
+    path = config_path(folder, profile=profile)
     try:
         config: ModelConfig = text_format.Parse(path.read_text(), ModelConfig())
     except (OSError, UnicodeDecodeError) as error:

@@ -1,0 +1,1 @@
+"""One concept a module: each takes the repositories, some the machine too, and gives findings."""

@@ -1,0 +1,46 @@
+"""Every check, of what is in the repositories and of what the machine makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from diagnosis.checks import (
+    backends,
+    batching,
+    configs,
+    files,
+    python_library,
+    shared_memory,
+    threads,
+    versions,
+    warm_up,
+    wiring,
+)
+from diagnosis.findings import Finding
+from diagnosis.machine import Machine
+from diagnosis.repositories import Repositories
+
+OF_REPOSITORIES: dict[str, Callable[[Repositories], Iterator[Finding]]] = {
+    "configs": configs.check,
+    "versions": versions.check,
+    "weights": files.weights,
+    "labels": files.labels,
+    "parameters": backends.parameters,
+    "wiring": wiring.check,
+    "batching": batching.check,
+    "warm_up": warm_up.check,
+}
+ON_A_MACHINE: dict[str, Callable[[Repositories, Machine], Iterator[Finding]]] = {
+    "backends": backends.check,
+    "threads": threads.check,
+    "shared_memory": shared_memory.check,
+    "python_library": python_library.check,
+}
+
+
+def diagnose(repositories: Repositories, machine: Machine) -> dict[str, list[Finding]]:
+    """What every check finds, by the check's name."""
+    return {
+        **{name: list(check(repositories)) for name, check in OF_REPOSITORIES.items()},
+        **{name: list(check(repositories, machine)) for name, check in ON_A_MACHINE.items()},
+    }
