@@ -15,7 +15,7 @@ from diagnosis.checks.tensors import Tensor, shape
 from diagnosis.findings import Finding, error
 from diagnosis.repositories import Model, Repositories
 
-OF_MODELS_ONLY = ("instance_group", "model_warmup", "optimization", "dynamic_batching", "backend")
+OF_MODELS_ONLY = ("instance_group", "model_warmup", "optimization", "backend")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,34 @@
+"""That every step is warmed up as it will be asked: alone and in its largest batch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from google.protobuf.json_format import MessageToDict
+
+from cronnx_preprocess import Options, Preprocessor
+from tests.contract import configs
+
+every_step = pytest.mark.parametrize(
+    "path", sorted({*configs.DEFAULTS, *configs.PROFILES} - {*configs.ENSEMBLE_MODELS}), ids=configs.name
+)
+
+
+@every_step
+def test_a_step_is_warmed_up_alone_and_in_its_largest_batch(path: Path) -> None:
+    config = configs.read(path)
+    assert sorted(sample.batch_size for sample in config.model_warmup) == [1, config.max_batch_size]
+    assert {sample.count for sample in config.model_warmup} == {0}, "every load and reload waits for each"
+
+
+@pytest.mark.parametrize("path", configs.PREPROCESS_MODELS, ids=configs.name)
+def test_a_preprocess_model_is_warmed_up_with_a_photograph(path: Path) -> None:
+    config = configs.read(path)
+    (name,) = {sample.inputs["image"].input_data_file for sample in config.model_warmup}
+    photograph = (configs.folder(path) / "warmup" / name).read_bytes()[4:]
+    options = Options.from_model_config(MessageToDict(config, preserving_proto_field_name=True))
+    (pixels,) = Preprocessor(options).preprocess([np.array([[photograph]], dtype=object)])
+    assert isinstance(pixels, np.ndarray), pixels
+    assert len(np.unique(pixels)) > 100
