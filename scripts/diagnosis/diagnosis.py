@@ -10,6 +10,7 @@ from diagnosis.checks import (
     configs,
     files,
     python_library,
+    routing,
     shared_memory,
     threads,
     versions,
@@ -27,6 +28,7 @@ OF_REPOSITORIES: dict[str, Callable[[Repositories], Iterator[Finding]]] = {
     "labels": files.labels,
     "parameters": backends.parameters,
     "wiring": wiring.check,
+    "routing": routing.check,
     "batching": batching.check,
     "warm_up": warm_up.check,
 }

@@ -11,9 +11,7 @@ from google.protobuf.json_format import MessageToDict
 from cronnx_preprocess import Options, Preprocessor
 from tests.contract import configs
 
-every_step = pytest.mark.parametrize(
-    "path", sorted({*configs.DEFAULTS, *configs.PROFILES} - {*configs.ENSEMBLE_MODELS}), ids=configs.name
-)
+every_step = pytest.mark.parametrize("path", [*configs.PREPROCESS_MODELS, *configs.ONNX_MODELS], ids=configs.name)
 
 
 @every_step

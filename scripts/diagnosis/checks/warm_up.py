@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from tritonclient.grpc.model_config_pb2 import DataType, ModelInput, ModelWarmup
 
+from diagnosis.checks.routing import ROUTER
 from diagnosis.checks.tensors import ELEMENT_BYTES, element_count, shape
 from diagnosis.findings import Finding, error, warning
 from diagnosis.repositories import Model, Repositories
@@ -18,7 +19,9 @@ from diagnosis.repositories import Model, Repositories
 def check(repositories: Repositories) -> Iterator[Finding]:
     """Findings about warm-ups."""
     for model in repositories.steps:
-        if not model.config.model_warmup:
+        if model.backend == ROUTER:
+            yield from _too_early(model)
+        elif not model.config.model_warmup:
             yield warning(
                 model.config_path,
                 "no model_warmup: the first requests take several times as long as the later",
@@ -27,6 +30,15 @@ def check(repositories: Repositories) -> Iterator[Finding]:
         for sample in model.config.model_warmup:
             yield from _size(model, sample)
             yield from _inputs(model, sample)
+
+
+def _too_early(router: Model) -> Iterator[Finding]:
+    if router.config.model_warmup:
+        yield error(
+            router.config_path,
+            "a router's warm-up calls its arms, which may not be loaded yet: then the router does not load",
+            "Take model_warmup out; the arms have their own.",
+        )
 
 
 def _size(model: Model, sample: ModelWarmup) -> Iterator[Finding]:

@@ -62,6 +62,14 @@ def test_a_sample_gives_a_size_to_a_dim_of_any(disk: OnDisk) -> None:
     assert not list(warm_up.check(disk.read()))
 
 
+def test_a_router_is_not_warmed_up_since_its_arms_may_not_be_loaded(disk: OnDisk) -> None:
+    disk.change("net", "onnxruntime", "router")
+    assert only(disk).problem.startswith("a router's warm-up calls its arms")
+    path = disk.net / "config.pbtxt"
+    path.write_text(path.read_text().partition("model_warmup")[0])
+    assert not list(warm_up.check(disk.read()))
+
+
 def test_strings_of_no_content_are_named(disk: OnDisk) -> None:
     disk.change("preprocess", 'input_data_file: "photo"', "zero_data: true")
     assert only(disk).problem == "warm-up 'one' gives empty strings as 'image'"

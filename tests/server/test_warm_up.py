@@ -1,0 +1,41 @@
+"""That a server is warm when it says that it is ready: every step has run, alone and in its largest batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from cronnx import Client
+from local_server import environment, repository
+from local_server.paths import ENSEMBLES, MODEL_REPOSITORY
+from model_builds.ready import ready
+from tests.server import triton
+
+ENSEMBLE = "efficientnet_lite0"
+FOLDERS = repository.models(MODEL_REPOSITORY)
+STEPS = repository.steps(repository.read_config(ENSEMBLES / ENSEMBLE))
+
+
+@pytest.fixture
+def client() -> Iterator[Client]:
+    """Of a server that was asked for nothing yet."""
+    with environment.alone():
+        ready([ENSEMBLE])
+    flags = ("--model-control-mode=explicit", f"--load-model={ENSEMBLE}")
+    with triton.running([MODEL_REPOSITORY, ENSEMBLES], *flags) as addresses, Client(addresses.grpc) as client:
+        yield client
+
+
+def batch_sizes(client: Client) -> dict[str, dict[int, int]]:
+    """How often each version of each model ran, by the size of the batch."""
+    return {f"{each.name}/{each.version}": dict(each.batch_sizes) for each in client.statistics()}
+
+
+def test_every_step_has_run_before_the_first_request_and_after_a_reload(client: Client) -> None:
+    sizes = {name: repository.read_config(FOLDERS[name]).max_batch_size for name in STEPS}
+    found = batch_sizes(client)
+    assert found.pop(f"{ENSEMBLE}/1") == {}, "an ensemble counts its callers' requests alone"
+    assert {name.partition("/")[0] for name in found} == set(sizes)
+    for name, runs in found.items():
+        assert runs == {1: 1, sizes[name.partition("/")[0]]: 1}, name
