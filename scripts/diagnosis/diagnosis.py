@@ -41,8 +41,7 @@ ON_A_MACHINE: dict[str, Callable[[Repositories, Machine], Iterator[Finding]]] = 
 
 
 def diagnose(repositories: Repositories, machine: Machine) -> dict[str, list[Finding]]:
-    """What every check finds, by the check's name."""
-    return {
-        **{name: list(check(repositories)) for name, check in OF_REPOSITORIES.items()},
-        **{name: list(check(repositories, machine)) for name, check in ON_A_MACHINE.items()},
-    }
+    """What every check finds, by the check's name; what two samples or steps share, once."""
+    of_repositories = {name: check(repositories) for name, check in OF_REPOSITORIES.items()}
+    on_this_one = {name: check(repositories, machine) for name, check in ON_A_MACHINE.items()}
+    return {name: list(dict.fromkeys(found)) for name, found in {**of_repositories, **on_this_one}.items()}

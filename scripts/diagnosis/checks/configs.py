@@ -11,7 +11,7 @@ from diagnosis.repositories import Repositories
 def check(repositories: Repositories) -> Iterator[Finding]:
     """Findings about configurations as files."""
     for path, reason in repositories.unreadable.items():
-        yield error(path, reason, "Mend what is at that line and column.")
+        yield error(path, reason.removeprefix(f"{path}:"), "Mend what is at that line and column.")
     for folder in repositories.folders:
         yield error(
             folder, "no config.pbtxt and no <version>/model.onnx", "Add a config.pbtxt, or take the folder out."

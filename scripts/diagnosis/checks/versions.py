@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from diagnosis.findings import Finding, error
+from diagnosis.findings import Finding, error, warning
 from diagnosis.repositories import Model, Repositories
 
 
@@ -20,7 +20,7 @@ def _folders(model: Model) -> Iterator[Finding]:
     if not model.versions:
         yield error(model.folder, "no version folder", "Make a folder 1; an empty one needs a .gitkeep to be in git.")
     for version in sorted({*model.config.version_policy.specific.versions} - {*model.versions}):
-        yield error(
+        yield (warning if model.loaded_versions else error)(
             model.config_path,
             f"version_policy names version {version}; there {_list(model.versions)}",
             "Add that version's folder, or take the number out.",

@@ -90,18 +90,18 @@ def _fits(given: ModelWarmup.Input, declared: ModelInput) -> bool:
 def _content(model: Model, sample: ModelWarmup, name: str, given: ModelWarmup.Input) -> Iterator[Finding]:
     strings, file = given.data_type == DataType.TYPE_STRING, given.input_data_file
     if strings and not file:
-        yield warning(
+        yield error(
             model.config_path,
-            f"warm-up '{sample.name}' gives empty strings as '{name}'",
+            f"warm-up '{sample.name}' gives empty strings as '{name}'; a model that refuses them does not load",
             "Use input_data_file: a file below warmup/, each string after its length in four little-endian bytes.",
         )
     if not file:
         return
     path, content = model.folder / "warmup" / file, model.warm_up_files.get(file)
     if content is None:
-        yield error(path, f"not there; warm-up '{sample.name}' takes '{name}' from it", "Put it there.")
+        yield error(path, f"not there; model_warmup takes '{name}' from it", "Put it there.")
     elif problem := _content_problem(content, given):
-        yield error(path, problem, f"Write it as warm-up '{sample.name}' declares '{name}'.")
+        yield error(path, problem, f"Write it as model_warmup declares '{name}'.")
 
 
 def _content_problem(content: bytes, given: ModelWarmup.Input) -> str | None:

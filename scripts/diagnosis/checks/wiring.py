@@ -45,16 +45,16 @@ class _Step:
     def who(self) -> str:
         return f"step {self.position} ({self.model.name})"
 
-    def taken(self) -> dict[str, _End]:
+    def taken(self) -> list[tuple[str, _End]]:
         return self._ends(self.mapping.input_map, self.model.config.input)
 
-    def made(self) -> dict[str, _End]:
+    def made(self) -> list[tuple[str, _End]]:
         return self._ends(self.mapping.output_map, self.model.config.output)
 
-    def _ends(self, mapping: Mapping[str, str], declared: Iterable[ModelInput | ModelOutput]) -> dict[str, _End]:
-        """By the ensemble's name of the tensor."""
+    def _ends(self, mapping: Mapping[str, str], declared: Iterable[ModelInput | ModelOutput]) -> list[tuple[str, _End]]:
+        """Each with the ensemble's name of the tensor."""
         known, batched = {tensor.name: tensor for tensor in declared}, self.model.config.max_batch_size > 0
-        return {mapped: _End(self.who, known.get(name), batched) for name, mapped in mapping.items()}
+        return [(mapped, _End(self.who, known.get(name), batched)) for name, mapped in sorted(mapping.items())]
 
 
 def check(repositories: Repositories) -> Iterator[Finding]:
@@ -122,8 +122,8 @@ def _unknown(
 
 def _ways(ensemble: Model, steps: Sequence[_Step]) -> Iterator[Finding]:
     """Findings about tensors on their way from where they are made to where they are taken."""
-    made = [*_own(ensemble, "input"), *(pair for step in steps for pair in step.made().items())]
-    taken = [*_own(ensemble, "output"), *(pair for step in steps for pair in step.taken().items())]
+    made = [*_own(ensemble, "input"), *(end for step in steps for end in step.made())]
+    taken = [*_own(ensemble, "output"), *(end for step in steps for end in step.taken())]
     makers = dict(reversed(made))
     for name, maker in made:
         if maker is not makers[name]:

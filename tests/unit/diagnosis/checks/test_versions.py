@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import pytest
+
 from diagnosis.checks import versions
+from diagnosis.findings import Severity
 from tests.unit.diagnosis.conftest import OnDisk
 
 
@@ -11,10 +14,18 @@ def test_a_model_without_a_version_folder_is_named(disk: OnDisk) -> None:
     assert (finding.path, finding.problem) == (disk.preprocess, "no version folder")
 
 
-def test_a_policy_that_names_a_version_that_is_not_there_is_named(disk: OnDisk) -> None:
-    path = disk.change("net", "max_batch_size", "version_policy { specific { versions: [ 1, 4 ] } } max_batch_size")
-    (finding,) = versions.check(disk.read())
-    assert (finding.path, finding.problem) == (path, "version_policy names version 4; there is 1")
+@pytest.mark.parametrize(
+    ("named", "severity"),
+    [("1, 4", Severity.WARNING), ("4", Severity.ERROR)],
+    ids=["Triton loads the others", "there is no other"],
+)
+def test_a_policy_that_names_a_version_that_is_not_there_is_named(disk: OnDisk, named: str, severity: Severity) -> None:
+    path = disk.change(
+        "net", "max_batch_size", f"version_policy {{ specific {{ versions: [ {named} ] }} }} max_batch_size"
+    )
+    finding = next(versions.check(disk.read()))
+    assert (finding.path, finding.severity) == (path, severity)
+    assert finding.problem == "version_policy names version 4; there is 1"
 
 
 def test_a_pinned_version_that_is_not_there_is_named_with_those_that_are(disk: OnDisk) -> None:
