@@ -77,6 +77,12 @@ def test_a_tensor_that_is_made_twice_is_named(disk: OnDisk) -> None:
     assert "'pixels' is made twice, by step 1 (preprocess) and by step 2 (net)" in problems(disk)
 
 
+def test_a_tensor_that_one_step_makes_twice_is_named(disk: OnDisk) -> None:
+    score = 'output_map { key: "score"'
+    disk.change("classify", score, 'output_map { key: "logits" value: "score" } ' + score)
+    assert "'score' is made twice, by step 2 (net) and by step 2 (net)" in problems(disk)
+
+
 def test_a_type_that_differs_is_named_with_both_ends(disk: OnDisk) -> None:
     disk.change("preprocess", "TYPE_UINT8", "TYPE_FP32")
     (problem,) = problems(disk)
