@@ -46,25 +46,6 @@ def test_every_config_is_of_a_kind_that_has_its_own_tests() -> None:
     assert sorted([*configs.ENSEMBLE_MODELS, *configs.PREPROCESS_MODELS, *configs.ONNX_MODELS]) == sorted(ALL)
 
 
-def test_every_folder_of_a_repository_is_a_model() -> None:
-    folders = {path for repository in configs.REPOSITORIES for path in repository.iterdir() if path.is_dir()}
-    assert folders == {path.parent for path in configs.DEFAULTS}
-
-
-def test_no_model_is_in_both_repositories() -> None:
-    assert len(configs.MODELS) == len(configs.DEFAULTS)
-
-
-@every_config
-def test_a_config_is_one_that_triton_parses(path: Path) -> None:
-    assert configs.read(path).ListFields()
-
-
-@every_config
-def test_a_config_has_its_folders_name_or_none(path: Path) -> None:
-    assert configs.read(path).name in ("", configs.folder(path).name)
-
-
 @every_config
 def test_a_config_uses_fields_that_triton_24_10_has(path: Path) -> None:
     assert {field.name for field, _ in configs.read(path).ListFields()} <= IN_TRITON_24_10
