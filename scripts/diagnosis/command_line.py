@@ -42,7 +42,7 @@ def main() -> int:
     try:
         environment.enter("serve")
         return _report(options, parser)
-    except SetupError as error:
+    except (SetupError, OSError) as error:
         print(f"doctor: {error}", file=sys.stderr)
         return 1
 

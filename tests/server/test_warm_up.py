@@ -32,7 +32,7 @@ def batch_sizes(client: Client) -> dict[str, dict[int, int]]:
     return {f"{each.name}/{each.version}": dict(each.batch_sizes) for each in client.statistics()}
 
 
-def test_every_step_has_run_before_the_first_request_and_after_a_reload(client: Client) -> None:
+def test_every_step_has_run_alone_and_in_its_largest_batch_before_the_first_request(client: Client) -> None:
     sizes = {name: repository.read_config(FOLDERS[name]).max_batch_size for name in STEPS}
     found = batch_sizes(client)
     assert found.pop(f"{ENSEMBLE}/1") == {}, "an ensemble counts its callers' requests alone"

@@ -107,7 +107,7 @@ def _content(model: Model, sample: ModelWarmup, name: str, given: ModelWarmup.In
 def _content_problem(content: bytes, given: ModelWarmup.Input) -> str | None:
     count = element_count(given.dims)
     if given.data_type != DataType.TYPE_STRING:
-        expected = count * ELEMENT_BYTES[DataType.Name(given.data_type)]
+        expected = count * ELEMENT_BYTES.get(DataType.Name(given.data_type), 0)
         return f"has {len(content)} bytes, {expected} are expected" if len(content) < expected else None
     found = _count_strings(content)
     return None if found == count else f"holds {found or 'no whole'} strings after their lengths, {count} are expected"
