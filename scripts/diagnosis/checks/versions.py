@@ -39,7 +39,7 @@ def unloaded(who: str, model: Model, version: int) -> tuple[str, str]:
     if version not in model.versions:
         return (
             f"{who} asks for {model.name} version {version}; there {_list(model.versions)}",
-            f"Add {model.folder}/{version}, or ask for a version that is there.",
+            f"Build {model.folder}/{version} with scripts/build_models or add it, or ask for a version that is there.",
         )
     return (
         f"{who} asks for {model.name} version {version}, which its version_policy does not load",
