@@ -1,4 +1,4 @@
-"""A classifier that costs nothing and answers with what it was given, so that every answer shows whose it is."""
+"""Classifiers that cost nothing and answer with what they were given, so that every answer shows whose it is."""
 
 from __future__ import annotations
 
@@ -31,11 +31,12 @@ def write(repository: Path) -> None:
     """Put the model into a repository."""
     version = repository / MODEL_NAME / "1"
     version.mkdir(parents=True)
-    (version / "model.onnx").write_bytes(_graph())
+    (version / "model.onnx").write_bytes(graph())
     (version.parent / "config.pbtxt").write_text(CONFIG)
 
 
-def _graph() -> bytes:
+def graph(served_by: str = "echo/1@00000000") -> bytes:
+    """An ONNX file whose answers carry `served_by`."""
     nodes = [
         helper.make_node("Concat", ["image"] * 5, ["label"], axis=1),
         helper.make_node("Shape", ["image"], ["batch_by_one"]),
@@ -46,7 +47,7 @@ def _graph() -> bytes:
     constants = [
         numpy_helper.from_array(np.arange(5, dtype=np.int64)[None], "class_ids"),
         numpy_helper.from_array(np.linspace(0.9, 0.1, 5, dtype=np.float32)[None], "scores"),
-        numpy_helper.from_array(np.array([["echo/1@00000000"]], dtype=object), "provenance"),
+        numpy_helper.from_array(np.array([[served_by]], dtype=object), "provenance"),
     ]
     inputs = [helper.make_tensor_value_info("image", TensorProto.STRING, ["batch", 1])]
     outputs = [
