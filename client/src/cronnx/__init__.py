@@ -14,6 +14,7 @@ from cronnx._errors import (
 )
 from cronnx._models import ModelInfo, ModelStatistics, ModelStatus, TensorInfo
 from cronnx._outcome import Outcome
+from cronnx._promotion import Promotion
 from cronnx._results import Classification, ScoredClass
 from cronnx._retry import Retry
 from cronnx._tls import Tls
@@ -33,6 +34,7 @@ __all__ = [
     "NotReady",
     "Outcome",
     "Overloaded",
+    "Promotion",
     "Retry",
     "ScoredClass",
     "ServerFault",

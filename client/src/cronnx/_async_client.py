@@ -9,6 +9,7 @@ from typing import Any, overload
 
 import numpy.typing as npt
 
+from cronnx._async_model_control import AsyncModelControl
 from cronnx._classifier import Classifier
 from cronnx._connection import connect
 from cronnx._errors import InvalidInput
@@ -38,7 +39,7 @@ DEFAULT_CONCURRENCY = 16
 DEFAULT_RETRY = Retry()
 
 
-class AsyncClient:
+class AsyncClient(AsyncModelControl):
     """What `Client` is, for asyncio: the same arguments, answers and errors.
 
     It belongs to the event loop of its first request. A call whose task is cancelled gives its request up, at the
@@ -63,7 +64,7 @@ class AsyncClient:
         """
         if transport is None:
             transport = connect(url, headers=headers, tls=tls, shared_memory=shared_memory)
-        self._session = Session(transport, timeout_s=timeout_s, retry=retry)
+        super().__init__(Session(transport, timeout_s=timeout_s, retry=retry))
         self._max_batch_sizes: dict[str, int] = {}
 
     async def __aenter__(self) -> AsyncClient:
@@ -212,26 +213,6 @@ class AsyncClient:
         """Tell whether the model can infer; False when there is none of this name, or nobody answers."""
         version = checked_version(model_version)
         return await self._session.is_yes("is_model_ready", {"model_name": model_name, "model_version": version})
-
-    async def load(self, model_name: str, *, timeout_s: float | None = None) -> None:
-        """Load a model, or load it again; see `Client.load`.
-
-        Raises:
-            InvalidInput: The server is not started for it.
-            ModelNotFound: There is none of this name.
-            ServerFault: The model cannot be loaded.
-            CronnxError: There is no answer: the subclass says why.
-        """
-        await self._session.ask("load_model", {"model_name": model_name}, timeout_s=timeout_s)
-
-    async def unload(self, model_name: str, *, timeout_s: float | None = None) -> None:
-        """Unload a model; see `Client.unload`.
-
-        Raises:
-            InvalidInput: The server is not started for it.
-            CronnxError: There is no answer: the subclass says why.
-        """
-        await self._session.ask("unload_model", {"model_name": model_name}, timeout_s=timeout_s)
 
     async def _batch_size(self, model_name: str, timeout_s: float | None) -> int:
         if model_name not in self._max_batch_sizes:

@@ -11,10 +11,10 @@ from cronnx._async_client import DEFAULT_CONCURRENCY, DEFAULT_RETRY, AsyncClient
 from cronnx._async_client import DEFAULT_MODEL_NAME as DEFAULT_MODEL_NAME
 from cronnx._async_client import DEFAULT_TIMEOUT_S as DEFAULT_TIMEOUT_S
 from cronnx._async_client import DEFAULT_URL as DEFAULT_URL
-from cronnx._blocking import Blocking
 from cronnx._classifier import Classifier
 from cronnx._images import ImageLike, image_file
 from cronnx._many_images import ImageT, classified
+from cronnx._model_control import ModelControl
 from cronnx._models import ModelInfo, ModelStatistics, ModelStatus
 from cronnx._outcome import Outcome
 from cronnx._results import MAX_TOP_K, Classification
@@ -23,7 +23,7 @@ from cronnx._tls import Tls
 from cronnx._transport import Transport
 
 
-class Client(Blocking):
+class Client(ModelControl):
     """Asks a Triton server what images show, and about its models; connects with the first request.
 
     Thread-safe. Close it, or use it as a context manager.
@@ -233,26 +233,3 @@ class Client(Blocking):
     def is_ready(self, model_name: str, *, model_version: str = "") -> bool:
         """Tell whether the model can infer; False when there is none of this name, or nobody answers."""
         return self._run(self._client.is_ready(model_name, model_version=model_version))
-
-    def load(self, model_name: str, *, timeout_s: float | None = None) -> None:
-        """Load a model, or load it again, and wait until it is ready.
-
-        The server must run with `--model-control-mode=explicit`. A large model may need a larger `timeout_s`; the
-        server goes on loading when it has passed.
-
-        Raises:
-            InvalidInput: The server is not started for it.
-            ModelNotFound: There is none of this name.
-            ServerFault: The model cannot be loaded.
-            CronnxError: There is no answer: the subclass says why.
-        """
-        self._run(self._client.load(model_name, timeout_s=timeout_s))
-
-    def unload(self, model_name: str, *, timeout_s: float | None = None) -> None:
-        """Have the server unload a model when its requests are done; the steps of an ensemble stay loaded.
-
-        Raises:
-            InvalidInput: The server is not started for it.
-            CronnxError: There is no answer: the subclass says why.
-        """
-        self._run(self._client.unload(model_name, timeout_s=timeout_s))

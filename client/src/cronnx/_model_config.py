@@ -23,12 +23,13 @@ async def served_config(session: Session, model_name: str) -> dict[str, Any]:
 async def override(session: Session, model_name: str, config: Json, *, timeout_s: float | None = None) -> None:
     """Load a model anew with a configuration in place of its file's, on every server, and wait until it is ready.
 
-    Requests under way and those that come meanwhile are answered by the model as it was. Loading the model without
-    a configuration, or a start of the server, goes back to the file. See "model configuration override" in
+    Requests under way and those that come meanwhile are answered by the model as it was. The configuration stays until
+    the model is unloaded, its file is newer at a load, or the server ends. See `config` in
     https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_model_repository.md.
 
     Raises:
-        InvalidInput: The server is not started for it.
+        InvalidInput: The server is not started for it, or the configuration is one no model can have. An ensemble
+            that cannot be loaded so is gone: other models serve on as they were.
         ServerFault: The model cannot be loaded so; it serves on as it was.
         CronnxError: There is no answer: the subclass says why.
     """

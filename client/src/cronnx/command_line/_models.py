@@ -1,4 +1,4 @@
-"""`cronnx models`, `cronnx load` and `cronnx unload`: the server's model repository."""
+"""`cronnx models`, `load`, `unload`, `promote` and `rollback`: the server's model repository."""
 
 from __future__ import annotations
 

@@ -1,0 +1,64 @@
+"""What the client changes at a server."""
+
+from __future__ import annotations
+
+from cronnx._blocking import Blocking
+from cronnx._promotion import Promotion
+
+
+class ModelControl(Blocking):
+    """Loads, unloads and promotes models, on every server of a client."""
+
+    def load(self, model_name: str, *, timeout_s: float | None = None) -> None:
+        """Load a model, or load it again, and wait until it is ready.
+
+        The server must run with `--model-control-mode=explicit`. A large model may need a larger `timeout_s`; the
+        server goes on loading when it has passed.
+
+        Raises:
+            InvalidInput: The server is not started for it.
+            ModelNotFound: There is none of this name.
+            ServerFault: The model cannot be loaded.
+            CronnxError: There is no answer: the subclass says why.
+        """
+        self._run(self._client.load(model_name, timeout_s=timeout_s))
+
+    def unload(self, model_name: str, *, timeout_s: float | None = None) -> None:
+        """Have the server unload a model when its requests are done; the steps of an ensemble stay loaded.
+
+        Raises:
+            InvalidInput: The server is not started for it.
+            CronnxError: There is no answer: the subclass says why.
+        """
+        self._run(self._client.unload(model_name, timeout_s=timeout_s))
+
+    def promote(self, model_name: str, model_version: str, *, timeout_s: float | None = None) -> Promotion:
+        """Let an ensemble answer by another version of its classifier, without a failed request.
+
+        The version must be loaded. It is tried with zeros first; where it answers, the ensemble is loaded anew with
+        the version in the steps that pin one: those whose `model_version` is not -1. That lasts until the server
+        ends; what a start serves is in the ensemble's `config.pbtxt`.
+
+        Args:
+            model_name: An ensemble whose steps pin one version of one model.
+            model_version: The version of that model.
+            timeout_s: Seconds for each request that this takes.
+
+        Raises:
+            InvalidInput: The ensemble does not pin one version, or the server is not started for it.
+            ModelNotFound: There is no such ensemble, or no such version of its classifier.
+            NotReady: The version, or the ensemble with it, is not ready.
+            CronnxError: The version does not answer, or nobody does: the subclass says why.
+        """
+        return self._run(self._client.promote(model_name, model_version, timeout_s=timeout_s))
+
+    def rollback(self, model_name: str, *, timeout_s: float | None = None) -> Promotion:
+        """Undo an ensemble's last promotion, as `promote` would; once: what was before that is not remembered.
+
+        The server remembers which version was live before, in the ensemble's `promoted_from`.
+
+        Raises:
+            InvalidInput: There was none.
+            CronnxError: See `promote`.
+        """
+        return self._run(self._client.rollback(model_name, timeout_s=timeout_s))
