@@ -12,7 +12,7 @@ from cronnx._errors import (
     Overloaded,
     ServerFault,
 )
-from cronnx._models import ModelInfo, ModelStatistics, ModelStatus, TensorInfo
+from cronnx._models import ModelInfo, ModelStatistics, ModelStatus, StepInfo, TensorInfo
 from cronnx._outcome import Outcome
 from cronnx._promotion import Promotion
 from cronnx._results import Classification, ScoredClass
@@ -38,6 +38,7 @@ __all__ = [
     "Retry",
     "ScoredClass",
     "ServerFault",
+    "StepInfo",
     "TensorInfo",
     "Tls",
 ]

@@ -42,6 +42,11 @@ _BY_MESSAGE: dict[str, type[CronnxError]] = {
     "message larger than max": InvalidInput,  # gRPC's own refusal
 }
 
+# Where Triton's message does not say what to do, or the wrong thing: it speaks of polling also where nothing polls.
+_ADVICE: dict[str, str] = {
+    "explicit model load / unload is not allowed": "start the server with --model-control-mode=explicit",
+}
+
 
 @dataclass(frozen=True)
 class Call:
@@ -58,7 +63,9 @@ class Call:
             return self.timed_out(message)
         by_message = (kind for phrase, kind in _BY_MESSAGE.items() if phrase in (message or ""))
         kind = next(by_message, _BY_STATUS.get(status, ServerFault))
-        return self._error(kind, message or f"{self.url} answered {status} without a message", message)
+        advice = (f": {advice}" for phrase, advice in _ADVICE.items() if phrase in (message or ""))
+        text = message or f"{self.url} answered {status} without a message"
+        return self._error(kind, text + next(advice, ""), message)
 
     def timed_out(self, message: str | None = None) -> CronnxError:
         """The deadline passed."""

@@ -11,6 +11,9 @@ from cronnx._errors import InvalidInput
 Json: TypeAlias = Mapping[str, Any]
 """An answer of the server. gRPC's leaves fields out that are 0 or empty, and gives 64-bit integers as text."""
 
+NEWEST = "-1"
+"""The version that stands for the newest in an ensemble's step."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
@@ -45,6 +48,22 @@ class TensorInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class StepInfo:
+    """One step of an ensemble.
+
+    Attributes:
+        model_name: The model it runs.
+        model_version: The version it pins; -1 for the newest.
+    """
+
+    model_name: str
+    model_version: str
+
+    def __str__(self) -> str:
+        return f"{self.model_name}/{self.model_version}"
+
+
+@dataclass(frozen=True, slots=True)
 class ModelInfo:
     """What a model takes and gives.
 
@@ -56,6 +75,7 @@ class ModelInfo:
         max_batch_size: The largest batch; 0 for a model that does not batch.
         inputs: The tensors it takes.
         outputs: The tensors it gives.
+        steps: The models that an ensemble runs; empty for any other.
     """
 
     name: str
@@ -65,6 +85,7 @@ class ModelInfo:
     max_batch_size: int
     inputs: tuple[TensorInfo, ...]
     outputs: tuple[TensorInfo, ...]
+    steps: tuple[StepInfo, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +140,14 @@ def model_info(metadata: Json, config: Json) -> ModelInfo:
         max_batch_size=int(config.get("max_batch_size", 0)),
         inputs=_tensors(metadata.get("inputs", ())),
         outputs=_tensors(metadata.get("outputs", ())),
+        steps=steps(config),
     )
+
+
+def steps(config: Json) -> tuple[StepInfo, ...]:
+    """Name the models that an ensemble's configuration runs, in its order; none for any other model."""
+    described = config.get("ensemble_scheduling", {}).get("step", ())
+    return tuple(StepInfo(step["model_name"], str(step.get("model_version", NEWEST))) for step in described)
 
 
 def model_statistics(entry: Json) -> ModelStatistics:

@@ -2,53 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from cronnx._errors import InvalidInput
-from cronnx._models import Json
+from cronnx._models import NEWEST, Json, StepInfo, steps
 
-_NEWEST = "-1"
 _PROMOTED_FROM = "promoted_from"
 
 
-@dataclass(frozen=True, slots=True)
-class PinnedVersion:
-    """The version of a model that the steps of an ensemble pin.
-
-    Attributes:
-        model_name: The model of the steps.
-        version: The version, never -1, which is the newest.
-    """
-
-    model_name: str
-    version: str
-
-    def __str__(self) -> str:
-        return f"{self.model_name}/{self.version}"
-
-
-def pinned_versions(config: Json) -> list[PinnedVersion]:
-    """Name what an ensemble pins, each once; nothing for any other model."""
-    return list(dict.fromkeys(PinnedVersion(step["model_name"], _version(step)) for step in _pinning_steps(config)))
-
-
-def pinned_version(config: Json) -> PinnedVersion:
-    """Name the one version that an ensemble pins.
+def pinning_step(config: Json) -> StepInfo:
+    """Give the step of an ensemble that pins a version; where several do, all pin the same version of one model.
 
     Raises:
         InvalidInput: It pins none or several, or is no ensemble.
     """
-    found = pinned_versions(config)
+    found = {step for step in steps(config) if step.model_version != NEWEST}
     if len(found) != 1:
-        what = f"pins {' and '.join(map(str, found))}" if found else "pins none"
+        pinned = " and ".join(sorted(map(str, found)))
         raise InvalidInput(
-            f"{config['name']} {what}: expected an ensemble whose steps pin one version of one model, and have"
-            f" model_version {_NEWEST} for the others",
+            f"{config['name']} pins {pinned or 'no version'}: expected an ensemble whose steps pin one version of one"
+            f" model, and have model_version {NEWEST} for the others",
             model_name=config["name"],
         )
-    return found[0]
+    return found.pop()
 
 
 def promoted_from(config: Json) -> str | None:
@@ -59,20 +35,12 @@ def promoted_from(config: Json) -> str | None:
 
 def with_pinned_version(config: Json, version: str, *, promoted_from: str | None) -> dict[str, Any]:
     """Give an ensemble's configuration another pinned version, and the one to go back to."""
-    steps = [dict(step) for step in config["ensemble_scheduling"]["step"]]
+    scheduling = config["ensemble_scheduling"]
+    changed = [
+        step if described.model_version == NEWEST else {**step, "model_version": version}
+        for step, described in zip(scheduling["step"], steps(config), strict=True)
+    ]
     parameters = {key: value for key, value in config.get("parameters", {}).items() if key != _PROMOTED_FROM}
-    changed = {**config, "ensemble_scheduling": {**config["ensemble_scheduling"], "step": steps}}
-    for step in _pinning_steps(changed):
-        step["model_version"] = version
     if promoted_from is not None:
         parameters[_PROMOTED_FROM] = {"string_value": promoted_from}
-    return {**changed, "parameters": parameters}
-
-
-def _pinning_steps(config: Json) -> Iterator[dict[str, Any]]:
-    steps = config.get("ensemble_scheduling", {}).get("step", ())
-    return (step for step in steps if _version(step) != _NEWEST)
-
-
-def _version(step: Json) -> str:
-    return str(step.get("model_version", _NEWEST))  # gRPC gives 64-bit integers as text
+    return {**config, "ensemble_scheduling": {**scheduling, "step": changed}, "parameters": parameters}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from cronnx._errors import CronnxError, InvalidInput, ModelNotFound, NotReady, ServerFault
 from cronnx._model_config import override, served_config
-from cronnx._models import Json, model_status
-from cronnx._pinned_version import PinnedVersion, pinned_version, promoted_from, with_pinned_version
+from cronnx._models import Json, StepInfo, model_status
+from cronnx._pinned_version import pinning_step, promoted_from, with_pinned_version
 from cronnx._session import Session
 from cronnx._trial import try_out
 
@@ -32,7 +33,7 @@ async def promote(session: Session, model_name: str, version: str, *, timeout_s:
     if not version:
         raise InvalidInput("model_version is empty, expected the version to promote")
     config = await served_config(session, model_name)
-    live = pinned_version(config).version
+    live = pinning_step(config).model_version
     # Also where it is live already: another server of the session may have been started anew since.
     previous = promoted_from(config) if version == live else live
     return await _make_live(session, config, version, previous=previous, timeout_s=timeout_s)
@@ -41,7 +42,7 @@ async def promote(session: Session, model_name: str, version: str, *, timeout_s:
 async def rollback(session: Session, model_name: str, *, timeout_s: float | None) -> Promotion:
     """See `Client.rollback`."""
     config = await served_config(session, model_name)
-    live, previous = pinned_version(config), promoted_from(config)
+    live, previous = pinning_step(config), promoted_from(config)
     if previous is None:
         raise InvalidInput(
             f"{model_name} serves {live}, which was not promoted: there is no version to go back to",
@@ -54,38 +55,40 @@ async def rollback(session: Session, model_name: str, *, timeout_s: float | None
 async def _make_live(
     session: Session, config: Json, version: str, *, previous: str | None, timeout_s: float | None
 ) -> Promotion:
-    name, wanted = config["name"], PinnedVersion(pinned_version(config).model_name, version)
+    name, wanted = config["name"], StepInfo(pinning_step(config).model_name, version)
     await _check_loaded(session, wanted)
     await try_out(session, wanted.model_name, version, timeout_s=timeout_s)
     try:
         await override(session, name, with_pinned_version(config, version, promoted_from=previous), timeout_s=timeout_s)
     except (InvalidInput, ServerFault):
-        await override(session, name, config, timeout_s=timeout_s)  # an ensemble that does not load is gone
+        with suppress(CronnxError):
+            await override(session, name, config, timeout_s=timeout_s)  # Triton has taken the ensemble away
         raise
     await _check_live(session, name, wanted)
     return Promotion(name, version, previous)
 
 
-async def _check_loaded(session: Session, wanted: PinnedVersion) -> None:
+async def _check_loaded(session: Session, wanted: StepInfo) -> None:
     index = map(model_status, await session.ask("get_model_repository_index"))
     versions = {status.version: status for status in index if status.name == wanted.model_name}
     loaded = ", ".join(sorted(version for version, status in versions.items() if status.state == "READY"))
-    found = versions.get(wanted.version)
+    found = versions.get(wanted.model_version)
     if found is None:
         raise _refused(ModelNotFound, wanted, "is not loaded", loaded)
     if found.state != "READY":
         raise _refused(NotReady, wanted, f"is {found.state} ({found.reason or 'no reason given'})", loaded)
 
 
-def _refused(kind: type[CronnxError], wanted: PinnedVersion, why: str, loaded: str) -> CronnxError:
+def _refused(kind: type[CronnxError], wanted: StepInfo, why: str, loaded: str) -> CronnxError:
     return kind(f"{wanted} {why}; ready are versions {loaded or 'none'}", model_name=wanted.model_name)
 
 
-async def _check_live(session: Session, model_name: str, wanted: PinnedVersion) -> None:
-    live = pinned_version(await served_config(session, model_name))
+async def _check_live(session: Session, model_name: str, wanted: StepInfo) -> None:
+    live = pinning_step(await served_config(session, model_name))
     if live != wanted:
         raise NotReady(
-            f"{model_name} serves {live} where {wanted} was promoted: another promotion, or a load, came between"
+            f"{model_name} serves {live}, not {wanted}: another promotion, or a load, came between",
+            model_name=model_name,
         )
     if not await session.is_yes("is_model_ready", {"model_name": model_name}):
-        raise NotReady(f"{model_name} is not ready with {wanted}: `models` says why", model_name=model_name)
+        raise NotReady(f"{model_name} is not ready with {wanted}", model_name=model_name)

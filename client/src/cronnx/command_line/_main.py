@@ -15,6 +15,7 @@ from cronnx.command_line._complaints import say
 from cronnx.command_line._completion import add_completion
 from cronnx.command_line._connection import Connect
 from cronnx.command_line._exit_codes import EPILOG, ExitCode
+from cronnx.command_line._model_control import add_model_control
 from cronnx.command_line._models import add_models
 from cronnx.command_line._ping import add_ping
 from cronnx.command_line._result_files import OutputError
@@ -61,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and end")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (add_classify, add_models, add_stats, add_ping, add_bench):
+    for add in (add_classify, add_models, add_model_control, add_stats, add_ping, add_bench):
         add(commands)
     add_completion(commands, whole=parser)
     return parser

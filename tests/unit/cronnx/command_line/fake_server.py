@@ -13,11 +13,14 @@ from cronnx import (
     Classification,
     ConnectionFailed,
     CronnxError,
+    ModelInfo,
     ModelNotFound,
     ModelStatistics,
     ModelStatus,
     Outcome,
+    Promotion,
     ScoredClass,
+    StepInfo,
 )
 
 SERVED_BY = "net/1@abcd1234"
@@ -40,7 +43,9 @@ class FakeServer:
         self.failures: dict[str | bytes, CronnxError] = {}
         self.is_up = self.is_ready = True
         self.models = [ModelStatus("b", "1", "READY", ""), ModelStatus("a", "", "UNAVAILABLE", "unloaded")]
-        self.commands: list[tuple[str, str]] = []
+        self.steps: dict[str, list[StepInfo]] = {}
+        self.lost_by_load: list[ModelStatus] = []
+        self.commands: list[tuple[str, ...]] = []
         self.readings: list[list[ModelStatistics]] = []
 
     def connect(self, url: str | list[str], **arguments: Any) -> FakeClient:
@@ -82,19 +87,31 @@ class FakeClient:
 
     def models(self) -> list[ModelStatus]:
         self._server.check()
-        return self._server.models
+        return list(self._server.models)
+
+    def model(self, name: str) -> ModelInfo:
+        return ModelInfo(name, ("1",), "", "", 0, (), (), tuple(self._server.steps.get(name, ())))
 
     def load(self, name: str) -> None:
         self._command("load", name)
+        self._server.models = [model for model in self._server.models if model not in self._server.lost_by_load]
 
     def unload(self, name: str) -> None:
         self._command("unload", name)
 
-    def _command(self, command: str, name: str) -> None:
+    def promote(self, name: str, version: str) -> Promotion:
+        self._command("promote", name, version)
+        return Promotion(name, version, "1")
+
+    def rollback(self, name: str) -> Promotion:
+        self._command("rollback", name)
+        return Promotion(name, "1", None)
+
+    def _command(self, command: str, name: str, *arguments: str) -> None:
         self._server.check()
         if name not in {model.name for model in self._server.models}:
             raise ModelNotFound(f"no model {name}", server_message=f"no model {name}")
-        self._server.commands.append((command, name))
+        self._server.commands.append((command, name, *arguments))
 
     def statistics(self, model_name: str) -> list[ModelStatistics]:
         self._server.is_up = self._server.is_up and bool(self._server.readings)  # the last reading is its end

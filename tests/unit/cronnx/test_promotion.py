@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cronnx import Client, InvalidInput, ModelNotFound, NotReady, Promotion, Retry, ServerFault
+from cronnx._failover import Failover
+from tests.unit.cronnx.fake_repository import CLASSIFIER, CONFIG, ENSEMBLE, FakeRepository
+
+
+@pytest.fixture
+def repository() -> FakeRepository:
+    return FakeRepository()
+
+
+@pytest.fixture
+def client(repository: FakeRepository) -> Iterator[Client]:
+    with Client(transport=repository, retry=Retry(attempts=1)) as client:
+        yield client
+
+
+def with_steps(*steps: dict[str, Any]) -> dict[str, Any]:
+    return {**CONFIG, "ensemble_scheduling": {"step": steps}}
+
+
+def test_a_promotion_pins_the_version_and_leaves_all_else(client: Client, repository: FakeRepository) -> None:
+    assert client.promote(ENSEMBLE, "2") == Promotion(ENSEMBLE, "2", previous_version="1")
+    (loaded,) = repository.loads
+    preprocess, classify = loaded.pop("ensemble_scheduling")["step"]
+    assert (preprocess, classify["model_version"]) == (CONFIG["ensemble_scheduling"]["step"][0], "2")
+    assert loaded.pop("parameters") == {**CONFIG["parameters"], "promoted_from": {"string_value": "1"}}
+    assert loaded == {"name": ENSEMBLE, "platform": "ensemble"}
+
+
+def test_a_rollback_restores_what_was_there_before(client: Client, repository: FakeRepository) -> None:
+    client.promote(ENSEMBLE, "2")
+    assert client.rollback(ENSEMBLE) == Promotion(ENSEMBLE, "1", previous_version=None)
+    assert repository.config == CONFIG
+
+
+def test_any_client_can_roll_back(client: Client, repository: FakeRepository) -> None:
+    client.promote(ENSEMBLE, "2")
+    with Client(transport=repository) as another:
+        assert another.rollback(ENSEMBLE).version == "1"
+
+
+def test_a_rollback_sent_twice_does_not_bring_the_version_back(client: Client, repository: FakeRepository) -> None:
+    client.promote(ENSEMBLE, "2")
+    client.rollback(ENSEMBLE)
+    with pytest.raises(InvalidInput, match=f"{ENSEMBLE} serves {CLASSIFIER}/1, which was not promoted"):
+        client.rollback(ENSEMBLE)
+    assert repository.pinned == "1"
+
+
+def test_a_promotion_sent_twice_still_knows_the_way_back(client: Client) -> None:
+    client.promote(ENSEMBLE, "2")
+    assert client.promote(ENSEMBLE, "2") == Promotion(ENSEMBLE, "2", previous_version="1")
+    assert client.rollback(ENSEMBLE).version == "1"
+
+
+def test_a_rollback_undoes_the_last_promotion(client: Client, repository: FakeRepository) -> None:
+    repository.states["3"] = "READY"
+    client.promote(ENSEMBLE, "2")
+    client.promote(ENSEMBLE, "3")
+    assert client.rollback(ENSEMBLE).version == "2"
+
+
+def test_a_version_that_is_not_loaded_is_refused_with_those_that_are(
+    client: Client, repository: FakeRepository
+) -> None:
+    with pytest.raises(ModelNotFound, match=f"{CLASSIFIER}/7 is not loaded; ready are versions 1, 2") as caught:
+        client.promote(ENSEMBLE, "7")
+    assert caught.value.model_name == CLASSIFIER
+    with pytest.raises(NotReady, match=f"{CLASSIFIER}/3 is UNAVAILABLE .*; ready are versions 1, 2"):
+        client.promote(ENSEMBLE, "3")
+    assert repository.loads == []
+
+
+@pytest.mark.parametrize("version", ["", "latest", "-1"])
+def test_a_version_that_is_no_number_is_refused(client: Client, repository: FakeRepository, version: str) -> None:
+    with pytest.raises(InvalidInput, match="model_version is"):
+        client.promote(ENSEMBLE, version)
+    assert repository.loads == []
+
+
+def test_a_version_is_tried_with_zeros_before_it_is_live(client: Client, repository: FakeRepository) -> None:
+    client.promote(ENSEMBLE, "2")
+    ((model_name, version, inputs),) = repository.tried
+    assert (model_name, version, list(inputs)) == (CLASSIFIER, "2", ["pixels"])
+    np.testing.assert_array_equal(inputs["pixels"], np.zeros((1, 4, 4, 3), np.uint8), strict=True)
+
+
+def test_a_version_that_does_not_answer_is_not_promoted(client: Client, repository: FakeRepository) -> None:
+    repository.failure_of_version["2"] = ServerFault("the stub has died")
+    with pytest.raises(ServerFault, match="the stub has died"):
+        client.promote(ENSEMBLE, "2")
+    assert repository.loads == []
+
+
+def test_bytes_are_tried_empty_and_any_size_not_at_all(client: Client, repository: FakeRepository) -> None:
+    repository.metadata = {"name": CLASSIFIER, "inputs": [{"name": "image", "datatype": "BYTES", "shape": [-1, 1]}]}
+    client.promote(ENSEMBLE, "2")
+    repository.metadata = {"name": CLASSIFIER, "inputs": [{"name": "image", "datatype": "FP32", "shape": [-1, -1]}]}
+    client.promote(ENSEMBLE, "1")
+    ((_, version, inputs),) = repository.tried
+    assert (version, inputs["image"].tolist()) == ("2", [[b""]])
+
+
+@pytest.mark.parametrize(
+    ("config", "what"),
+    [
+        (with_steps({"model_name": "a", "model_version": "-1"}), "pins no version"),
+        (with_steps({"model_name": "a"}), "pins no version"),
+        (with_steps({"model_name": "a", "model_version": 1}, {"model_name": "b", "model_version": 2}), "a/1 and b/2"),
+        (with_steps({"model_name": "a", "model_version": 1}, {"model_name": "a", "model_version": 2}), "a/1 and a/2"),
+        ({"name": ENSEMBLE, "backend": "onnxruntime"}, "pins no version"),
+    ],
+)
+def test_what_does_not_pin_one_version_cannot_be_promoted(
+    client: Client, repository: FakeRepository, config: dict[str, Any], what: str
+) -> None:
+    repository.config = config
+    for change in (lambda: client.promote(ENSEMBLE, "2"), lambda: client.rollback(ENSEMBLE)):
+        with pytest.raises(InvalidInput, match=f"{what}: expected an ensemble whose steps pin one version"):
+            change()
+    assert repository.loads == []
+
+
+def test_all_steps_that_pin_the_version_are_promoted(client: Client, repository: FakeRepository) -> None:
+    repository.config = with_steps(*[{"model_name": CLASSIFIER, "model_version": 1}] * 2)  # as HTTP gives numbers
+    client.promote(ENSEMBLE, "2")
+    assert [step["model_version"] for step in repository.config["ensemble_scheduling"]["step"]] == ["2", "2"]
+
+
+def test_an_ensemble_that_does_not_load_so_is_loaded_as_it_was(client: Client, repository: FakeRepository) -> None:
+    repository.before_load = lambda: repository.states.pop("2", None)  # removed at the last moment
+    with pytest.raises(InvalidInput, match="required version 2 is not loaded"):
+        client.promote(ENSEMBLE, "2")
+    assert repository.is_there
+    assert repository.config == CONFIG
+
+
+def test_an_ensemble_that_is_not_ready_afterwards_is_told(client: Client, repository: FakeRepository) -> None:
+    repository.after_load = lambda: setattr(repository, "config", CONFIG)  # somebody else's rollback
+    with pytest.raises(NotReady, match=f"{ENSEMBLE} serves {CLASSIFIER}/1, not {CLASSIFIER}/2"):
+        client.promote(ENSEMBLE, "2")
+
+
+def test_every_server_is_promoted_one_that_was_started_anew_too() -> None:
+    servers = [FakeRepository(), FakeRepository()]
+    with Client(transport=Failover(servers), retry=Retry(attempts=1)) as client:
+        client.promote(ENSEMBLE, "2")
+        servers[0].config = CONFIG
+        client.promote(ENSEMBLE, "2")
+    assert [server.pinned for server in servers] == ["2", "2"]
