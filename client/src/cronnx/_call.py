@@ -35,6 +35,7 @@ _BY_MESSAGE: dict[str, type[CronnxError]] = {
     "Request for unknown model": ModelNotFound,
     "requested model": ModelNotFound,  # and its version; of statistics
     "failed to poll from model repository": ModelNotFound,  # there is none of this name to load
+    "load failed for model": ServerFault,  # told as an invalid argument
     "Exceeds maximum queue size": Overloaded,
     "Request timeout expired": Overloaded,  # it waited in the queue for longer than the model allows
     "is restricted, expecting header": InvalidInput,  # see `headers` of `Client`

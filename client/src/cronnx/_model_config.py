@@ -28,9 +28,9 @@ async def override(session: Session, model_name: str, config: Json, *, timeout_s
     https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_model_repository.md.
 
     Raises:
-        InvalidInput: The server is not started for it, or the configuration is one no model can have. An ensemble
-            that cannot be loaded so is gone: other models serve on as they were.
-        ServerFault: The model cannot be loaded so; it serves on as it was.
+        InvalidInput: The server is not started for it.
+        ModelNotFound: There is none of this name, or the configuration is one that no model can have.
+        ServerFault: The model cannot be loaded so. It serves on as it was, but for an ensemble: that is gone.
         CronnxError: There is no answer: the subclass says why.
     """
     arguments = {"model_name": model_name, "config": json.dumps(config)}

@@ -46,8 +46,8 @@ class ModelControl(Blocking):
 
         Raises:
             InvalidInput: The ensemble does not pin one version, or the server is not started for it.
-            ModelNotFound: There is no such ensemble, or no such version of its classifier.
-            NotReady: The version, or the ensemble with it, is not ready.
+            ModelNotFound: There is no such ensemble, or no such version of its classifier is loaded.
+            NotReady: The version is still loading, or the ensemble is not ready with it.
             CronnxError: The version does not answer, or nobody does: the subclass says why.
         """
         return self._run(self._client.promote(model_name, model_version, timeout_s=timeout_s))

@@ -60,7 +60,7 @@ async def _make_live(
     await try_out(session, wanted.model_name, version, timeout_s=timeout_s)
     try:
         await override(session, name, with_pinned_version(config, version, promoted_from=previous), timeout_s=timeout_s)
-    except (InvalidInput, ServerFault):
+    except ServerFault:
         with suppress(CronnxError):
             await override(session, name, config, timeout_s=timeout_s)  # Triton has taken the ensemble away
         raise
@@ -73,14 +73,11 @@ async def _check_loaded(session: Session, wanted: StepInfo) -> None:
     versions = {status.version: status for status in index if status.name == wanted.model_name}
     loaded = ", ".join(sorted(version for version, status in versions.items() if status.state == "READY"))
     found = versions.get(wanted.model_version)
-    if found is None:
-        raise _refused(ModelNotFound, wanted, "is not loaded", loaded)
-    if found.state != "READY":
-        raise _refused(NotReady, wanted, f"is {found.state} ({found.reason or 'no reason given'})", loaded)
-
-
-def _refused(kind: type[CronnxError], wanted: StepInfo, why: str, loaded: str) -> CronnxError:
-    return kind(f"{wanted} {why}; ready are versions {loaded or 'none'}", model_name=wanted.model_name)
+    if found and found.state == "READY":
+        return
+    kind = NotReady if found and found.state == "LOADING" else ModelNotFound
+    state = f"{found.state} {found.reason}".strip() if found else "not loaded"
+    raise kind(f"{wanted} is {state}; ready are versions {loaded or 'none'}", model_name=wanted.model_name)
 
 
 async def _check_live(session: Session, model_name: str, wanted: StepInfo) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from cronnx import CronnxError, InvalidInput, NotReady
+from cronnx import CronnxError, NotReady, ServerFault
 from cronnx._transport import Answer, InferRequest, Question
 
 ENSEMBLE, CLASSIFIER = "toy", "toy_onnx"
@@ -81,5 +81,5 @@ class FakeRepository:
         self.config = json.loads(config)
         self.is_there = self.states.get(self.pinned) == "READY"
         if not self.is_there:
-            raise InvalidInput(f"required version {self.pinned} is not loaded", server_message="not loaded")
+            raise ServerFault(f"required version {self.pinned} is not loaded")
         self.after_load()

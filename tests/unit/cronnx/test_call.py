@@ -32,6 +32,7 @@ CALL = Call("grpc://host:8001", 2.5, "m", "r1")
         ("UNAVAILABLE", "explicit model load / unload is not allowed if polling is enabled", InvalidInput),
         ("RESOURCE_EXHAUSTED", "CLIENT: Sent message larger than max (9 vs. 4)", InvalidInput),
         ("INVALID_ARGUMENT", "requested model 'm' is not available", ModelNotFound),
+        ("INVALID_ARGUMENT", "load failed for model 'm': version 1 is at UNAVAILABLE state: Internal", ServerFault),
         ("INTERNAL", "failed to load 'm', failed to poll from model repository", ModelNotFound),
         ("RESOURCE_EXHAUSTED", "", Overloaded),
         ("DEADLINE_EXCEEDED", "", DeadlineExceeded),
@@ -49,6 +50,11 @@ def test_an_error_carries_the_call_and_the_servers_words() -> None:
     error = CALL.refused("INVALID_ARGUMENT", "truncated JPEG")
     assert (error.model_name, error.request_id, error.server_message) == ("m", "r1", "truncated JPEG")
     assert str(error) == "truncated JPEG"
+
+
+def test_a_server_that_is_not_started_for_a_command_says_how_to_start_it() -> None:
+    error = CALL.refused("UNAVAILABLE", "explicit model load / unload is not allowed if polling is enabled")
+    assert str(error).endswith(" enabled: start the server with --model-control-mode=explicit")
 
 
 def test_a_refusal_without_words_is_still_told() -> None:

@@ -1,0 +1,105 @@
+"""Callers that go on asking while a server's models are swapped, and whether each answer's version was live."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+
+from cronnx import AsyncClient, CronnxError, Retry
+
+CONCURRENCY = 8
+ONCE = Retry(attempts=1)
+
+
+@dataclass(frozen=True)
+class Answer:
+    sent_at: float
+    received_at: float
+    served_by: str
+
+
+@dataclass
+class Live:
+    """A version, and since and until when it may answer."""
+
+    served_by: str
+    since: float
+    until: float = math.inf
+
+
+class SwapLoad:
+    """What `CONCURRENCY` callers were answered, and which versions were live meanwhile."""
+
+    def __init__(self, live: str) -> None:
+        self.answers: list[Answer] = []
+        self.failures: list[CronnxError] = []
+        self.swaps_s: list[float] = []
+        self._live = [Live(live, since=-math.inf)]
+        self._answered = asyncio.Condition()
+        self._is_over = False
+
+    @contextlib.contextmanager
+    def swap(self, served_by: str) -> Iterator[None]:
+        """Both versions are live while the swap lasts; before it the old one alone, after it the new one alone."""
+        started_at = time.monotonic()
+        self._live.append(Live(served_by, since=started_at))
+        yield
+        self._live[-2].until = time.monotonic()
+        self.swaps_s.append(time.monotonic() - started_at)
+
+    async def go_on(self, answers: int = 20 * CONCURRENCY) -> None:
+        """Wait for so many answers more."""
+        wanted = len(self.answers) + len(self.failures) + answers
+        async with self._answered:
+            await self._answered.wait_for(lambda: len(self.answers) + len(self.failures) >= wanted)
+
+    async def call(self, client: AsyncClient, model_name: str, image: bytes) -> None:
+        while not self._is_over:
+            sent_at = time.monotonic()
+            try:
+                answer = await client.classify(image, model_name=model_name)
+                self.answers.append(Answer(sent_at, time.monotonic(), answer.served_by))
+            except CronnxError as error:
+                self.failures.append(error)
+            async with self._answered:
+                self._answered.notify_all()
+
+    def end(self) -> None:
+        self._is_over = True
+
+    def by_versions_not_live(self) -> list[Answer]:
+        return [
+            answer
+            for answer in self.answers
+            if not any(
+                live.served_by == answer.served_by and live.since <= answer.received_at and answer.sent_at <= live.until
+                for live in self._live
+            )
+        ]
+
+    def check(self) -> None:
+        """No request has failed, and every answer is by a version that was live between its sending and its coming."""
+        assert self.failures == []
+        assert self.by_versions_not_live() == []
+        assert Counter(answer.served_by for answer in self.answers).keys() == {live.served_by for live in self._live}
+
+
+@contextlib.asynccontextmanager
+async def under_load(url: str, model_name: str, *, image: bytes = b"x", live: str) -> AsyncIterator[SwapLoad]:
+    """Ask while this lasts, and check the answers; `live` is the version that answers now."""
+    load = SwapLoad(live)
+    async with AsyncClient(url, retry=ONCE) as client:
+        callers = [asyncio.create_task(load.call(client, model_name, image)) for _ in range(CONCURRENCY)]
+        try:
+            await load.go_on()
+            yield load
+            await load.go_on()
+        finally:
+            load.end()
+            await asyncio.gather(*callers)
+    load.check()

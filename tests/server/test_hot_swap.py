@@ -1,0 +1,191 @@
+"""Versions, weights and configurations swapped under load, without a failed request."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from cronnx import AsyncClient, Client, InvalidInput, ModelNotFound, Promotion, ServerFault
+from cronnx._model_config import served_config
+from local_server.addresses import Addresses
+from tests.server.swap_load import under_load
+from tests.server.toy import CLASSIFIER, ENSEMBLE, ToyRepository
+from tests.server.triton import running
+
+EXPLICIT = "--model-control-mode=explicit"
+V1, V2 = "toy/1@00000000", "toy/2@00000000"
+
+
+@dataclass(frozen=True)
+class Toy:
+    """A running server, and the repository it serves."""
+
+    repository: ToyRepository
+    addresses: Addresses
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Toy]:
+    repository = ToyRepository(tmp_path_factory.mktemp("repository"))
+    repository.write()
+    with running([repository.folder], EXPLICIT, f"--load-model={ENSEMBLE}") as addresses:
+        yield Toy(repository, addresses)
+
+
+@pytest.fixture
+def toy(server: Toy) -> Iterator[Toy]:
+    """As a start leaves it, whatever a test has done."""
+    yield server
+    shutil.rmtree(server.repository.folder / CLASSIFIER)
+    shutil.rmtree(server.repository.folder / ENSEMBLE)
+    server.repository.write()
+    with Client(server.addresses.grpc) as client:
+        client.load(CLASSIFIER)
+        client.load(ENSEMBLE)
+
+
+@pytest.fixture(params=["grpc", "http"])
+def url(request: pytest.FixtureRequest, toy: Toy) -> str:
+    return str(getattr(toy.addresses, request.param))
+
+
+def cronnx(toy: Toy, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "cronnx", *arguments, f"--url={toy.addresses.grpc}"]
+    return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60)
+
+
+def test_a_version_is_promoted_and_rolled_back_under_load(url: str) -> None:
+    async def swap() -> None:
+        async with under_load(url, ENSEMBLE, live=V1) as load, AsyncClient(url) as client:
+            with load.swap(V2):
+                assert await client.promote(ENSEMBLE, "2") == Promotion(ENSEMBLE, "2", previous_version="1")
+            await load.go_on()
+            with load.swap(V1):
+                assert await client.rollback(ENSEMBLE) == Promotion(ENSEMBLE, "1", previous_version=None)
+
+    asyncio.run(swap())
+
+
+def test_new_weights_in_the_same_folder_are_loaded_under_load(toy: Toy, url: str) -> None:
+    async def swap() -> None:
+        async with under_load(url, ENSEMBLE, live=V1) as load, AsyncClient(url) as client:
+            with load.swap(toy.repository.write_version(1, weights="11111111")):
+                await client.load(CLASSIFIER)
+
+    asyncio.run(swap())
+
+
+def test_a_new_version_is_loaded_beside_the_others_and_promoted(toy: Toy, url: str) -> None:
+    async def swap() -> None:
+        async with under_load(url, ENSEMBLE, live=V1) as load, AsyncClient(url) as client:
+            new = toy.repository.write_version(3)
+            with pytest.raises(ModelNotFound, match=rf"{CLASSIFIER}/3 is .*; ready are versions 1, 2"):
+                await client.promote(ENSEMBLE, "3")
+            await client.load(CLASSIFIER)
+            await load.go_on()
+            with load.swap(new):
+                await client.promote(ENSEMBLE, "3")
+
+    asyncio.run(swap())
+
+
+def test_a_changed_config_is_loaded_under_load_and_the_promotion_stays(toy: Toy, url: str) -> None:
+    async def swap() -> None:
+        async with under_load(url, ENSEMBLE, live=V1) as load, AsyncClient(url) as client:
+            with load.swap(V2):
+                await client.promote(ENSEMBLE, "2")
+            toy.repository.write_config(max_queue_delay_microseconds=50)
+            await client.load(CLASSIFIER)
+            config = await served_config(client._session, CLASSIFIER)
+            assert int(config["dynamic_batching"]["max_queue_delay_microseconds"]) == 50
+
+    asyncio.run(swap())
+
+
+def test_a_version_that_is_not_live_is_removed_under_load(toy: Toy, url: str) -> None:
+    async def swap() -> None:
+        async with under_load(url, ENSEMBLE, live=V1) as load, AsyncClient(url) as client:
+            with load.swap(V2):
+                await client.promote(ENSEMBLE, "2")
+            toy.repository.remove_version(1)
+            await client.load(CLASSIFIER)
+            await load.go_on()
+            assert not await client.is_ready(CLASSIFIER, model_version="1")
+            with pytest.raises(ModelNotFound, match=f"{CLASSIFIER}/1 is UN.*; ready are versions 2"):
+                await client.rollback(ENSEMBLE)
+
+    asyncio.run(swap())
+
+
+@pytest.mark.parametrize("version", [1, 3], ids=["live", "new"])
+def test_a_version_that_does_not_load_says_why_and_leaves_the_live_one(toy: Toy, url: str, version: int) -> None:
+    async def swap() -> None:
+        async with under_load(url, ENSEMBLE, live=V1) as load, AsyncClient(url) as client:
+            toy.repository.corrupt_version(version)
+            with pytest.raises(ServerFault, match=r"cannot load model\.onnx"):
+                await client.load(CLASSIFIER)
+            await load.go_on()
+            toy.repository.write_version(version)
+            await client.load(CLASSIFIER)
+
+    asyncio.run(swap())
+
+
+def test_a_promotion_outlives_its_steps_reload_and_ends_with_a_newer_file(toy: Toy) -> None:
+    with Client(toy.addresses.grpc) as client:
+        client.promote(ENSEMBLE, "2")
+        toy.repository.write_version(1, weights="11111111")
+        client.load(CLASSIFIER)
+        client.load(ENSEMBLE)
+        assert client.classify(b"x", model_name=ENSEMBLE).served_by == V2
+        (toy.repository.folder / ENSEMBLE / "config.pbtxt").touch()
+        client.load(ENSEMBLE)
+        assert client.classify(b"x", model_name=ENSEMBLE).served_by == "toy/1@11111111"
+
+
+def test_what_cannot_be_promoted_is_refused_and_answers_on(url: str) -> None:
+    with Client(url) as client:
+        for change in (lambda: client.promote(CLASSIFIER, "2"), lambda: client.rollback(ENSEMBLE)):
+            with pytest.raises(InvalidInput):
+                change()
+        with pytest.raises(ModelNotFound, match="nonesuch"):
+            client.promote("nonesuch", "2")
+        assert client.classify(b"x", model_name=ENSEMBLE).served_by == V1
+
+
+def test_the_command_line_promotes_rolls_back_and_shows_what_is_live(toy: Toy) -> None:
+    assert cronnx(toy, "promote", ENSEMBLE, "2").stdout == "toy  version 2 is live (rollback: 1)\n"
+    listed = [line.split() for line in cronnx(toy, "models").stdout.splitlines()]
+    assert ["toy_onnx", "1", "READY"] in listed
+    assert ["toy_onnx", "2", "READY", "toy"] in listed
+    assert cronnx(toy, "rollback", ENSEMBLE).stdout == "toy  version 1 is live\n"
+    again = cronnx(toy, "rollback", ENSEMBLE)
+    assert (again.returncode, again.stdout) == (1, "")
+    assert "there is no version to go back to" in again.stderr
+
+
+def test_the_command_line_keeps_what_is_needed_and_tells_what_is_lost(toy: Toy) -> None:
+    kept = cronnx(toy, "unload", CLASSIFIER)
+    assert (kept.returncode, kept.stderr) == (1, "cronnx: toy_onnx: needed by toy: unload that first\n")
+    toy.repository.remove_version(1)
+    lost = cronnx(toy, "load", CLASSIFIER)
+    assert lost.returncode == 1
+    assert "no longer ready: toy;" in lost.stderr
+
+
+def test_a_server_without_explicit_model_control_says_how_to_start_it(tmp_path: Path) -> None:
+    repository = ToyRepository(tmp_path)
+    repository.write()
+    with running([tmp_path]) as addresses:
+        for url in (addresses.grpc, addresses.http):
+            with Client(url) as client:
+                with pytest.raises(InvalidInput, match="start the server with --model-control-mode=explicit"):
+                    client.promote(ENSEMBLE, "2")
+                assert client.classify(b"x", model_name=ENSEMBLE).served_by == V1

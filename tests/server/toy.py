@@ -1,0 +1,66 @@
+"""An ensemble over a classifier of several versions, both costing nothing: what there is of a model to swap."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from model_builds.build import write_whole
+from tests.server import echo
+
+ENSEMBLE, CLASSIFIER = "toy", "toy_onnx"
+
+_SIGNATURE = echo.CONFIG[echo.CONFIG.index("input [") :]
+_CLASSIFIER_CONFIG = f"{echo.CONFIG}version_policy {{ all {{ }} }}\n"
+_OUTPUTS = "\n".join(
+    f'output_map {{ key: "{name}" value: "{name}" }}' for name in ("label", "class_id", "score", "served_by")
+)
+_ENSEMBLE_CONFIG = f"""
+platform: "ensemble"
+max_batch_size: 64
+{_SIGNATURE}
+ensemble_scheduling {{
+  step [ {{
+    model_name: "{CLASSIFIER}"
+    model_version: 1
+    input_map {{ key: "image" value: "image" }}
+    {_OUTPUTS}
+  }} ]
+}}
+"""
+
+
+@dataclass(frozen=True)
+class ToyRepository:
+    """A model repository that can be changed under a server; every file appears whole."""
+
+    folder: Path
+
+    def write(self) -> None:
+        """Put the ensemble and versions 1 and 2 of its classifier there."""
+        (self.folder / ENSEMBLE / "1").mkdir(parents=True)
+        write_whole(self.folder / ENSEMBLE / "config.pbtxt", _ENSEMBLE_CONFIG.encode())
+        self.write_config()
+        for version in (1, 2):
+            self.write_version(version)
+
+    def write_config(self, *, max_queue_delay_microseconds: int = 0) -> None:
+        batching = f"dynamic_batching {{ max_queue_delay_microseconds: {max_queue_delay_microseconds} }}"
+        config = _CLASSIFIER_CONFIG.replace("dynamic_batching { }", batching)
+        write_whole(self.folder / CLASSIFIER / "config.pbtxt", config.encode())
+
+    def write_version(self, version: int, *, weights: str = "00000000") -> str:
+        """Write a version's file, new or in place of the one there; the `served_by` of its answers."""
+        served_by = f"{ENSEMBLE}/{version}@{weights}"
+        write_whole(self._file(version), echo.graph(served_by))
+        return served_by
+
+    def corrupt_version(self, version: int) -> None:
+        write_whole(self._file(version), b"no graph")
+
+    def remove_version(self, version: int) -> None:
+        shutil.rmtree(self._file(version).parent)
+
+    def _file(self, version: int) -> Path:
+        return self.folder / CLASSIFIER / str(version) / "model.onnx"
