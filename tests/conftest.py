@@ -4,5 +4,16 @@ from __future__ import annotations
 
 import signal
 
+import pytest
+
 # A shell starts what it runs in the background with Ctrl-C ignored, and a child of the tests would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--hot-swap-seconds",
+        type=float,
+        default=8.0,
+        help="how long tests/server/test_hot_swap.py swaps models under load, thirty times; 60 is every 2 s",
+    )

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import math
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
@@ -38,19 +38,19 @@ class SwapLoad:
     def __init__(self, live: str) -> None:
         self.answers: list[Answer] = []
         self.failures: list[CronnxError] = []
-        self.swaps_s: list[float] = []
+        self.swaps_s: dict[str, list[float]] = defaultdict(list)
         self._live = [Live(live, since=-math.inf)]
         self._answered = asyncio.Condition()
         self._is_over = False
 
     @contextlib.contextmanager
-    def swap(self, served_by: str) -> Iterator[None]:
+    def swap(self, kind: str, served_by: str) -> Iterator[None]:
         """Both versions are live while the swap lasts; before it the old one alone, after it the new one alone."""
         started_at = time.monotonic()
         self._live.append(Live(served_by, since=started_at))
         yield
         self._live[-2].until = time.monotonic()
-        self.swaps_s.append(time.monotonic() - started_at)
+        self.swaps_s[kind].append(time.monotonic() - started_at)
 
     async def go_on(self, answers: int = 20 * CONCURRENCY) -> None:
         """Wait for so many answers more."""
@@ -69,6 +69,14 @@ class SwapLoad:
             async with self._answered:
                 self._answered.notify_all()
 
+    def __str__(self) -> str:
+        slowest_s = max(answer.received_at - answer.sent_at for answer in self.answers)
+        swaps = ", ".join(
+            f"{len(times)} x {kind} ({1000 * sum(times) / len(times):.0f} ms)" for kind, times in self.swaps_s.items()
+        )
+        answers = f"{len(self.answers)} answers, {len(self.failures)} failures, the slowest {1000 * slowest_s:.0f} ms"
+        return f"{answers}; {swaps}"
+
     def end(self) -> None:
         self._is_over = True
 
@@ -84,9 +92,10 @@ class SwapLoad:
 
     def check(self) -> None:
         """No request has failed, and every answer is by a version that was live between its sending and its coming."""
-        assert self.failures == []
-        assert self.by_versions_not_live() == []
-        assert Counter(answer.served_by for answer in self.answers).keys() == {live.served_by for live in self._live}
+        assert not self.failures, f"{len(self.failures)} failed, the first with {self.failures[0]!r}"
+        strangers = self.by_versions_not_live()
+        assert not strangers, f"{len(strangers)} answers by a version that was not live, the first {strangers[0]}"
+        assert {answer.served_by for answer in self.answers} == {live.served_by for live in self._live}
 
 
 @contextlib.asynccontextmanager

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
 from cronnx import AsyncClient, Client, InvalidInput, ModelNotFound, Promotion, ServerFault
-from cronnx._model_config import served_config
+from cronnx._model_config import override, served_config
 from local_server.addresses import Addresses
-from tests.server.swap_load import under_load
+from tests.server.efficientnet import EfficientNetRepository
+from tests.server.swap_load import CONCURRENCY, SwapLoad, under_load
 from tests.server.toy import CLASSIFIER, ENSEMBLE, ToyRepository
 from tests.server.triton import running
 
+# Triton 2.51 waits at its end for versions that could not be loaded, which never go.
+EXIT_SOON = "--exit-timeout-secs=2"
 EXPLICIT = "--model-control-mode=explicit"
+KINDS_OF_SWAP = 4
 V1, V2 = "toy/1@00000000", "toy/2@00000000"
 
 
@@ -35,7 +42,7 @@ class Toy:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Toy]:
     repository = ToyRepository(tmp_path_factory.mktemp("repository"))
     repository.write()
-    with running([repository.folder], EXPLICIT, f"--load-model={ENSEMBLE}") as addresses:
+    with running([repository.folder], EXPLICIT, EXIT_SOON, f"--load-model={ENSEMBLE}") as addresses:
         yield Toy(repository, addresses)
 
 
@@ -64,10 +71,10 @@ def cronnx(toy: Toy, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_a_version_is_promoted_and_rolled_back_under_load(url: str) -> None:
     async def swap() -> None:
         async with under_load(url, ENSEMBLE, live=V1) as load, AsyncClient(url) as client:
-            with load.swap(V2):
+            with load.swap("promote", V2):
                 assert await client.promote(ENSEMBLE, "2") == Promotion(ENSEMBLE, "2", previous_version="1")
             await load.go_on()
-            with load.swap(V1):
+            with load.swap("promote", V1):
                 assert await client.rollback(ENSEMBLE) == Promotion(ENSEMBLE, "1", previous_version=None)
 
     asyncio.run(swap())
@@ -76,7 +83,7 @@ def test_a_version_is_promoted_and_rolled_back_under_load(url: str) -> None:
 def test_new_weights_in_the_same_folder_are_loaded_under_load(toy: Toy, url: str) -> None:
     async def swap() -> None:
         async with under_load(url, ENSEMBLE, live=V1) as load, AsyncClient(url) as client:
-            with load.swap(toy.repository.write_version(1, weights="11111111")):
+            with load.swap("new weights", toy.repository.write_version(1, weights="11111111")):
                 await client.load(CLASSIFIER)
 
     asyncio.run(swap())
@@ -90,7 +97,7 @@ def test_a_new_version_is_loaded_beside_the_others_and_promoted(toy: Toy, url: s
                 await client.promote(ENSEMBLE, "3")
             await client.load(CLASSIFIER)
             await load.go_on()
-            with load.swap(new):
+            with load.swap("promote", new):
                 await client.promote(ENSEMBLE, "3")
 
     asyncio.run(swap())
@@ -99,7 +106,7 @@ def test_a_new_version_is_loaded_beside_the_others_and_promoted(toy: Toy, url: s
 def test_a_changed_config_is_loaded_under_load_and_the_promotion_stays(toy: Toy, url: str) -> None:
     async def swap() -> None:
         async with under_load(url, ENSEMBLE, live=V1) as load, AsyncClient(url) as client:
-            with load.swap(V2):
+            with load.swap("promote", V2):
                 await client.promote(ENSEMBLE, "2")
             toy.repository.write_config(max_queue_delay_microseconds=50)
             await client.load(CLASSIFIER)
@@ -112,7 +119,7 @@ def test_a_changed_config_is_loaded_under_load_and_the_promotion_stays(toy: Toy,
 def test_a_version_that_is_not_live_is_removed_under_load(toy: Toy, url: str) -> None:
     async def swap() -> None:
         async with under_load(url, ENSEMBLE, live=V1) as load, AsyncClient(url) as client:
-            with load.swap(V2):
+            with load.swap("promote", V2):
                 await client.promote(ENSEMBLE, "2")
             toy.repository.remove_version(1)
             await client.load(CLASSIFIER)
@@ -136,6 +143,59 @@ def test_a_version_that_does_not_load_says_why_and_leaves_the_live_one(toy: Toy,
             await client.load(CLASSIFIER)
 
     asyncio.run(swap())
+
+
+Repository: TypeAlias = ToyRepository | EfficientNetRepository
+
+
+@pytest.fixture(params=[ToyRepository, EfficientNetRepository], ids=["toy", "efficientnet_lite0"])
+def swapped(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Repository, str]]:
+    """A repository and the address of its own server."""
+    repository: Repository = request.param(tmp_path)
+    repository.write()
+    with running([tmp_path], EXPLICIT, f"--load-model={repository.ensemble}") as addresses:
+        yield repository, addresses.grpc
+
+
+def test_no_request_fails_while_models_are_swapped_again_and_again(
+    swapped: tuple[Repository, str], request: pytest.FixtureRequest
+) -> None:
+    repository, url = swapped
+    seconds = request.config.getoption("--hot-swap-seconds")
+    print("\n", asyncio.run(swap_again_and_again(repository, url, seconds=seconds)))  # with pytest -s
+
+
+async def swap_again_and_again(repository: Repository, url: str, *, seconds: float) -> str:
+    loaded = under_load(url, repository.ensemble, image=repository.image, live=f"{repository.ensemble}/1@00000000")
+    async with loaded as load, AsyncClient(url) as client:
+        ends_at = time.monotonic() + seconds
+        for number in itertools.count(1):
+            await swap_once(number, repository, load, client)
+            await load.go_on(answers=2 * CONCURRENCY)
+            await asyncio.sleep(seconds / 30)
+            if time.monotonic() > ends_at and number >= KINDS_OF_SWAP:
+                break
+    return str(load)
+
+
+async def swap_once(number: int, repository: Repository, load: SwapLoad, client: AsyncClient) -> None:
+    """Promote 2, reload its weights, promote 1, and override the classifier's configuration, in turn."""
+    ensemble, classifier, weights = repository.ensemble, repository.classifier, f"{number // KINDS_OF_SWAP:08x}"
+    if number % KINDS_OF_SWAP == 1:
+        with load.swap("promote", f"{ensemble}/2@{weights}"):
+            await client.promote(ensemble, "2")
+    elif number % KINDS_OF_SWAP == 2:
+        new = await asyncio.to_thread(repository.write_version, 2, weights=f"{number // KINDS_OF_SWAP + 1:08x}")
+        with load.swap("new weights", new):
+            await client.load(classifier)
+    elif number % KINDS_OF_SWAP == 3:
+        with load.swap("promote", f"{ensemble}/1@00000000"):
+            await client.promote(ensemble, "1")
+    else:
+        config = await served_config(client._session, classifier)
+        batching = {**config["dynamic_batching"], "max_queue_delay_microseconds": number}
+        with load.swap("config override", f"{ensemble}/1@00000000"):
+            await override(client._session, classifier, {**config, "dynamic_batching": batching})
 
 
 def test_a_promotion_outlives_its_steps_reload_and_ends_with_a_newer_file(toy: Toy) -> None:

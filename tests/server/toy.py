@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from model_builds.build import write_whole
 from tests.server import echo
@@ -36,6 +37,9 @@ class ToyRepository:
     """A model repository that can be changed under a server; every file appears whole."""
 
     folder: Path
+    ensemble: ClassVar[str] = ENSEMBLE
+    classifier: ClassVar[str] = CLASSIFIER
+    image: ClassVar[bytes] = b"x"
 
     def write(self) -> None:
         """Put the ensemble and versions 1 and 2 of its classifier there."""

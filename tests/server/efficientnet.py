@@ -1,0 +1,45 @@
+"""This project's EfficientNet-Lite0 in a repository of a test's own, with versions that differ in their name alone."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import onnx
+
+from local_server.paths import ENSEMBLES, MODEL_REPOSITORY, PICTURES
+from model_builds.build import write_whole
+from model_builds.catalogue import catalogue
+from model_builds.ready import ready
+
+MODEL = catalogue()["efficientnet_lite0"]
+
+
+@dataclass(frozen=True)
+class EfficientNetRepository:
+    """A model repository that can be changed under a server; every file appears whole."""
+
+    folder: Path
+    ensemble: ClassVar[str] = MODEL.name
+    classifier: ClassVar[str] = f"{MODEL.name}_onnx"
+    image: ClassVar[bytes] = (PICTURES / "chelsea.jpg").read_bytes()
+
+    def write(self) -> None:
+        """Put the ensemble, its preprocessing, and versions 1 and 2 of its classifier there."""
+        ready([MODEL.name])
+        shutil.copytree(ENSEMBLES / MODEL.name, self.folder / MODEL.name)
+        for name in (f"preprocess_{MODEL.size}", self.classifier):
+            shutil.copytree(MODEL_REPOSITORY / name, self.folder / name, ignore=shutil.ignore_patterns("*.onnx", "2"))
+        for version in (1, 2):
+            self.write_version(version)
+
+    def write_version(self, version: int, *, weights: str = "00000000") -> str:
+        """Write a version's file, new or in place of the one there; the `served_by` of its answers."""
+        served_by = f"{MODEL.name}/{version}@{weights}"
+        graph = onnx.load(MODEL.path(MODEL_REPOSITORY))
+        (provenance,) = (each for each in graph.graph.initializer if each.name.endswith("provenance"))
+        provenance.string_data[0] = served_by.encode()
+        write_whole(self.folder / self.classifier / str(version) / "model.onnx", graph.SerializeToString())
+        return served_by
