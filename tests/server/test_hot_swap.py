@@ -20,6 +20,7 @@ from cronnx._model_config import override, served_config
 from local_server.addresses import Addresses
 from tests.server.efficientnet import EfficientNetRepository
 from tests.server.swap_load import CONCURRENCY, SwapLoad, under_load
+from tests.server.test_readme import CLIENT_BLOCKS
 from tests.server.toy import CLASSIFIER, ENSEMBLE, ToyRepository
 from tests.server.triton import running
 
@@ -168,13 +169,13 @@ def test_no_request_fails_while_models_are_swapped_again_and_again(
 async def swap_again_and_again(repository: Repository, url: str, *, seconds: float) -> str:
     loaded = under_load(url, repository.ensemble, image=repository.image, live=f"{repository.ensemble}/1@00000000")
     async with loaded as load, AsyncClient(url) as client:
-        ends_at = time.monotonic() + seconds
+        started_at = time.monotonic()
         for number in itertools.count(1):
             await swap_once(number, repository, load, client)
             await load.go_on(answers=2 * CONCURRENCY)
-            await asyncio.sleep(seconds / 30)
-            if time.monotonic() > ends_at and number >= KINDS_OF_SWAP:
+            if number >= KINDS_OF_SWAP and time.monotonic() - started_at >= seconds:
                 break
+            await asyncio.sleep(max(0.0, started_at + number * seconds / 30 - time.monotonic()))
     return str(load)
 
 
@@ -229,6 +230,14 @@ def test_the_command_line_promotes_rolls_back_and_shows_what_is_live(toy: Toy) -
     again = cronnx(toy, "rollback", ENSEMBLE)
     assert (again.returncode, again.stdout) == (1, "")
     assert "there is no version to go back to" in again.stderr
+
+
+def test_the_clients_readme_promotes_and_rolls_back(toy: Toy) -> None:
+    _, commands = (text for language, text in CLIENT_BLOCKS if language == "bash")
+    for line in commands.replace("efficientnet_lite0", ENSEMBLE).splitlines():
+        command, *arguments = line.split()
+        ended = cronnx(toy, *arguments)
+        assert (command, ended.returncode, ended.stderr) == ("cronnx", 0, "")
 
 
 def test_the_command_line_keeps_what_is_needed_and_tells_what_is_lost(toy: Toy) -> None:

@@ -96,7 +96,7 @@ def test_the_clients_asynchronous_code_runs(served: Served, folder_of_pictures: 
 
 
 def test_the_clients_commands_run(served: Served, folder_of_pictures: Path) -> None:
-    (commands,) = (text for language, text in CLIENT_BLOCKS if language == "bash")
+    commands, _ = (text for language, text in CLIENT_BLOCKS if language == "bash")
     printed = run(["bash", "-euc"], commands, served, folder_of_pictures)
     assert "espresso" in printed
     assert len((folder_of_pictures / "answers.jsonl").read_text().splitlines()) == 1

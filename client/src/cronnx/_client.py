@@ -45,8 +45,8 @@ class Client(ModelControl):
         Args:
             url: `grpc://HOST:PORT` or `http://HOST:PORT`; `grpcs` and `https` with TLS. Without a port, it is 8001
                 or 8000, with TLS 443. Without a scheme, port 8000 is HTTP and anything else gRPC. Several URLs are
-                used in turn, and a server that is away is left out for a while; `load` and `unload` go to all of
-                them, a question about models to any.
+                used in turn, and a server that is away is left out for a while; commands, such as `load`, go to all
+                of them, a question about models to any.
             timeout_s: Seconds a request may take, connecting and all its attempts included, where a call does not
                 say otherwise.
             retry: When a request that failed is sent again.

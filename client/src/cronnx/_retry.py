@@ -19,8 +19,8 @@ class Retry:
     """How often, and after what pause, a request that failed is sent again.
 
     Only what is safe is sent again: a request that found no connection, a broken connection, a server or model that
-    is not ready, or a full queue. `load` and `unload` are sent again only where nobody listened. The pause before
-    the n-th repetition is a random part of `first_backoff_s` x 2^(n-1), at most of `longest_backoff_s`.
+    is not ready, or a full queue. Commands, such as `load`, are sent again only where nobody listened. The pause
+    before the n-th repetition is a random part of `first_backoff_s` x 2^(n-1), at most of `longest_backoff_s`.
 
     A call's `timeout_s` holds for all its attempts and pauses together. Where it leaves no time for another pause,
     the call ends with the error of the last attempt; where it ends during an attempt, with `DeadlineExceeded`.

@@ -6,9 +6,10 @@ import argparse
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 
-from cronnx import Client, ModelStatus
+from cronnx import Client, ModelNotFound, ModelStatus, NotReady
 from cronnx.command_line._connection import Connect, add_connection, open_client
 from cronnx.command_line._exit_codes import EPILOG, ExitCode
 from cronnx.command_line._text import table
@@ -49,6 +50,7 @@ def _pinned_by(client: Client, models: Iterable[ModelStatus]) -> dict[tuple[str,
     """The ensembles that pin a version, by model and version."""
     ensembles: dict[tuple[str, str], list[str]] = defaultdict(list)
     for name in sorted({model.name for model in models if model.state == "READY"}):
-        for step in dict.fromkeys(client.model(name).steps):
-            ensembles[step.model_name, step.model_version].append(name)
+        with suppress(ModelNotFound, NotReady):  # it was unloaded meanwhile
+            for step in dict.fromkeys(client.model(name).steps):
+                ensembles[step.model_name, step.model_version].append(name)
     return ensembles
