@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 import pytest
 
 from cronnx import AsyncClient, Client, InvalidInput, ModelNotFound, Promotion, ServerFault
-from cronnx._model_config import override, served_config
+from cronnx._model_config import served_config
 from local_server.addresses import Addresses
-from tests.server.efficientnet import EfficientNetRepository
-from tests.server.swap_load import CONCURRENCY, SwapLoad, under_load
+from tests.server.swap_load import under_load
 from tests.server.test_readme import CLIENT_BLOCKS
 from tests.server.toy import CLASSIFIER, ENSEMBLE, ToyRepository
 from tests.server.triton import running
@@ -27,7 +23,6 @@ from tests.server.triton import running
 # Triton 2.51 waits at its end for versions that could not be loaded, which never go.
 EXIT_SOON = "--exit-timeout-secs=2"
 EXPLICIT = "--model-control-mode=explicit"
-KINDS_OF_SWAP = 4
 V1, V2 = "toy/1@00000000", "toy/2@00000000"
 
 
@@ -81,18 +76,18 @@ def test_a_version_is_promoted_and_rolled_back_under_load(url: str) -> None:
     asyncio.run(swap())
 
 
-def test_new_weights_in_the_same_folder_are_loaded_under_load(toy: Toy, url: str) -> None:
+def test_new_weights_in_the_same_folder_are_loaded_under_load(toy: Toy) -> None:
     async def swap() -> None:
-        async with under_load(url, ENSEMBLE, live=V1) as load, AsyncClient(url) as client:
+        async with under_load(toy.addresses.grpc, ENSEMBLE, live=V1) as load, AsyncClient(toy.addresses.grpc) as client:
             with load.swap("new weights", toy.repository.write_version(1, weights="11111111")):
                 await client.load(CLASSIFIER)
 
     asyncio.run(swap())
 
 
-def test_a_new_version_is_loaded_beside_the_others_and_promoted(toy: Toy, url: str) -> None:
+def test_a_new_version_is_loaded_beside_the_others_and_promoted(toy: Toy) -> None:
     async def swap() -> None:
-        async with under_load(url, ENSEMBLE, live=V1) as load, AsyncClient(url) as client:
+        async with under_load(toy.addresses.grpc, ENSEMBLE, live=V1) as load, AsyncClient(toy.addresses.grpc) as client:
             new = toy.repository.write_version(3)
             with pytest.raises(ModelNotFound, match=rf"{CLASSIFIER}/3 is .*; ready are versions 1, 2"):
                 await client.promote(ENSEMBLE, "3")
@@ -104,9 +99,9 @@ def test_a_new_version_is_loaded_beside_the_others_and_promoted(toy: Toy, url: s
     asyncio.run(swap())
 
 
-def test_a_changed_config_is_loaded_under_load_and_the_promotion_stays(toy: Toy, url: str) -> None:
+def test_a_changed_config_is_loaded_under_load_and_the_promotion_stays(toy: Toy) -> None:
     async def swap() -> None:
-        async with under_load(url, ENSEMBLE, live=V1) as load, AsyncClient(url) as client:
+        async with under_load(toy.addresses.grpc, ENSEMBLE, live=V1) as load, AsyncClient(toy.addresses.grpc) as client:
             with load.swap("promote", V2):
                 await client.promote(ENSEMBLE, "2")
             toy.repository.write_config(max_queue_delay_microseconds=50)
@@ -117,9 +112,9 @@ def test_a_changed_config_is_loaded_under_load_and_the_promotion_stays(toy: Toy,
     asyncio.run(swap())
 
 
-def test_a_version_that_is_not_live_is_removed_under_load(toy: Toy, url: str) -> None:
+def test_a_version_that_is_not_live_is_removed_under_load(toy: Toy) -> None:
     async def swap() -> None:
-        async with under_load(url, ENSEMBLE, live=V1) as load, AsyncClient(url) as client:
+        async with under_load(toy.addresses.grpc, ENSEMBLE, live=V1) as load, AsyncClient(toy.addresses.grpc) as client:
             with load.swap("promote", V2):
                 await client.promote(ENSEMBLE, "2")
             toy.repository.remove_version(1)
@@ -133,9 +128,9 @@ def test_a_version_that_is_not_live_is_removed_under_load(toy: Toy, url: str) ->
 
 
 @pytest.mark.parametrize("version", [1, 3], ids=["live", "new"])
-def test_a_version_that_does_not_load_says_why_and_leaves_the_live_one(toy: Toy, url: str, version: int) -> None:
+def test_a_version_that_does_not_load_says_why_and_leaves_the_live_one(toy: Toy, version: int) -> None:
     async def swap() -> None:
-        async with under_load(url, ENSEMBLE, live=V1) as load, AsyncClient(url) as client:
+        async with under_load(toy.addresses.grpc, ENSEMBLE, live=V1) as load, AsyncClient(toy.addresses.grpc) as client:
             toy.repository.corrupt_version(version)
             with pytest.raises(ServerFault, match=r"cannot load model\.onnx"):
                 await client.load(CLASSIFIER)
@@ -146,57 +141,16 @@ def test_a_version_that_does_not_load_says_why_and_leaves_the_live_one(toy: Toy,
     asyncio.run(swap())
 
 
-Repository: TypeAlias = ToyRepository | EfficientNetRepository
+def test_a_version_that_loads_but_does_not_answer_is_never_live(toy: Toy) -> None:
+    async def swap() -> None:
+        async with under_load(toy.addresses.grpc, ENSEMBLE, live=V1), AsyncClient(toy.addresses.grpc) as client:
+            toy.repository.write_version_that_fails(2)
+            await client.load(CLASSIFIER)
+            with pytest.raises(ServerFault, match="out of data bounds") as caught:
+                await client.promote(ENSEMBLE, "2")
+            assert caught.value.model_name == CLASSIFIER
 
-
-@pytest.fixture(params=[ToyRepository, EfficientNetRepository], ids=["toy", "efficientnet_lite0"])
-def swapped(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Repository, str]]:
-    """A repository and the address of its own server."""
-    repository: Repository = request.param(tmp_path)
-    repository.write()
-    with running([tmp_path], EXPLICIT, f"--load-model={repository.ensemble}") as addresses:
-        yield repository, addresses.grpc
-
-
-def test_no_request_fails_while_models_are_swapped_again_and_again(
-    swapped: tuple[Repository, str], request: pytest.FixtureRequest
-) -> None:
-    repository, url = swapped
-    seconds = request.config.getoption("--hot-swap-seconds")
-    print("\n", asyncio.run(swap_again_and_again(repository, url, seconds=seconds)))  # with pytest -s
-
-
-async def swap_again_and_again(repository: Repository, url: str, *, seconds: float) -> str:
-    loaded = under_load(url, repository.ensemble, image=repository.image, live=f"{repository.ensemble}/1@00000000")
-    async with loaded as load, AsyncClient(url) as client:
-        started_at = time.monotonic()
-        for number in itertools.count(1):
-            await swap_once(number, repository, load, client)
-            await load.go_on(answers=2 * CONCURRENCY)
-            if number >= KINDS_OF_SWAP and time.monotonic() - started_at >= seconds:
-                break
-            await asyncio.sleep(max(0.0, started_at + number * seconds / 30 - time.monotonic()))
-    return str(load)
-
-
-async def swap_once(number: int, repository: Repository, load: SwapLoad, client: AsyncClient) -> None:
-    """Promote 2, reload its weights, promote 1, and override the classifier's configuration, in turn."""
-    ensemble, classifier, weights = repository.ensemble, repository.classifier, f"{number // KINDS_OF_SWAP:08x}"
-    if number % KINDS_OF_SWAP == 1:
-        with load.swap("promote", f"{ensemble}/2@{weights}"):
-            await client.promote(ensemble, "2")
-    elif number % KINDS_OF_SWAP == 2:
-        new = await asyncio.to_thread(repository.write_version, 2, weights=f"{number // KINDS_OF_SWAP + 1:08x}")
-        with load.swap("new weights", new):
-            await client.load(classifier)
-    elif number % KINDS_OF_SWAP == 3:
-        with load.swap("promote", f"{ensemble}/1@00000000"):
-            await client.promote(ensemble, "1")
-    else:
-        config = await served_config(client._session, classifier)
-        batching = {**config["dynamic_batching"], "max_queue_delay_microseconds": number}
-        with load.swap("config override", f"{ensemble}/1@00000000"):
-            await override(client._session, classifier, {**config, "dynamic_batching": batching})
+    asyncio.run(swap())
 
 
 def test_a_promotion_outlives_its_steps_reload_and_ends_with_a_newer_file(toy: Toy) -> None:

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
 from model_builds.build import write_whole
 from tests.server import echo
 
@@ -59,6 +63,15 @@ class ToyRepository:
         served_by = f"{ENSEMBLE}/{version}@{weights}"
         write_whole(self._file(version), echo.graph(served_by))
         return served_by
+
+    def write_version_that_fails(self, version: int) -> None:
+        """Write a version that can be loaded, and that fails at every inference."""
+        model = onnx.load_from_string(echo.graph())
+        (last,) = (node for node in model.graph.node if list(node.output) == ["served_by"])
+        last.output[0] = "any"
+        model.graph.initializer.append(numpy_helper.from_array(np.array([9]), "none_there"))
+        model.graph.node.append(helper.make_node("Gather", ["any", "none_there"], ["served_by"], axis=1))
+        write_whole(self._file(version), model.SerializeToString())
 
     def corrupt_version(self, version: int) -> None:
         write_whole(self._file(version), b"no graph")
