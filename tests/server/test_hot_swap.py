@@ -153,6 +153,16 @@ def test_a_version_that_loads_but_does_not_answer_is_never_live(toy: Toy) -> Non
     asyncio.run(swap())
 
 
+def test_a_promotion_while_the_classifier_reloads_costs_no_request(toy: Toy) -> None:
+    async def swap() -> None:
+        async with under_load(toy.addresses.grpc, ENSEMBLE, live=V1) as load, AsyncClient(toy.addresses.grpc) as client:
+            toy.repository.write_version(2)
+            with load.swap("promote", V2):
+                await asyncio.gather(client.load(CLASSIFIER), client.promote(ENSEMBLE, "2"))
+
+    asyncio.run(swap())
+
+
 def test_a_promotion_outlives_its_steps_reload_and_ends_with_a_newer_file(toy: Toy) -> None:
     with Client(toy.addresses.grpc) as client:
         client.promote(ENSEMBLE, "2")
