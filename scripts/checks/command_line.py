@@ -14,6 +14,7 @@ from local_server.paths import ROOT
 TYPED = (
     "client/src",
     "preprocess_backend/cronnx_preprocess",
+    "router_backend/cronnx_router",
     "onnxruntime_backend/cronnx_onnxruntime",
     "scripts/diagnosis",
     "scripts/local_server",

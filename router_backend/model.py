@@ -1,0 +1,93 @@
+"""The Triton backend `router`: requests in, calls of other models, responses out. What decides is cronnx_router."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import triton_python_backend_utils as pb_utils
+from cronnx_router import USER_ID, Arm, ConfigError, Failure, Metrics, Options, Request, Router
+from cronnx_router.batches import Content, Tensors
+
+
+class TritonPythonModel:
+    """A model whose every setting is in its config.pbtxt."""
+
+    def initialize(self, args: dict[str, str]) -> None:
+        """Read the model's config; what cannot be served fails the load."""
+        name = args["model_name"]
+        try:
+            options = Options.from_model_config(json.loads(args["model_config"]))
+        except ConfigError as error:
+            raise pb_utils.TritonModelException(f"model '{name}': {error}") from None
+        self._inputs = options.inputs
+        metrics = Metrics(name, options, make_family=pb_utils.MetricFamily)
+        self._router = Router(options, call=_call, metrics=metrics)
+
+    def execute(self, requests: Sequence[Any]) -> None:
+        """Answer each request as soon as its arms have, then run the shadow: nobody waits for it."""
+        live = []
+        for request in requests:
+            sender = request.get_response_sender()
+            if request.is_cancelled():
+                _send(sender, _error("cancelled before it was routed", pb_utils.TritonError.CANCELLED))
+            else:
+                live.append((request, sender))
+        waiting = {index: sender for index, (_, sender) in enumerate(live)}
+        try:
+            for index, answer in self._router.answers([self._request(request) for request, _ in live]):
+                _send(waiting.pop(index), _response(answer))
+            self._router.shadow()
+        except Exception:  # noqa: BLE001 - past this, Triton would answer a second time those that have their answer
+            self._give_up(waiting.values())
+
+    def _give_up(self, senders: Iterable[Any]) -> None:
+        pb_utils.Logger.log_error(traceback.format_exc())
+        message = "an internal error while routing; the server's log has it"
+        for sender in senders:
+            _send(sender, _error(message, pb_utils.TritonError.INTERNAL))
+
+    def _request(self, request: Any) -> Request:
+        inputs = {name: pb_utils.get_input_tensor_by_name(request, name) for name in self._inputs}
+        users = pb_utils.get_input_tensor_by_name(request, USER_ID)
+        if users is not None:
+            return Request(inputs, [bytes(user) for user in users.as_numpy().ravel()])
+        return Request(inputs, [b""] * len(inputs[self._inputs[0]].as_numpy()))
+
+
+def _call(arm: Arm, inputs: Content, outputs: Sequence[str]) -> Tensors | Failure:
+    response = pb_utils.InferenceRequest(
+        model_name=arm.model_name,
+        model_version=arm.model_version,
+        inputs=_tensors(inputs),
+        requested_output_names=list(outputs),
+        preferred_memory=pb_utils.PreferredMemory(pb_utils.TRITONSERVER_MEMORY_CPU, 0),
+    ).exec()
+    if response.has_error():
+        error = response.error()
+        return Failure(error.message(), by_caller=error.code() == pb_utils.TritonError.INVALID_ARG, code=error.code())
+    return {tensor.name(): tensor for tensor in response.output_tensors()}
+
+
+def _tensors(content: Content) -> list[Any]:
+    """Triton's tensors as they are, arrays in tensors of their own."""
+    return [
+        tensor if isinstance(tensor, pb_utils.Tensor) else pb_utils.Tensor(name, tensor)
+        for name, tensor in content.items()
+    ]
+
+
+def _response(answer: Content | Failure) -> Any:
+    if isinstance(answer, Failure):
+        return _error(answer.message, answer.code)
+    return pb_utils.InferenceResponse(_tensors(answer))
+
+
+def _error(message: str, code: int) -> Any:
+    return pb_utils.InferenceResponse(error=pb_utils.TritonError(message, code))
+
+
+def _send(sender: Any, response: Any) -> None:
+    sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
