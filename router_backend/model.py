@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import triton_python_backend_utils as pb_utils
+
 from cronnx_router import USER_ID, Arm, ConfigError, Failure, Metrics, Options, Request, Router
 from cronnx_router.batches import Content, Tensors
 
