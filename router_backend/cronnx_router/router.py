@@ -78,22 +78,27 @@ class Router:
             if self._shadow:
                 self._shadow.note(arm, parts, outputs)
             yield from zip(parts, scatter(outputs, parts), strict=True)
-        elif outputs.by_caller and len(parts) > 1:  # one of them is at fault, and only that one is to fail
+        elif len(parts) > 1 and (outputs.by_caller or arm == self._stable):
+            # One of them may be at fault, and only that one is to fail; Triton 24.10 does not say whose fault it is.
             for part in parts:
                 yield from self._answered(arm, [part])
-        elif not outputs.by_caller and arm != self._stable:
+        else:
+            yield from self._not_answered(arm, parts, outputs)
+
+    def _not_answered(self, arm: Arm, parts: Sequence[Part], failure: Failure) -> Iterator[tuple[Part, Answer]]:
+        if not failure.by_caller:
+            self._metrics.failed(arm, images=_size(parts))
+        if failure.by_caller or arm == self._stable:
+            yield from ((part, failure) for part in parts)
+        else:
             self._metrics.fell_back(arm, images=_size(parts))
             yield from self._answered(self._stable, parts)
-        else:
-            yield from ((part, outputs) for part in parts)
 
     def _measured(self, arm: Arm, parts: Sequence[Part]) -> Tensors | Failure:
         started_s = self._clock_s()
         outputs = self._call(arm, gather(parts), self._outputs)
         if not isinstance(outputs, Failure):
             self._metrics.answered(arm, images=_size(parts), seconds=self._clock_s() - started_s)
-        elif not outputs.by_caller:
-            self._metrics.failed(arm, images=_size(parts))
         return outputs
 
 

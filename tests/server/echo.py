@@ -35,8 +35,8 @@ def write(repository: Path) -> None:
     (version.parent / "config.pbtxt").write_text(CONFIG)
 
 
-def graph(served_by: str = "echo/1@00000000") -> bytes:
-    """An ONNX file whose answers carry `served_by`."""
+def graph(served_by: str = "echo/1@00000000", *, first_class_id: int = 0) -> bytes:
+    """An ONNX file whose answers carry `served_by`, and classes from this one on."""
     nodes = [
         helper.make_node("Concat", ["image"] * 5, ["label"], axis=1),
         helper.make_node("Shape", ["image"], ["batch_by_one"]),
@@ -45,7 +45,7 @@ def graph(served_by: str = "echo/1@00000000") -> bytes:
         helper.make_node("Expand", ["provenance", "batch_by_one"], ["served_by"]),
     ]
     constants = [
-        numpy_helper.from_array(np.arange(5, dtype=np.int64)[None], "class_ids"),
+        numpy_helper.from_array(np.arange(first_class_id, first_class_id + 5, dtype=np.int64)[None], "class_ids"),
         numpy_helper.from_array(np.linspace(0.9, 0.1, 5, dtype=np.float32)[None], "scores"),
         numpy_helper.from_array(np.array([[served_by]], dtype=object), "provenance"),
     ]

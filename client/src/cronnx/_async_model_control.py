@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from cronnx._models import checked_version
 from cronnx._promotion import Promotion, promote, rollback
 from cronnx._session import Session
+from cronnx._traffic_split import split
 
 
 class AsyncModelControl:
-    """Loads, unloads and promotes models, on every server of a session."""
+    """Loads, unloads, promotes models and splits traffic between them, on every server of a session."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -52,3 +55,16 @@ class AsyncModelControl:
             CronnxError: See `promote`.
         """
         return await rollback(self._session, model_name, timeout_s=timeout_s)
+
+    async def split(
+        self, model_name: str, weights: Mapping[str, float], *, timeout_s: float | None = None
+    ) -> dict[str, float]:
+        """Change how much of an ensemble's traffic goes to which arm; see `Client.split`.
+
+        Raises:
+            InvalidInput: An arm or a weight is none, there is no such router, or the server is not started for it.
+            ModelNotFound: There is no such model.
+            NotReady: An arm is not loaded, or the ensemble is not ready afterwards.
+            CronnxError: There is no answer: the subclass says why.
+        """
+        return await split(self._session, model_name, weights, timeout_s=timeout_s)

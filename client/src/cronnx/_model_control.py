@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from cronnx._blocking import Blocking
 from cronnx._promotion import Promotion
 
 
 class ModelControl(Blocking):
-    """Loads, unloads and promotes models, on every server of a client."""
+    """Loads, unloads, promotes models and splits traffic between them, on every server of a client."""
 
     def load(self, model_name: str, *, timeout_s: float | None = None) -> None:
         """Load a model, or load it again, and wait until it is ready.
@@ -62,3 +64,29 @@ class ModelControl(Blocking):
             CronnxError: See `promote`.
         """
         return self._run(self._client.rollback(model_name, timeout_s=timeout_s))
+
+    def split(
+        self, model_name: str, weights: Mapping[str, float], *, timeout_s: float | None = None
+    ) -> dict[str, float]:
+        """Change how much of an ensemble's traffic goes to which arm, without a failed request.
+
+        The router of the ensemble is loaded anew with the weights in its `arms`; the old one answers meanwhile. That
+        lasts until the server ends; what a start serves is in the router's `config.pbtxt`. Users stay with their arm
+        but for the few that a change must move.
+
+        Args:
+            model_name: An ensemble with a model of the backend `router`, or that model.
+            weights: A weight an arm; an arm is `MODEL/VERSION`, or a version of the first arm's model. The first one
+                answers where another fails. An arm that is not named gets nothing.
+            timeout_s: Seconds for each request that this takes.
+
+        Returns:
+            The weights, by `MODEL/VERSION`.
+
+        Raises:
+            InvalidInput: An arm or a weight is none, there is no such router, or the server is not started for it.
+            ModelNotFound: There is no such model.
+            NotReady: An arm is not loaded, or the ensemble is not ready afterwards.
+            CronnxError: There is no answer: the subclass says why.
+        """
+        return self._run(self._client.split(model_name, weights, timeout_s=timeout_s))

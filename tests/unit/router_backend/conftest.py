@@ -41,6 +41,7 @@ class Arms:
 
     failures: dict[Arm, Failure] = field(default_factory=dict)
     refused_pixels: set[int] = field(default_factory=set)
+    broken_pixels: set[int] = field(default_factory=set)
     class_id_of: Callable[[Arm, int], int] = lambda arm, pixel: pixel  # noqa: ARG005 - the default of a field
     seconds: dict[Arm, float] = field(default_factory=dict)
     now_s: float = 0.0
@@ -54,6 +55,8 @@ class Arms:
             return self.failures[arm]
         if self.refused_pixels & set(pixels):
             return REFUSED
+        if self.broken_pixels & set(pixels):
+            return BROKEN
         given = {
             "class_id": np.array([[self.class_id_of(arm, pixel), -1] for pixel in pixels]),
             "served_by": np.array([[str(arm).encode()] for _ in pixels], dtype=object),

@@ -92,6 +92,19 @@ def test_the_first_arms_failure_is_the_callers_answer(make_router: MakeRouter, a
     assert port.read("fallbacks_total") == {}
 
 
+def test_a_first_arm_that_fails_on_one_request_answers_the_others(
+    make_router: MakeRouter, arms: Arms, port: Port
+) -> None:
+    arms.broken_pixels = {2}
+    assert answers(make_router(), [request(1), request(2), request(3)]) == [
+        [(1, "stable/1")],
+        BROKEN,
+        [(3, "stable/1")],
+    ]
+    assert port.read("images_total") == {"stable": 2}
+    assert port.read("failures_total") == {"stable": 1}
+
+
 def test_a_request_of_which_a_part_fails_fails_once(make_router: MakeRouter, arms: Arms) -> None:
     arms.failures = {STABLE: BROKEN, CANARY: BROKEN}
     assert answers(make_router(), [request(1, 2, users=[b"", b"canary"])]) == [BROKEN]

@@ -1,9 +1,9 @@
-"""`cronnx load`, `unload`, `promote` and `rollback`: what changes the server's models."""
+"""`cronnx load`, `unload`, `promote`, `rollback` and `split`: what changes the server's models."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TypeAlias
 
@@ -26,6 +26,16 @@ def add_model_control(commands: argparse._SubParsersAction[argparse.ArgumentPars
     promote.add_argument("name", metavar="NAME", help="an ensemble")
     promote.add_argument("version", metavar="VERSION", help="a version of its classifier that is loaded")
     promote.set_defaults(run=_promote)
+    split = _command(commands, "split", "split an ensemble's traffic between versions")
+    split.add_argument("name", metavar="NAME", help="an ensemble with a router")
+    split.add_argument(
+        "weights",
+        nargs="+",
+        type=_weight,
+        metavar="VERSION=WEIGHT",
+        help="as in 1=90 2=10, or MODEL/VERSION=WEIGHT; the first answers where another fails",
+    )
+    split.set_defaults(run=_split)
 
 
 def _add(
@@ -53,6 +63,11 @@ def _command(
 def _promote(options: argparse.Namespace, connect: Connect) -> ExitCode:
     options.names = [options.name]
     return _change(lambda client, name: _live(client.promote(name, options.version)), options, connect)
+
+
+def _split(options: argparse.Namespace, connect: Connect) -> ExitCode:
+    options.names = [options.name]
+    return _change(lambda client, name: _weighed(client.split(name, dict(options.weights))), options, connect)
 
 
 def _change(change: _Change, options: argparse.Namespace, connect: Connect) -> ExitCode:
@@ -96,6 +111,20 @@ def _back(client: Client, name: str) -> str:
 def _live(promotion: Promotion) -> str:
     way_back = f" (rollback: {promotion.previous_version})" if promotion.previous_version else ""
     return printable(f"version {promotion.version} is live{way_back}")
+
+
+def _weighed(weights: Mapping[str, float]) -> str:
+    return printable(" ".join(f"{arm}={weight:g}" for arm, weight in weights.items()))
+
+
+def _weight(text: str) -> tuple[str, float]:
+    arm, separator, weight = text.partition("=")
+    try:
+        if arm and separator:
+            return arm, float(weight)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"'{text}' is no VERSION=WEIGHT")
 
 
 def _ready(client: Client) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePath
 from typing import Any
 
@@ -106,6 +106,10 @@ class FakeClient:
     def rollback(self, name: str) -> Promotion:
         self._command("rollback", name)
         return Promotion(name, "1", None)
+
+    def split(self, name: str, weights: Mapping[str, float]) -> dict[str, float]:
+        self._command("split", name, *(f"{arm}={weight}" for arm, weight in weights.items()))
+        return {f"b_onnx/{version}": weight for version, weight in weights.items()}
 
     def _command(self, command: str, name: str, *arguments: str) -> None:
         self._server.check()

@@ -38,6 +38,7 @@ def test_a_model_that_cannot_be_changed_is_told_and_the_others_go_on(
         ["unload", "a"],
         ["promote", "a", "1"],
         ["rollback", "a"],
+        ["split", "a", "1=1"],
         ["stats"],
         ["bench"],
         ["ping"],
@@ -59,7 +60,20 @@ def test_a_promotion_tells_what_is_live_and_the_way_back(cronnx: Command, capsys
     assert server.commands == [("promote", "b", "2"), ("rollback", "b")]
 
 
-@pytest.mark.parametrize("arguments", [["promote", "nosuch", "2"], ["rollback", "nosuch"]])
+def test_a_split_tells_the_weights_of_every_arm(cronnx: Command, capsys: Output, server: FakeServer) -> None:
+    assert cronnx(["split", "b", "1=90", "2=10.5"]) == 0
+    assert capsys.readouterr().out == "b  b_onnx/1=90 b_onnx/2=10.5\n"
+    assert server.commands == [("split", "b", "1=90.0", "2=10.5")]
+
+
+@pytest.mark.parametrize("weight", ["1", "=1", "1=", "1=ten"])
+def test_what_is_no_weight_is_a_usage_error(cronnx: Command, capsys: Output, weight: str) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        cronnx(["split", "b", weight])
+    assert f"'{weight}' is no VERSION=WEIGHT" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["promote", "nosuch", "2"], ["rollback", "nosuch"], ["split", "nosuch", "1=1"]])
 def test_a_promotion_that_is_refused_ends_in_one_line(cronnx: Command, capsys: Output, arguments: list[str]) -> None:
     assert cronnx(arguments) == 1
     output = capsys.readouterr()

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from cronnx import Client, InvalidInput, NotReady, Retry
+from cronnx._transport import Answer, InferRequest, Question
+
+ROUTER = {
+    "name": "toy_router",
+    "backend": "router",
+    "max_batch_size": 16,
+    "parameters": {"arms": {"string_value": " toy_onnx/1=90 toy_onnx/2=10"}, "shadow": {"string_value": "other/1"}},
+}
+STEPS = [{"model_name": "preprocess", "model_version": "-1"}, {"model_name": "toy_router", "model_version": "-1"}]
+CONFIGS: dict[str, dict[str, Any]] = {
+    "toy_router": ROUTER,
+    "preprocess": {"name": "preprocess", "backend": "preprocess"},
+    "toy_ab": {"name": "toy_ab", "platform": "ensemble", "ensemble_scheduling": {"step": STEPS}},
+    "toy": {"name": "toy", "platform": "ensemble", "ensemble_scheduling": {"step": STEPS[:1]}},
+}
+
+
+class FakeServer:
+    """Knows an ensemble with a router, and which arms are loaded."""
+
+    def __init__(self) -> None:
+        self.ready = {"toy_ab", "toy_router", "toy_onnx/1", "toy_onnx/2", "other/1"}
+        self.loads: list[tuple[str, dict[str, Any]]] = []
+
+    async def ask(self, question: Question) -> Answer:
+        name = question.arguments["model_name"]
+        match question.method:
+            case "get_model_config":
+                return CONFIGS[name]
+            case "is_model_ready":
+                version = question.arguments.get("model_version")
+                return (f"{name}/{version}" if version else name) in self.ready
+            case "load_model":
+                self.loads.append((name, json.loads(question.arguments["config"])))
+        return None
+
+    async def infer(self, request: InferRequest) -> dict[str, Any]:
+        raise NotImplementedError(request)
+
+    async def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> FakeServer:
+    return FakeServer()
+
+
+@pytest.fixture
+def client(server: FakeServer) -> Iterator[Client]:
+    with Client(transport=server, retry=Retry(attempts=1)) as client:
+        yield client
+
+
+@pytest.mark.parametrize("model_name", ["toy_ab", "toy_router"])
+def test_a_split_changes_the_routers_arms_and_nothing_else(client: Client, server: FakeServer, model_name: str) -> None:
+    assert client.split(model_name, {"1": 80, "2": 20}) == {"toy_onnx/1": 80, "toy_onnx/2": 20}
+    ((name, config),) = server.loads
+    assert name == "toy_router"
+    assert config.pop("parameters") == {
+        "arms": {"string_value": "toy_onnx/1=80 toy_onnx/2=20"},
+        "shadow": {"string_value": "other/1"},
+    }
+    assert config == {key: value for key, value in ROUTER.items() if key != "parameters"}
+
+
+def test_an_arm_of_another_model_is_named_in_full(client: Client, server: FakeServer) -> None:
+    assert client.split("toy_ab", {"1": 0.5, "other/1": 0.5}) == {"toy_onnx/1": 0.5, "other/1": 0.5}
+    assert server.loads[0][1]["parameters"]["arms"]["string_value"] == "toy_onnx/1=0.5 other/1=0.5"
+
+
+@pytest.mark.parametrize(
+    ("weights", "problem"),
+    [
+        ({}, "no arm has a weight above 0"),
+        ({"1": 0}, "no arm has a weight above 0"),
+        ({"1": -1}, "1 has weight -1, expected a number from 0"),
+        ({"1": float("nan")}, "1 has weight nan"),
+        ({"newest": 1}, "'toy_onnx/newest' is no arm"),
+        ({"/1": 1}, "'/1' is no arm"),
+    ],
+)
+def test_what_is_no_split_never_reaches_the_router(
+    client: Client, server: FakeServer, weights: Mapping[str, float], problem: str
+) -> None:
+    with pytest.raises(InvalidInput, match=problem):
+        client.split("toy_ab", weights)
+    assert server.loads == []
+
+
+def test_an_arm_that_is_not_loaded_is_refused(client: Client, server: FakeServer) -> None:
+    with pytest.raises(NotReady, match="toy_onnx/3 is not ready: load it first"):
+        client.split("toy_ab", {"1": 1, "3": 1})
+    assert server.loads == []
+
+
+@pytest.mark.parametrize("model_name", ["toy", "preprocess"])
+def test_a_model_without_a_router_cannot_be_split(client: Client, model_name: str) -> None:
+    with pytest.raises(InvalidInput, match=f"{model_name} has 0 models of the backend 'router', expected an ensemble"):
+        client.split(model_name, {"1": 1})
+
+
+def test_an_ensemble_that_is_not_ready_afterwards_is_told(client: Client, server: FakeServer) -> None:
+    server.ready.remove("toy_ab")
+    with pytest.raises(NotReady, match="toy_ab is not ready with toy_onnx/1=1"):
+        client.split("toy_ab", {"1": 1})
