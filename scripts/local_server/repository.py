@@ -44,6 +44,14 @@ def steps(config: ModelConfig) -> list[str]:
     return [step.model_name for step in config.ensemble_scheduling.step]
 
 
+def called(config: ModelConfig) -> list[str]:
+    """The names of the models a router calls: Triton knows nothing of them and does not load them with it."""
+    if config.backend != "router":
+        return []
+    arms = f"{config.parameters['arms'].string_value} {config.parameters['shadow'].string_value}"
+    return sorted({arm.partition("/")[0] for arm in arms.split()})
+
+
 def profiles(repositories: Iterable[Path]) -> list[str]:
     """The names that `--profile` can take in these repositories."""
     found = (path.stem for repository in repositories for path in repository.glob("*/configs/*.pbtxt"))

@@ -26,7 +26,8 @@ def ready(
     """Build what these models lack; the names to load.
 
     Args:
-        names: ensembles, or models; None is every ensemble that can be had, the others being named on stderr.
+        names: ensembles, or models, with those that their routers call; None is every ensemble that can be had, the
+            others being named on stderr.
         models: what can be built; the catalogue's where None.
         model_repository: where it is built.
         ensembles: the repository of ensembles.
@@ -41,7 +42,7 @@ def ready(
     for name in chosen:
         if name not in known:
             raise SetupError(f"there is no model '{name}'; there are {', '.join(known)}")
-    needed = {name: _needed(known[name], models) for name in chosen}
+    needed = {name: _needed(known[name], known, models) for name in chosen}
     parts = {part for versions in needed.values() for part, _ in versions}
     lacking = (model for model in models.values() if model.name in parts)
     failures = _build_lacking(lacking, model_repository, weights)
@@ -51,17 +52,26 @@ def ready(
         if names or not found:
             raise SetupError(f"{name} cannot be served: {failure}") from failure
     _report(left_out, failures)
-    return found
+    loaded = {step for name in found for step in repository.steps(repository.read_config(known[name]))}
+    called = {model for name in found for model in _called(known[name], known)}
+    return found + sorted(called - loaded - set(found))
 
 
-def _needed(folder: Path, models: Mapping[str, Model]) -> list[tuple[str, int]]:
-    """Names and versions without which what is in `folder` does not load.
+def _called(folder: Path, known: Mapping[str, Path]) -> list[str]:
+    """The models that the routers of an ensemble call."""
+    parts = [folder.name, *repository.steps(repository.read_config(folder))]
+    configs = [repository.read_config(known[name]) for name in parts if name in known]
+    return [model for config in configs for model in repository.called(config)]
+
+
+def _needed(folder: Path, known: Mapping[str, Path], models: Mapping[str, Model]) -> list[tuple[str, int]]:
+    """Names and versions without which what is in `folder` does not load, or not answer.
 
     Those that its steps pin, and each one's version 1: git keeps its folder, and Triton refuses a model that has
     the folder of a version but not its file.
     """
     config = repository.read_config(folder)
-    versions = [(config.name, LIVE_VERSION)]
+    versions = [(name, LIVE_VERSION) for name in (config.name, *_called(folder, known))]
     for step in config.ensemble_scheduling.step:
         versions += [(step.model_name, LIVE_VERSION), (step.model_name, step.model_version)]
     onnx_names = {f"{name}_onnx": name for name in models}

@@ -47,3 +47,4 @@ MODELS = {path.parent.name: path for path in DEFAULTS}
 ENSEMBLE_MODELS = served_by('platform: "ensemble"')
 PREPROCESS_MODELS = served_by('backend: "preprocess"')
 ONNX_MODELS = served_by('backend: "onnxruntime"')
+ROUTER_MODELS = served_by('backend: "router"')

@@ -40,10 +40,12 @@ def test_configs_of_every_kind_are_found() -> None:
     assert configs.ENSEMBLE_MODELS
     assert configs.PREPROCESS_MODELS
     assert configs.ONNX_MODELS
+    assert configs.ROUTER_MODELS
 
 
 def test_every_config_is_of_a_kind_that_has_its_own_tests() -> None:
-    assert sorted([*configs.ENSEMBLE_MODELS, *configs.PREPROCESS_MODELS, *configs.ONNX_MODELS]) == sorted(ALL)
+    kinds = (configs.ENSEMBLE_MODELS, configs.PREPROCESS_MODELS, configs.ONNX_MODELS, configs.ROUTER_MODELS)
+    assert sorted(path for kind in kinds for path in kind) == sorted(ALL)
 
 
 @every_config

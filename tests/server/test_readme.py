@@ -18,6 +18,7 @@ README = (ROOT / "README.md").read_text()
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 BLOCKS = BLOCK.findall(README)
 CLIENT_BLOCKS = BLOCK.findall((ROOT / "client" / "README.md").read_text())
+ROUTER_BLOCKS = BLOCK.findall((ROOT / "router_backend" / "README.md").read_text())
 COMMANDS = [text for language, text in BLOCKS if language == "bash"]
 SHOWN_ANSWER = json.loads(next(text for language, text in BLOCKS if language == "json"))
 START, TEST, CURL, CRONNX = COMMANDS
@@ -66,6 +67,14 @@ def test_the_command_line_names_both_pictures(served: Served, folder: Path) -> N
     coffee, chelsea = run(["bash", "-euc"], CRONNX, served, folder).splitlines()
     assert re.match(r"scripts/pictures/coffee\.jpg +espresso +\d+\.\d% +efficientnet_lite2/1@9656183e$", coffee)
     assert chelsea.startswith("scripts/pictures/chelsea.jpg")
+
+
+def test_the_routers_commands_ask_as_a_user_and_change_the_weights(served: Served, folder: Path) -> None:
+    ask, split = (text for language, text in ROUTER_BLOCKS if language == "bash")
+    answer = json.loads(run(["bash", "-euc"], ask, served, folder))
+    assert answer["served_by"].startswith("efficientnet_lite0/")
+    printed = run(["bash", "-euc"], split, served, folder)
+    assert printed == "efficientnet_lite0_ab  efficientnet_lite0_onnx/1=80 efficientnet_lite0_onnx/2=20\n"
 
 
 def test_the_python_code_prints_the_answer(served: Served, folder: Path) -> None:

@@ -92,3 +92,11 @@ def test_classifiers_are_the_ensembles_from_image_to_label_that_are_named(tmp_pa
 def test_a_model_that_is_no_ensemble_is_no_classifier() -> None:
     assert "preprocess_224" in repository.models(MODEL_REPOSITORY)
     assert repository.classifiers(ENSEMBLES, ["preprocess_224", "efficientnet_lite0"]) == ["efficientnet_lite0"]
+
+
+def test_what_a_router_calls_is_named_once(tmp_path: Path) -> None:
+    arms = 'parameters { key: "arms" value { string_value: "a/1=90 a/2=10" } }'
+    shadow = 'parameters { key: "shadow" value { string_value: "b/1" } }'
+    folder = add(tmp_path / "router", f'backend: "router"\n{arms}\n{shadow}')
+    assert repository.called(repository.read_config(folder)) == ["a", "b"]
+    assert repository.called(repository.read_config(add(tmp_path / "net", 'backend: "onnxruntime"'))) == []

@@ -114,6 +114,35 @@ def test_a_model_that_no_build_makes_is_ready_as_it_is(project: Project) -> None
     assert project.built() == []
 
 
+def test_what_a_router_calls_is_built_and_named_too(project: Project) -> None:
+    add_router(project)
+    assert project.ready("resnet50_ab") == ["resnet50_ab", "resnet50_onnx"]
+    assert project.built() == ["resnet50_onnx/1"]
+
+
+def test_what_an_ensemble_loads_anyway_is_not_named_for_a_router(project: Project) -> None:
+    add_router(project)
+    assert project.ready() == ["mobilenet_v2", "resnet50", "resnet50_ab"]
+
+
+def test_a_router_whose_first_versions_cannot_be_had_is_left_out(project: Project, zoo: Mirror) -> None:
+    add_router(project)
+    del zoo.files["resnet50-v1-12.onnx"]
+    assert project.ready() == ["mobilenet_v2"]
+
+
+def add_router(project: Project) -> None:
+    """An ensemble whose only step is a router."""
+    arms = 'parameters { key: "arms" value { string_value: "resnet50_onnx/1=1" } }'
+    step = 'ensemble_scheduling { step [ { model_name: "resnet50_router" } ] }'
+    for folder, config in (
+        (project.model_repository / "resnet50_router", f'backend: "router" {arms}'),
+        (project.ensembles / "resnet50_ab", f'platform: "ensemble" {step}'),
+    ):
+        folder.mkdir()
+        (folder / "config.pbtxt").write_text(config)
+
+
 def test_an_unknown_name_is_answered_with_the_known_ones(project: Project) -> None:
     with pytest.raises(SetupError, match=r"there is no model 'lite9'; there are .*mobilenet_v2, resnet50"):
         project.ready("lite9")
