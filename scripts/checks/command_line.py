@@ -19,6 +19,7 @@ TYPED = (
     "scripts/diagnosis",
     "scripts/local_server",
     "scripts/model_builds",
+    "scripts/model_additions",
     "scripts/checks",
 )
 

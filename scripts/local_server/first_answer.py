@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
 from cronnx import Client, CronnxError
 from local_server.addresses import Addresses
@@ -16,24 +17,37 @@ def report(addresses: Addresses, classifiers: list[str]) -> str:
     lines = [_answer(addresses, classifiers[0]), ""] if classifiers else []
     lines += [f"HTTP     {addresses.http}", f"gRPC     {addresses.grpc}", f"metrics  {addresses.metrics}"]
     if classifiers:
-        lines += ["", _curl(addresses, classifiers[0])]
+        lines += ["", curl(addresses.http, classifiers[0])]
     return "\n".join(lines)
 
 
 def _answer(addresses: Addresses, model_name: str) -> str:
-    picture = PICTURE.relative_to(ROOT)
     with Client(addresses.http) as client:  # over gRPC a proxy of the environment's would be asked first
-        start = time.perf_counter()
         try:
-            answer = client.classify(PICTURE, model_name=model_name)
+            return classified(client, model_name)
         except CronnxError as error:
-            return f"{picture}: no answer: {error}"
-        milliseconds = 1000 * (time.perf_counter() - start)
-    scored = "\n".join(f"  {each.score:6.1%}  {each.label}" for each in answer.top)
-    return f"{picture} by {answer.served_by} in {milliseconds:.0f} ms\n{scored}"
+            return f"{PICTURE.relative_to(ROOT)}: no answer: {error}"
 
 
-def _curl(addresses: Addresses, model_name: str) -> str:
-    picture = PICTURE.relative_to(ROOT)
-    body = f"""(printf '{{"image": "'; base64 -w0 {picture}; printf '"}}')"""
-    return f"{body} | curl -d @- {addresses.http}/v2/models/{model_name}/generate"
+def classified(client: Client, model_name: str) -> str:
+    """What an ensemble says of the picture, as text.
+
+    Raises:
+        CronnxError: there is no answer.
+    """
+    start = time.perf_counter()
+    answer = client.classify(PICTURE, model_name=model_name)
+    milliseconds = 1000 * (time.perf_counter() - start)
+    return shown(f"{answer.served_by} in {milliseconds:.0f} ms", [(each.score, each.label) for each in answer.top])
+
+
+def shown(by: str, scored: Iterable[tuple[float, str]]) -> str:
+    """Scores and labels for the picture as text, under who gave them."""
+    lines = (f"  {score:6.1%}  {label}" for score, label in scored)
+    return "\n".join((f"{PICTURE.relative_to(ROOT)} by {by}", *lines))
+
+
+def curl(url: str, model_name: str) -> str:
+    """The line that asks an ensemble of the server at `url`."""
+    body = f"""(printf '{{"image": "'; base64 -w0 {PICTURE.relative_to(ROOT)}; printf '"}}')"""
+    return f"{body} | curl -d @- {url}/v2/models/{model_name}/generate"

@@ -28,7 +28,8 @@ def classifier(
     """`network` with normalisation and classification head.
 
     Args:
-        network: one input FP32 [batch, 3, size, size] (NCHW, RGB), one output FP32 [batch, classes].
+        network: one input FP32 [batch, 3, size, size] (NCHW, RGB), one output FP32 [batch, classes]; of opset 17
+            or newer.
         size: height and width in pixels.
         mean: per channel, of pixels scaled to [0, 1].
         std: per channel, likewise.
@@ -38,19 +39,27 @@ def classifier(
     Returns:
         A model from `pixels` UINT8 [batch, size, size, 3] to `label` STRING [batch, 5], `class_id` INT64
         [batch, 5], `score` FP32 [batch, 5] (softmax, descending), `served_by` STRING [batch, 1] and
-        `logits` FP32 [batch, classes].
+        `logits` FP32 [batch, classes]. Where there are fewer classes than 5, all of them.
     """
     network = compose.add_prefix(network, "network/")
     (network_input,), (network_output,) = network.graph.input, network.graph.output
-    normalised = compose.merge_models(
-        _normaliser(size=size, mean=mean, std=std), network, io_map=[("normalised", network_input.name)]
-    )
-    model = compose.merge_models(
-        normalised, _head(labels=labels, served_by=served_by), io_map=[(network_output.name, "scores")]
-    )
+    normaliser = _in_versions_of(network, _normaliser(size=size, mean=mean, std=std))
+    head = _in_versions_of(network, _head(labels=labels, served_by=served_by))
+    normalised = compose.merge_models(normaliser, network, io_map=[("normalised", network_input.name)])
+    model = compose.merge_models(normalised, head, io_map=[(network_output.name, "scores")])
+    versions = {opset.domain: opset.version for opset in model.opset_import}
     del model.opset_import[:]  # merging names each domain once a part
-    model.opset_import.extend(OPSETS)
+    model.opset_import.extend(helper.make_opsetid(*each) for each in versions.items())
     return model
+
+
+def _in_versions_of(network: ModelProto, part: ModelProto) -> ModelProto:
+    """`part` in the versions of ONNX that the network has: only parts of the same can be merged."""
+    versions = {opset.domain: opset.version for opset in network.opset_import}
+    part.ir_version = network.ir_version
+    for opset in part.opset_import:
+        opset.version = versions.get(opset.domain, opset.version)
+    return part
 
 
 def _normaliser(*, size: int, mean: Sequence[float], std: Sequence[float]) -> ModelProto:
@@ -78,16 +87,17 @@ def _head(*, labels: Sequence[str], served_by: str) -> ModelProto:
         helper.make_node("Concat", ["batch_size", "one"], ["batch_by_one"], name="batch_by_one", axis=0),
         helper.make_node("Expand", ["provenance", "batch_by_one"], ["served_by"], name="once_an_image"),
     ]
+    top_k = min(TOP_K, len(labels))
     scores = helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", len(labels)])
     outputs = [
-        helper.make_tensor_value_info("label", TensorProto.STRING, ["batch", TOP_K]),
-        helper.make_tensor_value_info("class_id", TensorProto.INT64, ["batch", TOP_K]),
-        helper.make_tensor_value_info("score", TensorProto.FLOAT, ["batch", TOP_K]),
+        helper.make_tensor_value_info("label", TensorProto.STRING, ["batch", top_k]),
+        helper.make_tensor_value_info("class_id", TensorProto.INT64, ["batch", top_k]),
+        helper.make_tensor_value_info("score", TensorProto.FLOAT, ["batch", top_k]),
         helper.make_tensor_value_info("served_by", TensorProto.STRING, ["batch", 1]),
         helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", len(labels)]),
     ]
     constants = [
-        numpy_helper.from_array(np.array([TOP_K], np.int64), "top_k"),
+        numpy_helper.from_array(np.array([top_k], np.int64), "top_k"),
         numpy_helper.from_array(np.array([1], np.int64), "one"),
         numpy_helper.from_array(np.array([[served_by]], dtype=object), "provenance"),
     ]

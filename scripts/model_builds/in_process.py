@@ -24,9 +24,9 @@ from cronnx_preprocess import Options, Preprocessor
 class InProcess:
     """Preprocessing and a model's graph."""
 
-    def __init__(self, model: Path | bytes, *, size: int) -> None:
-        """Load a model's file, or its content, for pictures of `size` pixels."""
-        self._preprocessor = preprocessor(size)
+    def __init__(self, model: Path | bytes, *, size: int, repository: Path = MODEL_REPOSITORY) -> None:
+        """Load a model's file, or its content, for pictures of `size` pixels as `repository` has them made."""
+        self._preprocessor = preprocessor(size, repository=repository)
         self._session = onnxruntime.InferenceSession(model if isinstance(model, bytes) else str(model))
         self._outputs = [output.name for output in self._session.get_outputs()]
 
@@ -54,7 +54,7 @@ class InProcess:
         return dict(zip(self._outputs, self._session.run(self._outputs, {"pixels": pixels}), strict=True))
 
 
-def preprocessor(size: int) -> Preprocessor:
+def preprocessor(size: int, *, repository: Path = MODEL_REPOSITORY) -> Preprocessor:
     """The preprocessing that Triton does for models of pictures of `size` pixels."""
-    config = read_config(MODEL_REPOSITORY / f"preprocess_{size}")
+    config = read_config(repository / f"preprocess_{size}")
     return Preprocessor(Options.from_model_config(MessageToDict(config, preserving_proto_field_name=True)))

@@ -10,7 +10,9 @@ from model_builds.onnx_format import IR_VERSION, OPSETS
 
 
 def network(published: ModelProto) -> ModelProto:
-    """`published` at this project's opset, with initializers that are constants and a batch of any size.
+    """`published` with initializers that are constants and a batch of any size, at this project's opset or a newer one.
+
+    A newer opset stays, and its IR version: not every operator has an older form.
 
     Args:
         published: one input [N, …] and one output [N, …]; N may be fixed. Up to IR version 3 a file lists its
@@ -28,8 +30,7 @@ def network(published: ModelProto) -> ModelProto:
     for tensor in (_only(model.graph.input, "input"), _only(model.graph.output, "output")):
         tensor.type.tensor_type.shape.dim[0].dim_param = "batch"
     del model.graph.value_info[:]  # shapes inferred for the batch it was written with
-    model.ir_version = IR_VERSION
-    return _converted(model)
+    return model if _opset(model) > OPSETS[0].version else _converted(model)
 
 
 def _only(tensors: Sequence[ValueInfoProto], what: str) -> ValueInfoProto:
@@ -39,8 +40,13 @@ def _only(tensors: Sequence[ValueInfoProto], what: str) -> ValueInfoProto:
     return tensors[0]
 
 
+def _opset(model: ModelProto) -> int:
+    return max((opset.version for opset in model.opset_import if not opset.domain), default=1)
+
+
 def _converted(model: ModelProto) -> ModelProto:
     opset = OPSETS[0].version
+    model.ir_version = IR_VERSION
     try:
         return version_converter.convert_version(model, opset)
     except RuntimeError as error:

@@ -12,10 +12,10 @@ from cronnx._errors import ServerFault
 from cronnx._transport import InferRequest
 
 MAX_TOP_K = 5
-"""How many classes a model scores for an image."""
+"""How many classes a model scores for an image; all of them where it has fewer."""
 
 OUTPUT_KINDS = {"label": "O", "class_id": "i", "score": "f", "served_by": "O"}
-"""The outputs of a classifier and their numpy kinds; `served_by` has one column, the others MAX_TOP_K."""
+"""The outputs of a classifier and their numpy kinds; `served_by` has one column, the others 1 to MAX_TOP_K."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,8 @@ def classifications(
 def _check(outputs: Mapping[str, npt.NDArray[Any]], request: InferRequest) -> None:
     count = request.inputs["image"].shape[0]
     came = {name: (array.dtype.kind, array.shape) for name, array in outputs.items()}
-    expected = {name: (kind, (count, 1 if name == "served_by" else MAX_TOP_K)) for name, kind in OUTPUT_KINDS.items()}
+    columns = min(max(outputs["label"].size // count, 1), MAX_TOP_K) if "label" in outputs else MAX_TOP_K
+    expected = {name: (kind, (count, 1 if name == "served_by" else columns)) for name, kind in OUTPUT_KINDS.items()}
     if came != expected:
         raise ServerFault(
             f"model {request.model_name!r} answered {came}, expected {expected} (numpy kind, shape)",

@@ -1,0 +1,104 @@
+"""A classifier's file to a model that takes photographs: a new one, or the next version of one that is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cronnx_onnxruntime.signature import Signature
+from local_server import repository
+from local_server.errors import SetupError
+from local_server.paths import MODEL_REPOSITORY
+from model_additions import configs, proof
+from model_additions.addition import Addition
+from model_additions.classifier import Classifier, Wrapping
+from model_additions.classifier_signature import classifier_signature
+from model_additions.existing import Existing
+from model_additions.graph_file import GraphFile, session
+from model_additions.labels import labels
+from model_additions.network import network
+from model_additions.options import IMAGENET_MEAN, IMAGENET_STD, Options
+from model_additions.placement import Placement, Repositories
+from model_builds.classification import TOP_K
+
+WARM_UP = MODEL_REPOSITORY / "preprocess_224" / "warmup"
+
+
+def new(graph: GraphFile, options: Options, repositories: Repositories, placed: Placement) -> Addition:
+    """Write a new classifier, its ensemble, and its `preprocess_<size>` where there is none.
+
+    Raises:
+        SetupError: `graph` cannot be served as a classifier.
+    """
+    signature = classifier_signature(graph.signature, size=options.size)
+    found = network(graph.model, signature)
+    wrapping = Wrapping(
+        mean=options.mean or IMAGENET_MEAN,
+        std=options.std or IMAGENET_STD,
+        labels=labels(options.labels, classes=found.classes),
+    )
+    classifier = Classifier(graph, signature, found, wrapping)
+    content = classifier.content(name=options.name, version=1)
+    preprocess = _preprocess(signature.size, options, repositories, placed)
+    _write_models(classifier, content, options, repositories, placed)
+    proven = proof.check_classifier(content, classifier, repository=preprocess.parent)
+    return Addition(options.name, version=1, proof=proven, ensemble=options.name)
+
+
+def next_version(graph: GraphFile, options: Options, existing: Existing, placed: Placement) -> Addition:
+    """Write the next version of a classifier that is there; what is not said of it is as in its first version.
+
+    Raises:
+        SetupError: `graph` cannot be a version of it.
+    """
+    before = existing.classifier()
+    if options.size not in (None, before.size):
+        raise SetupError(f"--size is {options.size}, and {existing.folder.name} takes pictures of {before.size}")
+    signature = classifier_signature(graph.signature, size=before.size)
+    found = network(graph.model, signature)
+    given = options.labels is not None
+    wrapping = Wrapping(
+        mean=options.mean or before.wrapping.mean,
+        std=options.std or before.wrapping.std,
+        labels=labels(options.labels, classes=found.classes) if given else before.wrapping.labels,
+    )
+    if len(wrapping.labels) != found.classes:
+        raise SetupError(f"it has {found.classes} classes, the versions of {options.name} have {len(wrapping.labels)}")
+    version = existing.next_version
+    classifier = Classifier(graph, signature, found, wrapping)
+    content = classifier.content(name=options.name, version=version)
+    existing.check(Signature.of(session(content)))
+    proven = proof.check_classifier(content, classifier, repository=existing.folder.parent)
+    placed.write(existing.folder / str(version), {"model.onnx": content})
+    return Addition(existing.folder.name, version=version, proof=proven, ensemble=options.name)
+
+
+def _write_models(
+    classifier: Classifier, content: bytes, options: Options, repositories: Repositories, placed: Placement
+) -> None:
+    size, top_k = classifier.signature.size, min(TOP_K, classifier.network.classes)
+    config = configs.classifier_config(
+        Signature.of(session(content)),
+        size=size,
+        max_batch_size=options.batch_size,
+        max_queue_delay_ms=options.max_queue_delay_ms,
+    )
+    ensemble = configs.ensemble_config(options.name, size=size, top_k=top_k, max_batch_size=options.batch_size)
+    placed.write(
+        repositories.models / f"{options.name}_onnx",
+        {"config.pbtxt": config.encode(), "1/.gitkeep": b"", "1/model.onnx": content},
+    )
+    placed.write(repositories.ensembles / options.name, {"config.pbtxt": ensemble.encode(), "1/.gitkeep": b""})
+
+
+def _preprocess(size: int, options: Options, repositories: Repositories, placed: Placement) -> Path:
+    """The folder of `preprocess_<size>`, written aside where there is none."""
+    folder = repositories.models / f"preprocess_{size}"
+    if not folder.exists():
+        files = {f"warmup/{path.name}": path.read_bytes() for path in WARM_UP.iterdir()}
+        config = configs.preprocess_config(size).encode()
+        placed.write(folder, {"config.pbtxt": config, "1/.gitkeep": b"", **files})
+        folder = placed.folder(folder)
+    largest = repository.read_config(folder).max_batch_size
+    if options.batch_size > largest:
+        raise SetupError(f"--max-batch-size is {options.batch_size}, and {folder.name} takes batches of {largest}")
+    return folder

@@ -1,0 +1,46 @@
+"""The addition in a running server: loaded, and asked once."""
+
+from __future__ import annotations
+
+from cronnx import Client, CronnxError, ServerFault
+from local_server import first_answer, progress
+from local_server.errors import SetupError
+from model_additions import proof
+from model_additions.addition import Addition
+from model_additions.placement import Placement
+
+LOAD_TIMEOUT_S = 600.0
+
+
+def is_live(url: str) -> bool:
+    """Whether a server answers."""
+    with Client(url) as client:
+        return client.is_server_live()
+
+
+def serve(url: str, addition: Addition, placed: Placement) -> str:
+    """Load an addition into the server at `url` and ask it; the answer and how to ask again, as text.
+
+    Raises:
+        SetupError: the server cannot load it, and it is taken back; or will not, and it stays.
+    """
+    progress.step(f"Loading {addition.model_name} into {url}")
+    with Client(url) as client:
+        try:
+            client.load(addition.model_name, timeout_s=LOAD_TIMEOUT_S)
+            return _asked(client, url, addition)
+        except ServerFault as error:
+            placed.withdraw()
+            raise SetupError(f"nothing is added: {url} cannot serve it: {error}") from error
+        except CronnxError as error:
+            raise SetupError(f"it is added, but {url} does not serve it: {error}") from error
+
+
+def _asked(client: Client, url: str, addition: Addition) -> str:
+    if addition.is_live:
+        return f"{first_answer.classified(client, addition.ensemble)}\n\n{first_answer.curl(url, addition.ensemble)}"
+    if addition.proof is None:
+        return f"{addition.model_name} is ready: {url}/v2/models/{addition.model_name}"
+    version = str(addition.version)
+    outputs = client.infer(addition.model_name, {"pixels": addition.proof.pixels}, model_version=version)
+    return proof.described(outputs, how=f"at {url}")
