@@ -28,6 +28,11 @@ class ClassifierSignature:
     layout: str
     size: int
 
+    @property
+    def picture(self) -> tuple[int, int, int]:
+        """The shape of one picture."""
+        return (3, self.size, self.size) if self.layout == "NCHW" else (self.size, self.size, 3)
+
 
 def classifier_signature(signature: Signature, *, size: int | None) -> ClassifierSignature:
     """The signature of a classifier of pictures of `size` pixels; None is the graph's own size.
