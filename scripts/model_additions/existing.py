@@ -42,9 +42,10 @@ class Existing:
     @property
     def next_version(self) -> int:
         """The first number after those that are there or in the catalogue."""
-        built = catalogue().get(self.folder.name.removesuffix("_onnx"))
+        model = catalogue().get(self.folder.name.removesuffix("_onnx"))
+        to_build: list[int] = [*model.versions] if model else []
         there = [int(path.name) for path in self.folder.iterdir() if path.name.isdecimal()]
-        return 1 + max([*there, *([built.version] if built else []), 0])
+        return 1 + max([0, *there, *to_build])
 
     @cached_property
     def config(self) -> Config:

@@ -17,7 +17,7 @@ def check(name: str, repositories: Repositories) -> None:
     """
     if not NAME.fullmatch(name):
         raise SetupError(
-            f"'{name}' cannot be a model's name: expected letters, digits, '_' and '-', a letter or digit first, "
+            f"{name!r} cannot be a model's name: expected letters, digits, '_' and '-', a letter or digit first, "
             "64 at most"
         )
     taken = [repositories.models / name, repositories.ensembles / f"{name}_onnx"]

@@ -30,6 +30,7 @@ def network(published: ModelProto) -> ModelProto:
     for tensor in (_only(model.graph.input, "input"), _only(model.graph.output, "output")):
         tensor.type.tensor_type.shape.dim[0].dim_param = "batch"
     del model.graph.value_info[:]  # shapes inferred for the batch it was written with
+    model.ir_version = max(model.ir_version, IR_VERSION)
     return model if _opset(model) > OPSETS[0].version else _converted(model)
 
 
