@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cronnx import Client, CronnxError, ServerFault
+from cronnx import Client, CronnxError
 from local_server import first_answer, progress
 from local_server.errors import SetupError
 from model_additions import proof
@@ -22,18 +22,20 @@ def serve(url: str, addition: Addition, placed: Placement) -> str:
     """Load an addition into the server at `url` and ask it; the answer and how to ask again, as text.
 
     Raises:
-        SetupError: the server cannot load it, and it is taken back; or will not, and it stays.
+        SetupError: the server does not serve it, and it is taken back; or has other repositories, and it stays.
     """
     progress.step(f"Loading {addition.model_name} into {url}")
     with Client(url) as client:
         try:
-            client.load(addition.model_name, timeout_s=LOAD_TIMEOUT_S)
-            return _asked(client, url, addition)
-        except ServerFault as error:
-            placed.withdraw()
-            raise SetupError(f"nothing is added: {url} cannot serve it: {error}") from error
+            known = addition.model_name in {status.name for status in client.models()}
+            if known:
+                client.load(addition.model_name, timeout_s=LOAD_TIMEOUT_S)
+                return _asked(client, url, addition)
         except CronnxError as error:
-            raise SetupError(f"it is added, but {url} does not serve it: {error}") from error
+            placed.withdraw()
+            reason = " ".join(str(error).split())
+            raise SetupError(f"nothing is added: {url} does not serve it: {reason}") from error
+    raise SetupError(f"it is added, but {url} serves other repositories: start one of these with scripts/serve")
 
 
 def _asked(client: Client, url: str, addition: Addition) -> str:

@@ -45,6 +45,12 @@ def test_outputs_are_read_into_python_types() -> None:
     assert type(answer.score) is float
 
 
+def test_a_model_of_fewer_classes_scores_them_all() -> None:
+    two = {name: array[:, :2] for name, array in outputs().items()}
+    (answer,) = classifications(two, request=REQUEST, top_k=5)
+    assert [each.class_id for each in answer.top] == [7, 2]
+
+
 def test_text_of_a_server_without_binary_tensors_is_read() -> None:
     labels = np.array([["café", "b", "c", "d", "e"]], dtype=object)
     (answer,) = classifications(outputs(label=labels), request=REQUEST, top_k=1)
@@ -55,6 +61,8 @@ def test_text_of_a_server_without_binary_tensors_is_read() -> None:
     "changed",
     [
         {"score": np.zeros((1, 4), np.float32)},
+        {name: array[:, :0] for name, array in outputs().items() if name != "served_by"},
+        {name: np.repeat(array, 2, axis=1) for name, array in outputs().items() if name != "served_by"},
         {"score": np.zeros((2, 5), np.float32)},
         {"score": np.zeros((1, 5), np.int64)},
         {"served_by": np.array([b"m"], dtype=object)},

@@ -125,6 +125,24 @@ def test_each_picture_of_a_batch_has_its_own_answer(batch: int) -> None:
     assert answer["served_by"].tolist() == [["toy/1@0123abcd"]] * batch
 
 
+def test_of_fewer_classes_than_five_all_are_ranked() -> None:
+    model = classifier(flat_network(size=3, classes=2), size=3, labels=LABELS[:2], served_by="", **UNCHANGED)
+    label, class_id = session(model).run(["label", "class_id"], {"pixels": pictures([3, 9, 0, 0, 0, 0, 0])})
+    assert class_id.tolist() == [[1, 0]]
+    assert label.tolist() == [["goldfish", "tench"]]
+
+
+def test_a_network_of_newer_versions_keeps_them() -> None:
+    network = flat_network(size=3, classes=7)
+    network.ir_version, network.opset_import[0].version = 10, 21
+    model = classifier(network, size=3, labels=LABELS, served_by="", **UNCHANGED)
+    assert model.ir_version == 10
+    assert {opset.domain: opset.version for opset in model.opset_import} == {"": 21, "ai.onnx.ml": 2}
+    assert session(model).run(["class_id"], {"pixels": pictures([3, 9, 1, 7, 2, 8, 0])})[0].tolist() == [
+        [1, 5, 3, 0, 4]
+    ]
+
+
 def test_the_model_is_written_in_versions_that_triton_24_10_reads() -> None:
     model = classifier(flat_network(size=3, classes=7), size=3, labels=LABELS, served_by="", **UNCHANGED)
     assert model.ir_version == 8

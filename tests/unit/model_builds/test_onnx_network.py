@@ -48,6 +48,16 @@ def test_a_published_network_comes_to_this_projects_opset(twin: Callable[[], Mod
     assert [opset.version for opset in model.opset_import] == [OPSETS[0].version]
 
 
+def test_a_newer_opset_stays() -> None:
+    """GELU is an operator from opset 20 on, and has no older form."""
+    tensors = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 2]) for name in ("one", "other")]
+    graph = helper.make_graph([helper.make_node("Gelu", ["one"], ["other"])], "gelu", tensors[:1], tensors[1:])
+    model = network(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9))
+    onnx.checker.check_model(model, full_check=True)
+    assert model.opset_import[0].version == 20
+    assert model.ir_version == 9
+
+
 def test_initializers_are_constants_afterwards() -> None:
     assert len(mobilenetv2_7().graph.input) > 1
     assert [tensor.name for tensor in network(mobilenetv2_7()).graph.input] == ["data"]

@@ -1,0 +1,136 @@
+"""`scripts/add_model` beside a real server, in a copy of the project that has no model."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx import ModelProto
+
+from cronnx import Client
+from local_server.addresses import Addresses
+from local_server.paths import ROOT
+from tests.server.triton import running
+from tests.unit.model_additions import graphs
+
+README_COMMAND = re.search(r"^scripts/add_model (.*)$", (ROOT / "README.md").read_text(), re.MULTILINE)
+EXPLICIT = "--model-control-mode=explicit"
+
+
+def copied(folder: Path) -> Path:
+    """The scripts and backends of the project, and of its models one that makes pixels."""
+    for name in ("scripts", "preprocess_backend", "onnxruntime_backend", "requirements"):
+        shutil.copytree(ROOT / name, folder / name)
+    shutil.copytree(ROOT / "model_repository" / "preprocess_224", folder / "model_repository" / "preprocess_224")
+    (folder / "ensembles").mkdir()
+    (folder / "client").mkdir()
+    shutil.copy(ROOT / "client" / "pyproject.toml", folder / "client")
+    (folder / ".venv").symlink_to(ROOT / ".venv")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copied(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture(scope="module")
+def server(project: Path) -> Iterator[Addresses]:
+    with running([project / "model_repository", project / "ensembles"], EXPLICIT) as addresses:
+        yield addresses
+
+
+def add_model(
+    project: Path, model: ModelProto, addresses: Addresses, *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    file = graphs.saved(model, project, "plants.onnx")
+    command = [sys.executable, "scripts/add_model", str(file), *arguments, f"--url={addresses.http}"]
+    return subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=120)
+
+
+def test_the_readmes_command_makes_a_server_that_runs_serve_a_classifier(project: Path, server: Addresses) -> None:
+    assert README_COMMAND
+    file, *arguments = README_COMMAND[1].split()
+    (project / "plants.txt").write_text("\n".join(f"plant {number}" for number in range(7)))
+    done = add_model(project, graphs.classifier(batch=1, flat=[1, 8]), server, *arguments)
+    assert (done.returncode, file) == (0, "plants.onnx"), done.stderr
+    in_process, _, served, curl = done.stdout.strip().split("\n\n")
+    assert in_process.splitlines()[1:] == served.splitlines()[1:]
+    assert "plant " in served
+    answer = subprocess.run(["bash", "-euc", curl], cwd=project, capture_output=True, text=True, check=True).stdout
+    assert '"served_by":"plants/1@' in answer
+
+
+def test_a_next_version_is_loaded_and_the_first_goes_on_answering(project: Path, server: Addresses) -> None:
+    for scale in (1, 2):
+        done = add_model(project, graphs.classifier(scale=scale), server, "--name", "versions")
+        assert done.returncode == 0, done.stderr
+    assert "coffee.jpg by versions/2@" in done.stdout
+    with Client(server.grpc) as client:
+        assert client.is_ready("versions_onnx", model_version="2")
+        assert (
+            client.classify(project / "scripts/pictures/coffee.jpg", model_name="versions").served_by[:11]
+            == "versions/1@"
+        )
+
+
+def test_a_classifier_of_two_classes_is_served(project: Path, server: Addresses) -> None:
+    done = add_model(project, graphs.classifier(classes=2, last="Softmax", layout="NHWC"), server, "--name", "two")
+    assert done.returncode == 0, done.stderr
+    with Client(server.http) as client:
+        top = client.classify(project / "scripts/pictures/coffee.jpg", model_name="two").top
+    assert sorted(each.class_id for each in top) == [0, 1]
+    assert sum(each.score for each in top) == pytest.approx(1)
+
+
+def test_a_raw_graph_is_served_as_it_is(project: Path, server: Addresses) -> None:
+    done = add_model(project, graphs.sum_of_two(["N", 3]), server, "--name", "sum", "--raw")
+    assert done.returncode == 0, done.stderr
+    numbers = np.arange(6, dtype=np.float32).reshape(2, 3)
+    with Client(server.grpc) as client:
+        answer = client.infer("sum_onnx", {"left": numbers, "right": numbers})
+    np.testing.assert_array_equal(answer["sum"], 2 * numbers)
+
+
+def models(project: Path) -> set[str]:
+    return {str(path.relative_to(project)) for path in project.glob("*/*/config.pbtxt")}
+
+
+def test_what_a_server_fails_to_load_is_taken_back(project: Path, tmp_path: Path) -> None:
+    """Triton refuses a model that is in two of its repositories."""
+    (tmp_path / "again_onnx" / "1").mkdir(parents=True)
+    (tmp_path / "again_onnx" / "config.pbtxt").write_text('backend: "onnxruntime"')
+    repositories = [project / "model_repository", project / "ensembles", tmp_path]
+    before = models(project)
+    with running(repositories, EXPLICIT) as addresses:
+        done = add_model(project, graphs.classifier(size=48), addresses, "--name", "again")
+    assert done.returncode == 1
+    *_, line = done.stderr.splitlines()
+    assert line.startswith(f"add_model: nothing is added: {addresses.http} does not serve it: "), line
+    assert models(project) == before
+
+
+def test_what_a_server_of_other_repositories_does_not_know_stays(project: Path, tmp_path: Path) -> None:
+    with running([tmp_path], EXPLICIT) as addresses:
+        done = add_model(project, graphs.classifier(), addresses, "--name", "elsewhere")
+    assert done.returncode == 1
+    *_, line = done.stderr.splitlines()
+    assert line.startswith(f"add_model: it is added, but {addresses.http} serves other repositories: ")
+    assert "ensembles/elsewhere/config.pbtxt" in models(project)
+
+
+def test_a_server_that_loads_nothing_on_request_says_so(tmp_path: Path) -> None:
+    project = copied(tmp_path)
+    before = models(project)
+    with running([project / "model_repository"]) as addresses:
+        done = add_model(project, graphs.sum_of_two(), addresses, "--name", "sum", "--raw")
+    assert done.returncode == 1
+    assert "nothing is added: " in done.stderr
+    assert "explicit model load / unload is not allowed" in done.stderr
+    assert models(project) == before
