@@ -6,4 +6,5 @@ import sys
 
 from local_server.paths import ROOT
 
-sys.path.append(str(ROOT / "onnxruntime_backend"))  # where Triton finds it too: it is a backend, not a distribution
+# Where Triton finds them too: they are backends, not distributions.
+sys.path += [str(ROOT / "onnxruntime_backend"), str(ROOT / "preprocess_backend")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cronnx_onnxruntime.errors import ConfigurationError
+from cronnx_preprocess.errors import ConfigError
 from local_server.errors import SetupError
 from model_additions import classifier_model, graph_file, names, raw_model, serving
 from model_additions.addition import Addition
@@ -27,8 +28,8 @@ def add(options: Options, *, url: str | None, repositories: Repositories = OWN) 
     with placement(repositories.aside) as placed:
         try:
             addition = _prepared(options, repositories, placed)
-        except ConfigurationError as error:
-            raise SetupError(f"{options.file.name}: {error}") from error
+        except (ConfigurationError, ConfigError) as error:
+            raise SetupError(f"{options.file.name} cannot be added: {error}") from error
         if addition.proof:
             yield str(addition.proof)
         placed.publish()

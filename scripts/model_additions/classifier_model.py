@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig
+
 from cronnx_onnxruntime.signature import Signature
 from local_server import repository
 from local_server.errors import SetupError
@@ -98,7 +100,15 @@ def _preprocess(size: int, options: Options, repositories: Repositories, placed:
         config = configs.preprocess_config(size).encode()
         placed.write(folder, {"config.pbtxt": config, "1/.gitkeep": b"", **files})
         folder = placed.folder(folder)
-    largest = repository.read_config(folder).max_batch_size
-    if options.batch_size > largest:
-        raise SetupError(f"--max-batch-size is {options.batch_size}, and {folder.name} takes batches of {largest}")
+    _check_preprocess(repository.read_config(folder), size, options)
     return folder
+
+
+def _check_preprocess(config: ModelConfig, size: int, options: Options) -> None:
+    made = [(tensor.name, tensor.data_type, list(tensor.dims)) for tensor in config.output]
+    if made != [("pixels", DataType.TYPE_UINT8, [size, size, 3])]:
+        raise SetupError(f"{config.name} is there and does not make UINT8 pixels [{size}, {size}, 3]: rename it")
+    if options.batch_size > config.max_batch_size:
+        raise SetupError(
+            f"--max-batch-size is {options.batch_size}, and {config.name} takes batches of {config.max_batch_size}"
+        )

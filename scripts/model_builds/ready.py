@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from local_server import repository
@@ -47,6 +47,7 @@ def ready(
     lacking = (model for model in models.values() if model.name in parts)
     failures = _build_lacking(lacking, model_repository, weights)
     left_out = {name: failures[key] for name in chosen for key in needed[name] if key in failures}
+    left_out |= {name: absent for name in chosen for absent in _absent(known[name], model_repository, models)}
     found = [name for name in chosen if name not in left_out]
     for name, failure in left_out.items():
         if names or not found:
@@ -76,6 +77,15 @@ def _needed(folder: Path, known: Mapping[str, Path], models: Mapping[str, Model]
         versions += [(step.model_name, LIVE_VERSION), (step.model_name, step.model_version)]
     onnx_names = {f"{name}_onnx": name for name in models}
     return [(onnx_names[name], version) for name, version in versions if name in onnx_names]
+
+
+def _absent(folder: Path, model_repository: Path, models: Mapping[str, Model]) -> Iterator[SetupError]:
+    """The files of added models that an ensemble pins and that are not here: git keeps a config, not a graph."""
+    for step in repository.read_config(folder).ensemble_scheduling.step:
+        path = model_repository / step.model_name / str(step.model_version) / "model.onnx"
+        to_build = step.model_name.removesuffix("_onnx") in models
+        if step.model_version > 0 and not to_build and not path.exists():
+            yield SetupError(f"there is no {path}: bring it from where it was added with scripts/add_model")
 
 
 def _build_lacking(models: Iterable[Model], model_repository: Path, weights: Path) -> Failures:

@@ -114,6 +114,20 @@ def test_a_name_that_is_another_models(repositories: Repositories) -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("came", "changed", "reason"),
+    [
+        ("TYPE_UINT8", "TYPE_FP32", r"preprocess_32 is there and does not make UINT8 pixels \[32, 32, 3\]"),
+        ('"0.875"', '"7"', r"cannot be added: parameter 'crop' is '7'"),
+    ],
+)
+def test_a_preprocess_model_that_will_not_do(repositories: Repositories, came: str, changed: str, reason: str) -> None:
+    added(repositories, graphs.classifier(), name="other")
+    config = repositories.models / "preprocess_32" / "config.pbtxt"
+    config.write_text(config.read_text().replace(came, changed))
+    assert re.search(reason, refused(repositories, graphs.classifier()))
+
+
 NEXT_VERSIONS: dict[str, tuple[ModelProto, dict[str, Any], str]] = {
     "other classes": (graphs.classifier(classes=8), {}, r"8 classes, the versions of mine have 7"),
     "another size": (graphs.classifier(size=48), {}, r"--size is 32, and the graph takes pictures of 48"),

@@ -114,6 +114,18 @@ def test_a_model_that_no_build_makes_is_ready_as_it_is(project: Project) -> None
     assert project.built() == []
 
 
+def test_an_added_model_whose_file_stayed_elsewhere_is_left_out_in_one_line(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = (project.ensembles / "resnet50" / "config.pbtxt").read_text()
+    (project.ensembles / "plants").mkdir()
+    (project.ensembles / "plants" / "config.pbtxt").write_text(config.replace("resnet50_onnx", "plants_onnx"))
+    assert "plants" not in project.ready()
+    (line,) = (line for line in capsys.readouterr().err.splitlines() if "left out" in line)
+    assert line.startswith("plants is left out: there is no ")
+    assert "plants_onnx/1/model.onnx" in line
+
+
 def test_what_a_router_calls_is_built_and_named_too(project: Project) -> None:
     add_router(project)
     assert project.ready("resnet50_ab") == ["resnet50_ab", "resnet50_onnx"]
