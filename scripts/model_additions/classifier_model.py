@@ -47,31 +47,33 @@ def new(graph: GraphFile, options: Options, repositories: Repositories, placed: 
 
 
 def next_version(graph: GraphFile, options: Options, existing: Existing, placed: Placement) -> Addition:
-    """Write the next version of a classifier that is there; what is not said of it is as in its first version.
+    """Write the next version of a classifier that is there; what is not said of it is as in its oldest version.
 
     Raises:
         SetupError: `graph` cannot be a version of it.
     """
-    before = existing.classifier()
+    before, version = existing.classifier(), existing.next_version
     if options.size not in (None, before.size):
         raise SetupError(f"--size is {options.size}, and {existing.folder.name} takes pictures of {before.size}")
     signature = classifier_signature(graph.signature, size=before.size)
     found = network(graph.model, signature)
-    given = options.labels is not None
-    wrapping = Wrapping(
-        mean=options.mean or before.wrapping.mean,
-        std=options.std or before.wrapping.std,
-        labels=labels(options.labels, classes=found.classes) if given else before.wrapping.labels,
-    )
-    if len(wrapping.labels) != found.classes:
-        raise SetupError(f"it has {found.classes} classes, the versions of {options.name} have {len(wrapping.labels)}")
-    version = existing.next_version
-    classifier = Classifier(graph, signature, found, wrapping)
+    classifier = Classifier(graph, signature, found, _wrapping_like(before.wrapping, options, classes=found.classes))
     content = classifier.content(name=options.name, version=version)
     existing.check(Signature.of(session(content)))
     proven = proof.check_classifier(content, classifier, repository=existing.folder.parent)
     placed.write(existing.folder / str(version), {"model.onnx": content})
     return Addition(existing.folder.name, version=version, proof=proven, ensemble=options.name)
+
+
+def _wrapping_like(before: Wrapping, options: Options, *, classes: int) -> Wrapping:
+    if classes != len(before.labels):
+        raise SetupError(f"it has {classes} classes, the versions of {options.name} have {len(before.labels)}")
+    given = options.labels is not None
+    return Wrapping(
+        mean=options.mean or before.mean,
+        std=options.std or before.std,
+        labels=labels(options.labels, classes=classes) if given else before.labels,
+    )
 
 
 def _write_models(

@@ -24,6 +24,7 @@ NO_CLASSIFIERS = {
     "any size": (graphs.classifier(size="side"), r"pictures of any size: say with --size"),
     "one class": (graphs.classifier(classes=1), r"scores are independent of each other \(classes: 1\).*--raw"),
     "independent classes": (graphs.classifier(last="Sigmoid"), r"scores are independent of each other.*--raw"),
+    "scores that are no numbers": (graphs.classifier(last="Log"), r"gives pictures scores that are not finite"),
     "a batch that is mixed": (graphs.batch_mean(), r"answers two pictures at once otherwise than one by one.*--raw"),
     "a batch that is fixed": (graphs.one_picture(), r"fails on two pictures at once .*--raw"),
 }
