@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tritonclient.grpc.model_config_pb2 import ModelConfig
+from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig, ModelInput, ModelOutput
 
 from cronnx_router import USER_ID, Options
 from local_server.paths import ENSEMBLES
 from model_builds.catalogue import catalogue
 from tests.contract import configs
-from tests.contract.test_ensembles import Tensor, kind
 
 every_router = pytest.mark.parametrize("path", configs.ROUTER_MODELS, ids=configs.name)
 
@@ -27,8 +26,8 @@ def called(path: Path) -> list[ModelConfig]:
     return [configs.read(configs.MODELS[name]) for name in sorted(names)]
 
 
-def kinds(tensors: list[Tensor]) -> dict[str, tuple[str, list[int]]]:
-    return {tensor.name: kind(tensor) for tensor in tensors}
+def kinds(tensors: list[ModelInput] | list[ModelOutput]) -> dict[str, tuple[str, list[int]]]:
+    return {tensor.name: (DataType.Name(tensor.data_type), list(tensor.dims)) for tensor in tensors}
 
 
 @every_router

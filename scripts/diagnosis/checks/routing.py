@@ -10,28 +10,18 @@ from collections.abc import Iterator
 from diagnosis.checks.tensors import shape
 from diagnosis.checks.versions import unloaded
 from diagnosis.findings import Finding, error
+from diagnosis.project_backends import arms
 from diagnosis.repositories import Model, Repositories
 
 ROUTER = "router"
-PARAMETERS = ("arms", "shadow")
 
 
 def check(repositories: Repositories) -> Iterator[Finding]:
     """Findings about arms."""
     for router in repositories.steps:
         if router.backend == ROUTER:
-            for name, version in _arms(router):
+            for name, version in arms(router):
                 yield from _arm(router, name, version, repositories)
-
-
-def _arms(router: Model) -> Iterator[tuple[str, int]]:
-    """The models and versions in `MODEL/VERSION` or `MODEL/VERSION=WEIGHT`; what is malformed the backend refuses."""
-    parameters = router.config.parameters
-    for parameter in PARAMETERS:
-        for word in parameters[parameter].string_value.split() if parameter in parameters else ():
-            name, _, version = word.partition("=")[0].rpartition("/")
-            if version.isdecimal():
-                yield name, int(version)
 
 
 def _arm(router: Model, name: str, version: int, repositories: Repositories) -> Iterator[Finding]:

@@ -49,3 +49,9 @@ def test_a_tensor_that_its_backend_refuses_is_named(disk: OnDisk) -> None:
     disk.change("preprocess", "TYPE_UINT8", "TYPE_INT8")
     (finding,) = backends.parameters(disk.read())
     assert "TYPE_INT8" in finding.problem
+
+
+def test_a_parameter_that_the_router_refuses_is_named(disk: OnDisk) -> None:
+    disk.add("route", 'backend: "router" parameters { key: "weights" value { string_value: "net/1=1" } }')
+    (finding,) = backends.parameters(disk.read())
+    assert "'weights' is unknown" in finding.problem
