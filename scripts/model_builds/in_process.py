@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +25,17 @@ from cronnx_preprocess import Options, Preprocessor
 class InProcess:
     """Preprocessing and a model's graph."""
 
-    def __init__(self, model: Path | bytes, *, size: int, repository: Path = MODEL_REPOSITORY) -> None:
-        """Load a model's file, or its content, for pictures of `size` pixels as `repository` has them made."""
-        self._preprocessor = preprocessor(size, repository=repository)
-        self._session = onnxruntime.InferenceSession(model if isinstance(model, bytes) else str(model))
+    def __init__(
+        self, model: Path | bytes, *, size: int, repository: Path = MODEL_REPOSITORY, threads: int = 0
+    ) -> None:
+        """Load a model's file, or its content, for pictures of `size` pixels as `repository` has them made.
+
+        `threads` is for the preprocessing and for the graph, 0 is one a core.
+        """
+        self._preprocessor = preprocessor(size, repository=repository, threads=threads)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        self._session = onnxruntime.InferenceSession(model if isinstance(model, bytes) else str(model), options)
         self._outputs = [output.name for output in self._session.get_outputs()]
 
     def classify(self, images: Sequence[bytes]) -> dict[str, Array]:
@@ -54,7 +62,8 @@ class InProcess:
         return dict(zip(self._outputs, self._session.run(self._outputs, {"pixels": pixels}), strict=True))
 
 
-def preprocessor(size: int, *, repository: Path = MODEL_REPOSITORY) -> Preprocessor:
-    """The preprocessing that Triton does for models of pictures of `size` pixels."""
+def preprocessor(size: int, *, repository: Path = MODEL_REPOSITORY, threads: int = 0) -> Preprocessor:
+    """The preprocessing that Triton does for models of pictures of `size` pixels; 0 threads is one a core."""
     config = read_config(repository / f"preprocess_{size}")
-    return Preprocessor(Options.from_model_config(MessageToDict(config, preserving_proto_field_name=True)))
+    options = Options.from_model_config(MessageToDict(config, preserving_proto_field_name=True))
+    return Preprocessor(replace(options, threads=threads))
