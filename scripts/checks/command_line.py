@@ -20,6 +20,7 @@ TYPED = (
     "scripts/local_server",
     "scripts/model_builds",
     "scripts/model_additions",
+    "scripts/benchmarks",
     "scripts/checks",
 )
 
@@ -34,7 +35,7 @@ def main() -> int:
     )
     _, pytest_arguments = parser.parse_known_args()
     try:
-        environment.enter("serve", "test")
+        environment.enter("serve", "bench", "test")
     except SetupError as error:
         print(f"test: {error}", file=sys.stderr)
         return 1

@@ -1,0 +1,112 @@
+"""`scripts/bench`: parse, measure and print."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable
+
+from local_server import environment
+from local_server.errors import SetupError
+
+CONCURRENCY = (1, 4, 16, 64)
+PICTURES = ("vga", "tiny", "12mp")
+ROUNDS, SECONDS = 6, 2.0
+QUICK_ROUNDS, QUICK_SECONDS, QUICK_CONCURRENCY = 1, 0.5, (1, 16)
+
+EPILOG = """\
+examples:
+  scripts/bench
+  scripts/bench --quick
+  scripts/bench --note "two instances of preprocess"
+  scripts/bench --versions 1 --pictures vga --concurrency 1 16
+
+Legs of a few seconds take turns, round after round; what is compared is measured side by side. A full run takes about
+ten minutes and wants the machine for itself. It ends in a table of targets, and leaves a page with plots and the raw
+measurements in reports/.
+
+exit status: 0 measured, whatever the verdicts; 1 it could not be; 2 usage; 130 interrupted.
+"""
+
+
+def main() -> int:
+    """Measure; the exit status."""
+    parser = _parser()
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what Ctrl-C ends, SIGTERM ends
+    try:
+        environment.enter("serve", "bench")
+        return _bench(options)
+    except SetupError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("bench: interrupted; nothing is left running, and nothing was recorded", file=sys.stderr)
+        return 130
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from benchmarks.bench import Bench, bench  # needs the environment
+
+    quick = options.quick
+    print(
+        bench(
+            Bench(
+                model=options.model,
+                versions=options.versions,
+                pictures=options.pictures,
+                concurrency=sorted(set(options.concurrency or (QUICK_CONCURRENCY if quick else CONCURRENCY))),
+                rounds=options.rounds or (QUICK_ROUNDS if quick else ROUNDS),
+                seconds=options.seconds or (QUICK_SECONDS if quick else SECONDS),
+                note=options.note,
+            )
+        )
+    )
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench",
+        description="Measure a served ensemble against the machine's limit and a FastAPI server, turn by turn.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--model", default="efficientnet_lite0", metavar="NAME", help="default: %(default)s")
+    parser.add_argument(
+        "--versions", nargs="+", type=_positive(int), metavar="N", help="of the model (default: all that are built)"
+    )
+    parser.add_argument(
+        "--pictures",
+        nargs="+",
+        choices=PICTURES,
+        default=PICTURES,
+        metavar="SIZE",
+        help=f"of {', '.join(PICTURES)}; the first at every concurrency, the others at one (default: all)",
+    )
+    parser.add_argument(
+        "--concurrency", nargs="+", type=_positive(int), metavar="N", help="default: 1 4 16 64; quick: 1 16"
+    )
+    parser.add_argument("--rounds", type=_positive(int), metavar="N", help=f"default: {ROUNDS}; quick: {QUICK_ROUNDS}")
+    parser.add_argument(
+        "--seconds", type=_positive(float), metavar="S", help=f"a leg; default: {SECONDS:g}; quick: {QUICK_SECONDS:g}"
+    )
+    parser.add_argument(
+        "--note", default="", metavar="TEXT", help="put the run on record in docs/benchmarks/history.md"
+    )
+    parser.add_argument("--quick", action="store_true", help="see that it works; its figures mean little")
+    return parser
+
+
+def _positive(kind: Callable[[str], float]) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            number = kind(text)
+        except ValueError:
+            number = 0
+        if not 0 < number < float("inf"):
+            raise argparse.ArgumentTypeError(f"'{text}' came, a number above zero is expected")
+        return number
+
+    return parse

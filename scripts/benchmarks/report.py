@@ -1,0 +1,55 @@
+"""The report: one HTML page that needs nothing else, ratios first, and the raw measurements beside it."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from string import Template
+
+from benchmarks import plots
+from benchmarks.results import Results
+from benchmarks.tables import Table, leg_table, step_table, verdict_table
+from benchmarks.verdicts import Verdict
+from model_builds.build import write_whole
+
+PAGE = Template((Path(__file__).with_name("report.html")).read_text())
+
+
+def write(results: Results, verdicts: list[Verdict], *, run: Mapping[str, str], folder: Path) -> Path:
+    """Write the page and the measurements; where the page is.
+
+    Args:
+        results: what was measured.
+        verdicts: the targets.
+        run: what is to be known of the run, by what it is.
+        folder: where to.
+
+    Raises:
+        SetupError: they cannot be written.
+    """
+    write_whole(folder / "measurements.json", results.to_json(dict(run)).encode())
+    page = folder / "index.html"
+    write_whole(page, _page(results, verdicts, run).encode())
+    return page
+
+
+def _page(results: Results, verdicts: list[Verdict], run: Mapping[str, str]) -> str:
+    return PAGE.substitute(
+        run=_html(Table(("run", ""), list(run.items()))),
+        verdicts=_html(verdict_table(verdicts)),
+        throughput=plots.throughput(results),
+        latency=plots.latency(results),
+        steps="\n".join(plots.steps(results, version) for version in results.plan.versions),
+        legs=_html(leg_table(results)),
+        step_times=_html(step_table(results)),
+    )
+
+
+def _html(table: Table) -> str:
+    rows = [_row("th", table.headings), *(_row("td", row) for row in table.rows)]
+    return "\n".join(["<table>", *rows, "</table>"])
+
+
+def _row(element: str, cells: Sequence[str]) -> str:
+    return "<tr>" + "".join(f"<{element}>{html.escape(cell)}</{element}>" for cell in cells) + "</tr>"

@@ -1,0 +1,130 @@
+"""`scripts/bench` in its shortest form: that the report is whole and the counts add up, not how fast anything is."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import pictures
+from benchmarks.contenders import fastapi
+from benchmarks.legs import TRITON, Leg
+from benchmarks.load.http_requests import to_fastapi
+from benchmarks.plan import Plan
+from local_server.paths import MODEL_REPOSITORY, ROOT
+from model_builds.in_process import InProcess
+from model_builds.ready import ready
+from tests.server.processes import started_by
+
+BENCH = [sys.executable, str(ROOT / "scripts" / "bench")]
+SHORT = ["--quick", "--versions", "1", "--pictures", "vga", "tiny", "--concurrency", "1", "4"]
+PLAN = Plan((1,), (1, 4), ("vga", "tiny"))
+
+
+@dataclass(frozen=True)
+class Benched:
+    """What a run printed and wrote."""
+
+    printed: str
+    page: str
+    legs: list[dict[str, Any]]
+    run: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def benched() -> Iterator[Benched]:
+    ended = subprocess.run([*BENCH, *SHORT], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=400)
+    assert ended.returncode == 0, ended.stderr
+    page = ROOT / ended.stdout.splitlines()[-1]
+    measured = json.loads((page.parent / "measurements.json").read_text())
+    (only_round,) = measured["rounds"]
+    yield Benched(ended.stdout, page.read_text(), only_round, measured["run"])
+    shutil.rmtree(page.parent)
+
+
+def test_every_leg_is_measured_and_in_the_table(benched: Benched) -> None:
+    measured = {Leg(*(each[name] for name in Leg.__dataclass_fields__)) for each in benched.legs}
+    assert measured == set(PLAN.legs())
+    for leg in PLAN.legs():
+        assert f"<td>{leg.load}</td><td>{leg.version}</td><td>{leg.concurrency}</td>" in benched.page
+
+
+def test_no_request_failed_and_every_leg_answered_some(benched: Benched) -> None:
+    assert [each["failed"] for each in benched.legs] == [0] * len(benched.legs)
+    assert all(each["answered"] >= max(1, len(each["latencies_s"])) for each in benched.legs)
+
+
+def test_every_step_has_seen_every_image_of_its_ensemble(benched: Benched) -> None:
+    served = [each for each in benched.legs if each["contender"] == TRITON]
+    for leg in served:
+        assert list(leg["steps"]) == ["efficientnet_lite0_v1", "preprocess_224", "efficientnet_lite0_onnx"]
+        assert {step["requests"] for step in leg["steps"].values()} == {leg["answered"]}
+    assert served
+
+
+def test_what_it_cost_is_known_of_every_leg(benched: Benched) -> None:
+    for leg in benched.legs:
+        assert leg["cpu_s"] > 0
+        assert leg["pss_bytes"] > 10_000_000
+        assert (leg["generator_cpu_s"] > 0) is (leg["contender"] != "in-process")
+
+
+def test_the_verdicts_are_printed_and_the_page_has_its_plots(benched: Benched) -> None:
+    assert "requests that failed" in benched.printed
+    assert "in-process limit" in benched.printed
+    assert benched.page.count("<svg") == 3
+    assert benched.run["model"] == "efficientnet_lite0"
+
+
+def test_ctrl_c_ends_everything_that_was_started() -> None:
+    with subprocess.Popen([*BENCH, *SHORT], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        lines = []
+        for line in process.stderr:
+            lines.append(line)
+            if "closed loop" in line:
+                break
+        family = started_by(process.pid)
+        assert len(family) >= 3, lines
+        process.send_signal(signal.SIGINT)
+        *_, last = process.stderr
+        assert process.wait(timeout=60) == 130
+    assert last.startswith("bench: interrupted")
+    assert not [each for each in family if each.is_running()]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--model", "nonesuch"], "there is no model 'nonesuch'"),
+        (["--versions", "77"], "version 77 of efficientnet_lite0_onnx is not built"),
+    ],
+)
+def test_what_cannot_be_measured_is_named(arguments: list[str], complaint: str) -> None:
+    ended = subprocess.run([*BENCH, *arguments], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60)
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1].startswith(f"bench: {complaint}")
+
+
+def test_the_rival_gives_the_answers_of_the_model_it_shares(tmp_path: Path) -> None:
+    ready(["efficientnet_lite0"])
+    model = MODEL_REPOSITORY / "efficientnet_lite0_onnx" / "1" / "model.onnx"
+    made = {name: pictures.make(name, tmp_path) for name in ("vga", "12mp")}
+    alone = InProcess(model, size=224)
+    with fastapi.serving(model, size=224, pictures=made, folder=tmp_path) as rival:
+        for image in [image for each in made.values() for image in each.contents()]:
+            body = to_fastapi(image).partition(b"\r\n\r\n")[2]
+            host, port = rival.addresses[0]
+            with urllib.request.urlopen(f"http://{host}:{port}/classify", data=body) as answer:
+                answered = json.load(answer)
+            assert answered["class_id"][0] == alone.classify([image])["class_id"][0, 0]
+            assert answered["served_by"] == ["efficientnet_lite0/1@57934424"]
