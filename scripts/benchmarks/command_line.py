@@ -55,7 +55,7 @@ def _bench(options: argparse.Namespace) -> int:
             Bench(
                 model=options.model,
                 versions=options.versions,
-                pictures=options.pictures,
+                pictures=list(dict.fromkeys(options.pictures)),
                 concurrency=sorted(set(options.concurrency or (QUICK_CONCURRENCY if quick else CONCURRENCY))),
                 rounds=options.rounds or (QUICK_ROUNDS if quick else ROUNDS),
                 seconds=options.seconds or (QUICK_SECONDS if quick else SECONDS),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from statistics import fmean
 
 from benchmarks.step_times import StepTimes
 
@@ -44,8 +44,8 @@ class Measurement:
     """What one leg gave in one round.
 
     Attributes:
-        seconds: how long it was measured, the warm-up before and the last answers after it left out.
-        latencies_s: of the images answered in these seconds.
+        images_per_s: answered a second, the warm-up before and the last answers after it left out.
+        latencies_s: of the images answered in this time.
         answered: images answered in all, those before and after included.
         failed: images that got an error instead.
         cpu_s: of the contender, its processes together, for all that was answered.
@@ -54,7 +54,7 @@ class Measurement:
         steps: of an ensemble, by model.
     """
 
-    seconds: float
+    images_per_s: float
     latencies_s: tuple[float, ...]
     answered: int
     failed: int
@@ -62,16 +62,6 @@ class Measurement:
     generator_cpu_s: float
     pss_bytes: int
     steps: dict[str, StepTimes] = field(default_factory=dict)
-
-    @property
-    def images_per_s(self) -> float:
-        """Images answered a second."""
-        return len(self.latencies_s) / self.seconds
-
-    @property
-    def mean_latency_s(self) -> float:
-        """Of the images answered in the measured seconds; zero where there were none."""
-        return fmean(self.latencies_s or (0.0,))
 
     @property
     def cpu_s_per_image(self) -> float:
@@ -84,14 +74,36 @@ class Measurement:
         return self.generator_cpu_s / max(1, self.answered)
 
 
-def latencies_within(spans: list[Span], *, seconds: float) -> tuple[float, ...]:
-    """The latencies of those requests that ended within `seconds` after the warm-up.
+@dataclass(frozen=True)
+class Seen:
+    """What the requests of a leg say of its speed, those of the warm-up and the last ones left out.
+
+    Attributes:
+        images_per_s: answered a second.
+        latencies_s: of those answered.
+    """
+
+    images_per_s: float = 0.0
+    latencies_s: tuple[float, ...] = ()
+
+
+def seen(spans: Sequence[Span], *, seconds: float) -> Seen:
+    """Look at a leg from the end of its warm-up on.
+
+    A request that is under way at an edge counts by the part of it that lies within: answers come in batches, and to
+    count them whole would make a short leg faster or slower by a batch.
 
     Args:
         spans: when each request began and ended, in seconds on one clock; the first began with the leg.
-        seconds: the length of the window.
+        seconds: for how long to look, or less where requests that were under way then are not among the spans.
     """
     if not spans:
-        return ()
+        return Seen()
     opens = min(start for start, _ in spans) + WARM_UP_S
-    return tuple(end - start for start, end in spans if opens <= end < opens + seconds)
+    known_until = max(end for _, end in spans) - max(end - start for start, end in spans)
+    closes = min(opens + seconds, known_until)
+    latencies_s = tuple(end - start for start, end in spans if opens <= end < opens + seconds)
+    if closes <= opens:
+        return Seen(0.0, latencies_s)
+    parts = (max(0.0, min(end, closes) - max(start, opens)) / (end - start) for start, end in spans)
+    return Seen(sum(parts) / (closes - opens), latencies_s)

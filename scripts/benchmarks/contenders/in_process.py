@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.contenders.in_process_worker import Order, Setting, Worked
 from benchmarks.family import Family
-from benchmarks.legs import IN_PROCESS, WARM_UP_S, Leg, Measurement, latencies_within
+from benchmarks.legs import IN_PROCESS, WARM_UP_S, Leg, Measurement, seen
 from benchmarks.pictures import PictureSet
 from local_server.errors import SetupError
 from local_server.paths import ROOT
@@ -57,10 +57,11 @@ class InProcess:
         for worker in workers:
             worker.begin(order)
         worked = [worker.result() for worker in workers]
-        spans = sorted(span for each in worked for span in each.spans)
+        spans = [span for each in worked for span in each.spans]
+        speed = seen(spans, seconds=seconds)
         return Measurement(
-            seconds=seconds,
-            latencies_s=latencies_within([(start, end) for start, end in spans], seconds=seconds),
+            images_per_s=speed.images_per_s,
+            latencies_s=speed.latencies_s,
             answered=len(spans),
             failed=0,
             cpu_s=sum(each.cpu_s for each in worked),

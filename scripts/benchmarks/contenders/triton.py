@@ -13,7 +13,7 @@ from pathlib import Path
 from google.protobuf import text_format
 
 from benchmarks.family import Family
-from benchmarks.legs import PERF_ANALYZER, Leg, Measurement, latencies_within
+from benchmarks.legs import PERF_ANALYZER, Leg, Measurement, seen
 from benchmarks.load import generator
 from benchmarks.load.asking import ask
 from benchmarks.load.http_requests import to_triton
@@ -101,9 +101,10 @@ class Triton:
         _, usage = generator.run(command, family=self._family, environment=self._perf_analyzer.environment())
         spans = read_spans(export)
         export.unlink()  # perf_analyzer refuses to write it over
+        speed = seen(spans, seconds=seconds)
         return Measurement(
-            seconds=seconds,
-            latencies_s=latencies_within(spans, seconds=seconds),
+            images_per_s=speed.images_per_s,
+            latencies_s=speed.latencies_s,
             answered=len(spans),
             failed=0,  # it ends with an error where one request fails
             cpu_s=usage.cpu_s,

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.family import Family
-from benchmarks.legs import WARM_UP_S, Leg, Measurement, latencies_within
+from benchmarks.legs import WARM_UP_S, Leg, Measurement, seen
 from benchmarks.load import generator
 from benchmarks.load.closed_loop import Order, Outcome
 from local_server.paths import ROOT
@@ -51,9 +51,10 @@ def ask(
         environment={**os.environ, "PYTHONPATH": str(ROOT / "scripts")},
     )
     outcome = Outcome(**json.loads(output))
+    speed = seen(outcome.spans, seconds=seconds)
     return Measurement(
-        seconds=seconds,
-        latencies_s=latencies_within(outcome.spans, seconds=seconds),
+        images_per_s=speed.images_per_s,
+        latencies_s=speed.latencies_s,
         answered=len(outcome.spans),
         failed=outcome.failed,
         cpu_s=usage.cpu_s,

@@ -16,7 +16,7 @@ def measurement(images_per_s: int, *, latency_s: float = 0.05, cpu_s: float = 1.
     """One second of answers."""
     steps = {"net_v1": TIMES, "preprocess_224": TIMES, "net_onnx": TIMES}
     latencies_s = (latency_s,) * images_per_s
-    return Measurement(1.0, latencies_s, images_per_s, failed, cpu_s, 0.01, 500 * MEGABYTE, steps)
+    return Measurement(float(images_per_s), latencies_s, images_per_s, failed, cpu_s, 0.01, 500 * MEGABYTE, steps)
 
 
 def results(plan: Plan = PLAN, **images_per_s: int) -> Results:

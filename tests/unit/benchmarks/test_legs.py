@@ -2,25 +2,48 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.legs import WARM_UP_S, Measurement, latencies_within
+from benchmarks.legs import WARM_UP_S, Measurement, Seen, Span, seen
 
 
-def test_requests_count_that_end_between_the_warm_up_and_the_last_second() -> None:
+def steady(*, latency_s: float, connections: int, until_s: float) -> list[Span]:
+    """Requests on some connections, each begun when the last one ended, all connections at once."""
+    times = [latency_s * number for number in range(round(until_s / latency_s) + 1)]
+    return [(start, start + latency_s) for start in times for _ in range(connections)]
+
+
+@pytest.mark.parametrize("latency_s", [0.125, 0.3, 0.7])
+def test_the_speed_does_not_depend_on_where_batches_of_answers_fall(latency_s: float) -> None:
+    spans = steady(latency_s=latency_s, connections=16, until_s=2.5)
+    assert seen(spans, seconds=2.0).images_per_s == pytest.approx(16 / latency_s)
+
+
+def test_requests_under_way_at_the_end_that_nobody_told_of_do_not_slow_it() -> None:
+    spans = [span for span in steady(latency_s=0.7, connections=16, until_s=2.8) if span[1] <= 2.8]
+    assert seen(spans, seconds=2.0).images_per_s == pytest.approx(16 / 0.7)
+
+
+def test_latencies_are_of_requests_that_ended_between_the_warm_up_and_the_last_second() -> None:
     early, first, last, late = (9.0, 9.1), (9.0, 9.6), (9.2, 10.4), (9.3, 10.6)
-    assert latencies_within([early, first, last, late], seconds=1.0) == pytest.approx((0.6, 1.2))
+    assert seen([early, first, last, late], seconds=1.0).latencies_s == pytest.approx((0.6, 1.2))
+
+
+def test_the_warm_up_does_not_count() -> None:
+    slow = [(0.0, WARM_UP_S)]
+    fast = [(WARM_UP_S + start / 10, WARM_UP_S + (start + 1) / 10) for start in range(12)]
+    assert seen([*slow, *fast], seconds=0.5).images_per_s == pytest.approx(10)
 
 
 def test_the_clock_may_start_anywhere() -> None:
-    spans = [(WARM_UP_S + start, WARM_UP_S + start + 0.25) for start in (0.0, 0.5, 1.0)]
-    assert latencies_within(spans, seconds=2.0) == latencies_within([(a + 64, b + 64) for a, b in spans], seconds=2.0)
+    spans = steady(latency_s=0.25, connections=2, until_s=2.5)
+    assert seen(spans, seconds=2.0) == seen([(start + 64, end + 64) for start, end in spans], seconds=2.0)
 
 
-def test_no_request_is_no_latency() -> None:
-    assert latencies_within([], seconds=1.0) == ()
+@pytest.mark.parametrize("spans", [[], [(0.0, 0.25)]], ids=["none", "all in the warm-up"])
+def test_what_was_not_seen_is_no_speed(spans: list[Span]) -> None:
+    assert seen(spans, seconds=1.0) == Seen(0.0, ())
 
 
 def test_what_an_image_costs_is_shared_by_all_that_were_answered() -> None:
-    measured = Measurement(2.0, (0.1,) * 6, 8, 0, 4.0, 0.8, 0)
-    assert measured.images_per_s == 3.0
+    measured = Measurement(3.0, (0.1,) * 6, 8, 0, 4.0, 0.8, 0)
     assert measured.cpu_s_per_image == 0.5
     assert measured.generator_cpu_s_per_image == pytest.approx(0.1)
