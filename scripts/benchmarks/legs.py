@@ -87,7 +87,7 @@ class Seen:
     latencies_s: tuple[float, ...] = ()
 
 
-def seen(spans: Sequence[Span], *, seconds: float) -> Seen:
+def seen(spans: Sequence[Span], *, seconds: float, drained: bool) -> Seen:
     """Look at a leg from the end of its warm-up on.
 
     A request that is under way at an edge counts by the part of it that lies within: answers come in batches, and to
@@ -95,15 +95,21 @@ def seen(spans: Sequence[Span], *, seconds: float) -> Seen:
 
     Args:
         spans: when each request began and ended, in seconds on one clock; the first began with the leg.
-        seconds: for how long to look, or less where requests that were under way then are not among the spans.
+        seconds: for how long to look.
+        drained: whether requests under way at the end were waited for and are among the spans. Where they are not, the
+            look ends earlier, when all that were under way are; where that leaves nothing, answers are counted whole.
     """
     if not spans:
         return Seen()
     opens = min(start for start, _ in spans) + WARM_UP_S
-    known_until = max(end for _, end in spans) - max(end - start for start, end in spans)
-    closes = min(opens + seconds, known_until)
+    closes = opens + seconds if drained else min(opens + seconds, _all_known_until(spans))
     latencies_s = tuple(end - start for start, end in spans if opens <= end < opens + seconds)
     if closes <= opens:
-        return Seen(0.0, latencies_s)
+        return Seen(len(latencies_s) / seconds, latencies_s)
     parts = (max(0.0, min(end, closes) - max(start, opens)) / (end - start) for start, end in spans)
     return Seen(sum(parts) / (closes - opens), latencies_s)
+
+
+def _all_known_until(spans: Sequence[Span]) -> float:
+    """When the last request can have begun that would have been answered by the last answer."""
+    return max(end for _, end in spans) - max(end - start for start, end in spans)

@@ -94,8 +94,8 @@ def generator_cpu_s_per_image(measurement: Measurement) -> float:
 
 
 def median_latency_s(measurement: Measurement) -> float:
-    """The median of the latencies of one round."""
-    return median(measurement.latencies_s or (0.0,))
+    """The median of the latencies of one round; not a number where nothing was answered."""
+    return median(measurement.latencies_s or (np.nan,))
 
 
 def pss_bytes(measurement: Measurement) -> float:

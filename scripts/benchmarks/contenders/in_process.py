@@ -58,7 +58,7 @@ class InProcess:
             worker.begin(order)
         worked = [worker.result() for worker in workers]
         spans = [span for each in worked for span in each.spans]
-        speed = seen(spans, seconds=seconds)
+        speed = seen(spans, seconds=seconds, drained=True)
         return Measurement(
             images_per_s=speed.images_per_s,
             latencies_s=speed.latencies_s,

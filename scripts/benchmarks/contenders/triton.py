@@ -101,7 +101,7 @@ class Triton:
         _, usage = generator.run(command, family=self._family, environment=self._perf_analyzer.environment())
         spans = read_spans(export)
         export.unlink()  # perf_analyzer refuses to write it over
-        speed = seen(spans, seconds=seconds)
+        speed = seen(spans, seconds=seconds, drained=False)
         return Measurement(
             images_per_s=speed.images_per_s,
             latencies_s=speed.latencies_s,

@@ -51,7 +51,7 @@ def ask(
         environment={**os.environ, "PYTHONPATH": str(ROOT / "scripts")},
     )
     outcome = Outcome(**json.loads(output))
-    speed = seen(outcome.spans, seconds=seconds)
+    speed = seen(outcome.spans, seconds=seconds, drained=True)
     return Measurement(
         images_per_s=speed.images_per_s,
         latencies_s=speed.latencies_s,
