@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import random
 import re
 from collections import Counter
@@ -58,8 +59,19 @@ ROUTERS = {
     "together": router(parameter("arms", "echo/1=1"), batching=THREE_AT_ONCE),
     "agreeing": router(parameter("arms", "echo/1=1"), parameter("shadow", "echo/2")),
     "differing": router(parameter("arms", "echo/1=1"), parameter("shadow", "echo/3")),
+    "waiting": router(parameter("arms", "echo/1=1"), parameter("shadow", "held/1")),
     "failing": router(parameter("arms", "echo/1=1"), parameter("shadow", "absent/1")),
 }
+HELD = """
+import numpy as np
+import triton_python_backend_utils as pb_utils
+
+class TritonPythonModel:
+    def execute(self, requests):
+        open({fifo!r}).close()  # nobody gets on before the test opens the other end
+        tensor = pb_utils.Tensor("class_id", np.zeros((1, 5), np.int64))
+        return [pb_utils.InferenceResponse([tensor]) for _ in requests]
+"""
 ENSEMBLE = """
 platform: "ensemble" max_batch_size: 64
 input [ { name: "image" data_type: TYPE_STRING dims: [ 1 ] },
@@ -88,9 +100,19 @@ def put(repository: Path, name: str, config: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Addresses]:
+def fifo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the model `held` waits for."""
+    path = tmp_path_factory.mktemp("held") / "fifo"
+    os.mkfifo(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def addresses(tmp_path_factory: pytest.TempPathFactory, fifo: Path) -> Iterator[Addresses]:
     repository = tmp_path_factory.mktemp("repository")
     put_echo(repository)
+    put(repository, "held", echo.CONFIG.replace("onnxruntime", "python", 1))
+    (repository / "held" / "1" / "model.py").write_text(HELD.format(fifo=str(fifo)))
     for name, config in ROUTERS.items():
         put(repository, name, config)
     for name, (key, value, _) in REFUSED.items():
@@ -288,6 +310,12 @@ def test_weights_that_are_refused_leave_those_that_were(client: Client) -> None:
 # The shadow
 
 
+def let_the_shadow_end(client: Client, router_name: str) -> None:
+    """A lone instance takes nothing before its last shadow has ended, and what is refused has no shadow."""
+    with pytest.raises(CronnxError, match="is not UTF-8"):
+        ask(client, router_name, [b"\xff"])
+
+
 @pytest.mark.parametrize(
     ("router_name", "outcome"), [("agreeing", "agreed"), ("differing", "disagreed"), ("failing", "failed")]
 )
@@ -297,8 +325,17 @@ def test_a_shadow_is_compared_and_costs_nobody_an_error(
     for number in range(50):
         image = b"%d" % number
         assert ask(client, router_name, [image] * 2) == Answer([image] * 2, ["echo/1"] * 2)
-    client.load(router_name)  # what was there before has ended when this returns, its last shadow too
+    let_the_shadow_end(client, router_name)
     found = counted(addresses, "shadow_images_total", router_name, label="outcome")
     assert found.keys() <= {outcome, "skipped"}
     assert found[outcome] > 0
     assert sum(found.values()) == 100
+
+
+def test_an_answer_does_not_wait_for_the_shadow(client: Client, addresses: Addresses, fifo: Path) -> None:
+    assert ask(client, "waiting", [b"a"]).labels == [b"a"]
+    assert counted(addresses, "shadow_images_total", "waiting", label="outcome") == {}
+    with fifo.open("w"):  # opens when the shadow has come so far
+        pass
+    let_the_shadow_end(client, "waiting")
+    assert counted(addresses, "shadow_images_total", "waiting", label="outcome") == {"agreed": 1.0}
