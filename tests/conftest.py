@@ -17,3 +17,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=8.0,
         help="how long tests/server/test_hot_swap.py swaps models under load, thirty times; 60 is every 2 s",
     )
+    parser.addoption(
+        "--whole-onnx-suite",
+        action="store_true",
+        help="run every case of the ONNX project's backend test suite in a server (half an hour), not a part",
+    )

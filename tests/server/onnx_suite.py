@@ -1,0 +1,164 @@
+"""The ONNX project's backend test suite: real models with stored inputs and outputs, from the package `onnx`."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime
+from onnx import numpy_helper
+from onnx.backend.test.case.test_case import TestCase
+from onnx.backend.test.loader import load_model_tests
+
+from cronnx_onnxruntime.datatypes import DATA_TYPES
+
+Array = npt.NDArray[Any]
+Arrays = dict[str, Array]
+Infer = Callable[[Arrays], Mapping[str, Array]]
+
+KINDS = ("node", "simple", "pytorch-converted", "pytorch-operator")  # what the package holds; the rest is downloaded
+
+NOT_A_TENSOR = "a sequence or an optional as input or output, which Triton has not"
+NO_TYPE = "a tensor of a type that Triton's onnxruntime backend has not"
+TOO_NEW = "a model of a newer ONNX than this ONNX Runtime reads"
+NOT_LOADED = "a model that this ONNX Runtime does not load on the CPU"
+NOT_RUN = "a model that this ONNX Runtime loads, but does not run or runs to another answer"
+EMPTY = "a dimension of 0 in the graph, which a model configuration cannot say"
+NO_INPUT = "a graph without inputs; a request has one at least"
+
+QUIET = 4  # ONNX Runtime's `fatal`: hundreds of cases are meant to fail
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model and what it answers, once or several times."""
+
+    name: str
+    model: onnx.ModelProto
+    data_sets: Sequence[tuple[Arrays, Arrays]]
+    rtol: float
+    atol: float
+
+    def check(self, infer: Infer) -> None:
+        """Compare what `infer` gives with what is stored, types and shapes included.
+
+        Raises:
+            AssertionError: they differ.
+        """
+        for inputs, outputs in self.data_sets:
+            answer = infer(inputs)
+            for name, expected in outputs.items():
+                _check_array(answer[name], expected, rtol=self.rtol, atol=self.atol)
+
+    @property
+    def traits(self) -> set[tuple[str, int, int]]:
+        """What a server sees of its graph: of each input and output the type and the number of dimensions."""
+        sides = (("input", self.model.graph.input), ("output", self.model.graph.output))
+        return {
+            (side, value.type.tensor_type.elem_type, len(value.type.tensor_type.shape.dim))
+            for side, values in sides
+            for value in values
+        }
+
+
+def cases() -> Iterator[Case]:
+    """Every case whose inputs and outputs are tensors, and by `NOT_A_TENSOR` those that are not without their data."""
+    for kind in KINDS:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # some cases compute infinities and NaN on purpose
+            found = load_model_tests(kind=kind)
+        yield from map(_case, found)
+
+
+def reason_without_server(case: Case) -> str | None:
+    """Why a case cannot pass, whatever serves it; None where ONNX Runtime gives the stored answer in this process."""
+    graph = case.model.graph
+    if any(value.type.WhichOneof("value") != "tensor_type" for value in (*graph.input, *graph.output)):
+        return NOT_A_TENSOR
+    try:
+        session = _session(case.model)
+    except Exception as error:  # noqa: BLE001 - ONNX Runtime's errors share no base
+        return TOO_NEW if "Unsupported model IR version" in str(error) else NOT_LOADED
+    tensors = [*session.get_inputs(), *session.get_outputs()]
+    if any(tensor.type not in DATA_TYPES for tensor in tensors):
+        return NO_TYPE
+    try:
+        case.check(lambda inputs: _run(session, inputs))
+    except Exception:  # noqa: BLE001 - as above, or another answer
+        return NOT_RUN
+    if not session.get_inputs():
+        return NO_INPUT
+    return EMPTY if any(0 in tensor.shape for tensor in tensors) else None
+
+
+def part(of: Iterable[Case]) -> list[Case]:
+    """The first cases that show a server anything the ones before them did not."""
+    seen: set[tuple[str, int, int]] = set()
+    chosen = []
+    for case in of:
+        if case.traits - seen:
+            chosen.append(case)
+            seen |= case.traits
+    return chosen
+
+
+def _case(found: TestCase) -> Case:
+    folder = Path(found.model_dir) if found.model_dir else None
+    model = onnx.load(folder / "model.onnx") if folder else found.model
+    assert model is not None
+    constants = {constant.name for constant in model.graph.initializer}
+    inputs = [value.name for value in model.graph.input if value.name not in constants]
+    outputs = [value.name for value in model.graph.output]
+    if any(value.type.WhichOneof("value") != "tensor_type" for value in (*model.graph.input, *model.graph.output)):
+        return Case(found.name, model, (), found.rtol, found.atol)
+    stored = _stored(folder) if folder else found.data_sets or ()
+    data_sets = [(_named(inputs, given), _named(outputs, expected)) for given, expected in stored]
+    return Case(found.name, model, data_sets, found.rtol, found.atol)
+
+
+def _stored(folder: Path) -> Iterator[tuple[list[Array], list[Array]]]:
+    for data_set in sorted(folder.glob("test_data_set_*")):
+        yield _arrays(data_set, "input"), _arrays(data_set, "output")
+
+
+def _arrays(data_set: Path, kind: str) -> list[Array]:
+    files = (data_set / f"{kind}_{number}.pb" for number in range(len(list(data_set.glob(f"{kind}_*.pb")))))
+    return [numpy_helper.to_array(onnx.TensorProto.FromString(file.read_bytes())) for file in files]
+
+
+def _named(names: Sequence[str], arrays: Sequence[Any]) -> Arrays:
+    return {name: np.asarray(array) for name, array in zip(names, arrays, strict=False) if array is not None}
+
+
+def _session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = QUIET
+    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+
+def _run(session: onnxruntime.InferenceSession, inputs: Arrays) -> Arrays:
+    names = [tensor.name for tensor in session.get_outputs()]
+    options = onnxruntime.RunOptions()
+    options.log_severity_level = QUIET
+    return dict(zip(names, session.run(names, inputs, options), strict=True))
+
+
+def _check_array(actual: Array, expected: Array, *, rtol: float, atol: float) -> None:
+    if expected.dtype.kind in "OUS":
+        assert as_text(actual).tolist() == as_text(expected).tolist()
+        return
+    assert actual.dtype == expected.dtype
+    assert actual.shape == expected.shape
+    np.testing.assert_allclose(actual, expected, rtol=rtol, atol=atol)
+
+
+def as_text(array: Array) -> Array:
+    """An array of strings, whether they come as `bytes` or `str`, as one of `str`."""
+    elements = [each.decode() if isinstance(each, bytes) else str(each) for each in array.ravel()]
+    return np.array(elements, dtype=object).reshape(array.shape)
