@@ -12,7 +12,7 @@ DEFAULT_MAX_BATCH_SIZE = 4
 
 def is_complete(config: Config) -> bool:
     """Whether a configuration gives both inputs and outputs, and so is left as it is."""
-    return bool(config["input"] and config["output"])
+    return bool(_has_inputs(config) and config["output"])
 
 
 def completions(config: Config, signature: Signature) -> dict[str, Any]:
@@ -32,10 +32,16 @@ def completions(config: Config, signature: Signature) -> dict[str, Any]:
     fields: dict[str, Any] = {"max_batch_size": max_batch_size}
     if max_batch_size > 1 and "dynamic_batching" not in config:
         fields["dynamic_batching"] = {}
-    for kind, tensors in (("input", signature.inputs), ("output", signature.outputs)):
-        if not config[kind]:
-            fields[kind] = [_entry(tensor, batching=max_batch_size > 0) for tensor in tensors if not tensor.optional]
+    if not _has_inputs(config):
+        given = (tensor for tensor in signature.inputs if not tensor.optional)
+        fields["input"] = [_entry(tensor, batching=max_batch_size > 0) for tensor in given]
+    if not config["output"]:
+        fields["output"] = [_entry(tensor, batching=max_batch_size > 0) for tensor in signature.outputs]
     return fields
+
+
+def _has_inputs(config: Config) -> bool:
+    return bool(config["input"] or config.get("batch_input"))
 
 
 def _entry(tensor: Tensor, *, batching: bool) -> dict[str, Any]:

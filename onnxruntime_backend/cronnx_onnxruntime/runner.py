@@ -12,6 +12,7 @@ from cronnx_onnxruntime import batches, datatypes, strings
 from cronnx_onnxruntime.batches import Array
 from cronnx_onnxruntime.errors import ConfigurationError, InferenceError, in_one_line
 from cronnx_onnxruntime.providers import CPU, Providers, providers
+from cronnx_onnxruntime.ragged import Shape, ragged
 from cronnx_onnxruntime.settings import Settings, settings
 from cronnx_onnxruntime.signature import Config, Signature, model_dims
 
@@ -79,6 +80,7 @@ class Runner:
         self._signature.check(config)
         self._run_options = asked.run_options()
         self._batching = config["max_batch_size"] > 0
+        self._ragged = ragged(config)
         self._output_dims = {entry["name"]: model_dims(entry) for entry in config["output"]}
         self._strings = {each.name for each in self._signature.inputs if each.data_type == datatypes.STRING}
         self._scalars = {each.name for each in self._signature.inputs if not each.shape}
@@ -109,16 +111,13 @@ class Runner:
 
     def _run(self, group: Sequence[dict[str, Array]], wanted: Sequence[str]) -> list[Answer]:
         try:
-            outputs = self._outputs(group, wanted)
-            if not self._batching:
-                return [outputs]
-            return list(batches.split(outputs, [len(next(iter(inputs.values()))) for inputs in group]))
+            return self._divided(self._outputs(group, wanted), group)
         except InferenceError as error:
             return [error] * len(group)
 
     def _outputs(self, group: Sequence[dict[str, Array]], wanted: Sequence[str]) -> dict[str, Array]:
         try:
-            feeds = {name: batches.concatenate([inputs[name] for inputs in group]) for name in group[0]}
+            feeds = self._feeds(group)
             results = self._session.run(wanted, feeds, self._run_options)
         except Exception as error:  # ONNX Runtime's errors share no base, and a batch must not end the stub
             raise InferenceError(f"ONNX Runtime: {in_one_line(error)}", caller=False) from error
@@ -126,6 +125,33 @@ class Runner:
             name: result if result.ndim else result.reshape(self._output_dims[name])
             for name, result in zip(wanted, results, strict=True)
         }
+
+    def _feeds(self, group: Sequence[dict[str, Array]]) -> dict[str, Array]:
+        feeds = {}
+        for name in group[0]:
+            arrays = [inputs[name] for inputs in group]
+            flat = name in self._ragged.inputs
+            feeds[name] = batches.concatenate([array.reshape(-1) for array in arrays] if flat else arrays)
+        for each in self._ragged.batch_inputs:
+            feeds[each.name] = each.array(_shapes(group, each.source))
+        return feeds
+
+    def _divided(self, outputs: dict[str, Array], group: Sequence[dict[str, Array]]) -> list[Answer]:
+        """Each request's own part of the outputs."""
+        cut = self._ragged.batch_outputs
+        by_row = {name: array for name, array in outputs.items() if name not in cut}
+        answers = [by_row]
+        if self._batching:
+            answers = list(batches.split(by_row, [len(next(iter(inputs.values()))) for inputs in group]))
+        for name in outputs.keys() & cut.keys():
+            pieces = cut[name].pieces(outputs[name], _shapes(group, cut[name].source))
+            for answer, piece in zip(answers, pieces, strict=True):
+                answer[name] = piece
+        return list(answers)
+
+
+def _shapes(group: Sequence[dict[str, Array]], name: str) -> list[Shape]:
+    return [inputs[name].shape for inputs in group]
 
 
 def _session(path: Path, asked: Settings, chosen: Providers) -> onnxruntime.InferenceSession:

@@ -33,7 +33,7 @@ CUDA_PARAMETERS = (
     "arena_extend_strategy",
     "do_copy_in_default_stream",
 )
-UNSUPPORTED_FIELDS = ("sequence_batching", "batch_input", "batch_output", "cc_model_filenames")
+UNSUPPORTED_FIELDS = ("sequence_batching", "cc_model_filenames")
 KNOWN = (
     "intra_op_thread_count",
     "inter_op_thread_count",
@@ -134,8 +134,6 @@ def _refuse_unsupported(config: Config) -> None:
     unsupported = [field for field in UNSUPPORTED_FIELDS if config.get(field)]
     if config.get("model_transaction_policy", {}).get("decoupled"):
         unsupported.append("decoupled")
-    if any(tensor.get("allow_ragged_batch") for tensor in config["input"]):
-        unsupported.append("allow_ragged_batch")
     if unsupported:
         raise ConfigurationError(
             f"{', '.join(unsupported)} cannot be honoured: leave it out, or serve with NVIDIA's onnxruntime backend"

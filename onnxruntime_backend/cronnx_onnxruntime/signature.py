@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -85,21 +85,52 @@ class Signature:
         Raises:
             ConfigurationError: a name, a type, a shape or the batching differs.
         """
-        given = {tensor["name"] for tensor in config["input"]}
+        computed = [
+            {"name": name, "data_type": entry["data_type"]}
+            for entry in config.get("batch_input", [])
+            for name in entry["target_name"]
+        ]
+        self._check_all_given({entry["name"] for entry in (*config["input"], *computed)})
+        for entry in computed:
+            _check_type("batch_input", entry, _known("batch_input", entry, self.inputs))
+        for entry in config["input"]:
+            _check("input", entry, _known("input", entry, self.inputs), config["max_batch_size"])
+        cut = {name for entry in config.get("batch_output", []) for name in entry["target_name"]}
+        for entry in config["output"]:
+            tensor = _known("output", entry, self.outputs)
+            if entry["name"] in cut:  # its dims are those of the pieces, not of the graph
+                _check_type("output", entry, tensor)
+            else:
+                _check("output", entry, tensor, config["max_batch_size"])
+
+    def _check_all_given(self, names: Set[str]) -> None:
         for tensor in self.inputs:
-            if tensor.name not in given and not tensor.optional:
+            if tensor.name not in names and not tensor.optional:
                 raise ConfigurationError(f"the graph's input '{tensor.name}' is not in the configuration")
-        for kind, tensors in (("input", self.inputs), ("output", self.outputs)):
-            known = {tensor.name: tensor for tensor in tensors}
-            for entry in config[kind]:
-                if entry["name"] not in known:
-                    raise ConfigurationError(
-                        f"{kind} '{entry['name']}' is not in the graph; its {kind}s are {', '.join(known)}"
-                    )
-                tensor = known[entry["name"]]
-                _check_type(kind, entry, tensor)
-                _check_batching(kind, tensor, max_batch_size=config["max_batch_size"])
-                _check_dims(kind, entry, tensor, batching=config["max_batch_size"] > 0)
+
+
+def _known(kind: str, entry: Config, tensors: Sequence[Tensor]) -> Tensor:
+    known = {tensor.name: tensor for tensor in tensors}
+    if entry["name"] not in known:
+        sort = kind.removeprefix("batch_")
+        raise ConfigurationError(f"{kind} '{entry['name']}' is not in the graph; its {sort}s are {', '.join(known)}")
+    return known[entry["name"]]
+
+
+def _check(kind: str, entry: Config, tensor: Tensor, max_batch_size: int) -> None:
+    _check_type(kind, entry, tensor)
+    _check_batching(kind, tensor, max_batch_size=max_batch_size)
+    if entry.get("allow_ragged_batch"):
+        _check_ragged(tensor)
+    else:
+        _check_dims(kind, entry, tensor, batching=max_batch_size > 0)
+
+
+def _check_ragged(tensor: Tensor) -> None:
+    if tensor.shape != (-1,):
+        raise ConfigurationError(
+            f"input '{tensor.name}' has allow_ragged_batch, but dims {list(tensor.shape)} in the graph; expected [-1]"
+        )
 
 
 def _check_type(kind: str, entry: Config, tensor: Tensor) -> None:

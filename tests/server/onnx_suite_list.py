@@ -25,7 +25,9 @@ def read() -> dict[str, str]:
 def written(reasons: Mapping[str, str]) -> str:
     """The list: the reasons as headings, the cases of each below it in order."""
     names = {reason: sorted(name for name in reasons if reasons[name] == reason) for reason in set(reasons.values())}
-    return "\n".join(f"{HEADING}{reason}\n" + "".join(f"{name}\n" for name in names[reason]) for reason in sorted(names))
+    return "\n".join(
+        f"{HEADING}{reason}\n" + "".join(f"{name}\n" for name in names[reason]) for reason in sorted(names)
+    )
 
 
 def main() -> None:

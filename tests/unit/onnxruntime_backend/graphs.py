@@ -113,3 +113,16 @@ def non_zero() -> bytes:
         [tensor("x", ["batch", 3])],
         [tensor("y", ["found", 2], TensorProto.INT64)],
     )
+
+
+def doubled_in_segments() -> bytes:
+    """Ragged `x`, one after the other, to `y`, each doubled; `ends` and `shapes` pass what is counted of it."""
+    passed = {"ends": (["requests"], TensorProto.INT32), "shapes": (["items", "rank"], TensorProto.FLOAT)}
+    return model(
+        [
+            helper.make_node("Add", ["x", "x"], ["y"]),
+            *(helper.make_node("Identity", [f"{name}_in"], [name]) for name in passed),
+        ],
+        [tensor("x", ["elements"]), *(tensor(f"{name}_in", *what) for name, what in passed.items())],
+        [tensor("y", ["elements"]), *(tensor(name, *what) for name, what in passed.items())],
+    )

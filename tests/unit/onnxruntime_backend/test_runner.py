@@ -137,6 +137,37 @@ def test_a_scalar_goes_in_and_comes_out_in_the_shape_of_its_dims(load: Load, dim
     assert outputs(answer)["y"].item() == 7
 
 
+RAGGED = config(
+    [tensor("x", [-1], allow_ragged_batch=True)],
+    [tensor("y", [-1])],
+    max_batch_size=8,
+    batch_input=[
+        {
+            "kind": "BATCH_ACCUMULATED_ELEMENT_COUNT",
+            "target_name": ["ends_in"],
+            "data_type": "TYPE_INT32",
+            "source_input": ["x"],
+        },
+        {
+            "kind": "BATCH_ITEM_SHAPE",
+            "target_name": ["shapes_in"],
+            "data_type": "TYPE_FP32",
+            "source_input": ["x"],
+        },
+    ],
+    batch_output=[{"kind": "BATCH_SCATTER_WITH_INPUT_SHAPE", "target_name": ["y"], "source_input": ["x"]}],
+)
+
+
+def test_requests_of_unlike_lengths_share_one_run_and_each_gets_its_own_length(load: Load) -> None:
+    requests = [Request({"x": np.full((1, length), length, np.float32)}, ("y",)) for length in (3, 1, 4)]
+    first, second, third = (
+        outputs(answer)["y"] for answer in load(graphs.doubled_in_segments(), RAGGED).answers(requests)
+    )
+    assert (first.tolist(), second.tolist(), third.tolist()) == ([[6] * 3], [[2]], [[8] * 4])
+    assert first.base is second.base is third.base
+
+
 def test_an_error_of_onnx_runtime_is_one_line_without_a_path(load: Load, tmp_path: Path) -> None:
     request = Request({"a": np.zeros((1, 2), np.float32), "b": np.zeros((1, 3), np.float32)}, ("y",))
     first, second = load(graphs.unlike_lengths(), UNLIKE).answers([request, request])

@@ -12,7 +12,7 @@ from onnx import helper
 from cronnx_onnxruntime.errors import ConfigurationError
 from cronnx_onnxruntime.settings import Settings, settings
 from tests.unit.onnxruntime_backend import graphs
-from tests.unit.onnxruntime_backend.configs import Config, config, parameters, tensor
+from tests.unit.onnxruntime_backend.configs import Config, config, parameters
 
 
 def at_level(level: int) -> Config:
@@ -99,11 +99,8 @@ def test_the_graph_level_decides_what_is_fused(level: int, expected: list[str], 
         (parameters(share_session_between_instances="true"), "'share_session_between_instances' cannot be honoured"),
         (at_level(3), "optimization.graph.level is 3, expected -1, 1, 2 or none"),
         (config(sequence_batching={"max_sequence_idle_microseconds": 1}), "sequence_batching cannot be honoured"),
-        (config(batch_input=[{"kind": "BATCH_ELEMENT_COUNT"}]), "batch_input cannot be honoured"),
-        (config(batch_output=[{"target_name": ["y"]}]), "batch_output cannot be honoured"),
         (config(cc_model_filenames={"9.0": "hopper.onnx"}), "cc_model_filenames cannot be honoured"),
         (config(model_transaction_policy={"decoupled": True}), "decoupled cannot be honoured"),
-        (config([tensor("x", [-1], allow_ragged_batch=True)]), "allow_ragged_batch cannot be honoured"),
     ],
 )
 def test_what_cannot_be_honoured_is_refused_by_name(given: Config, reason: str) -> None:
@@ -113,8 +110,6 @@ def test_what_cannot_be_honoured_is_refused_by_name(given: Config, reason: str) 
 
 def test_what_is_not_used_of_a_field_is_not_refused() -> None:
     given = config(
-        [tensor("x", [3], allow_ragged_batch=False)],
-        batch_input=[],
         cc_model_filenames={},
         model_transaction_policy={"decoupled": False},
         parameters={"share_session_between_instances": {"string_value": "false"}},

@@ -139,3 +139,46 @@ def test_an_optional_input_and_batches_exclude_each_other() -> None:
     )
     with pytest.raises(ConfigurationError, match=r"max_batch_size is 4, but .*'offset'"):
         signature(model).check(with_offset(max_batch_size=4, optional=True))
+
+
+def ragged_config(**changes: Any) -> Config:
+    counted = [
+        {"target_name": ["ends_in"], "data_type": "TYPE_INT32"},
+        {"target_name": ["shapes_in"], "data_type": "TYPE_FP32"},
+    ]
+    scattered = [{"target_name": ["y"]}]
+    given = config([tensor("x", [-1], allow_ragged_batch=True)], [tensor("y", [-1])], max_batch_size=8)
+    return {**given, "batch_input": counted, "batch_output": scattered, **changes}
+
+
+def test_batch_inputs_are_inputs_and_a_batch_output_has_dims_of_its_own() -> None:
+    signature(graphs.doubled_in_segments()).check(ragged_config())
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"batch_input": []}, "the graph's input 'ends_in' is not in the configuration"),
+        (
+            {"batch_input": [{"target_name": ["ends_in", "shapes_in"], "data_type": "TYPE_INT32"}]},
+            "batch_input 'shapes_in' is TYPE_INT32 in the configuration, TYPE_FP32 in the graph",
+        ),
+        ({"batch_output": []}, r"output 'y' has dims \[-1\] in the configuration, \[\] in the graph"),
+    ],
+)
+def test_ragged_tensors_that_differ_from_the_graph_are_refused_by_name(changes: Config, reason: str) -> None:
+    with pytest.raises(ConfigurationError, match=reason):
+        signature(graphs.doubled_in_segments()).check(ragged_config(**changes))
+
+
+def test_a_batch_input_that_the_graph_has_not_is_refused_by_name() -> None:
+    given = config([tensor("x", [3])], [tensor("y", [3])], max_batch_size=8)
+    extra = {"batch_input": [{"target_name": ["lengths"], "data_type": "TYPE_INT32"}]}
+    with pytest.raises(ConfigurationError, match="batch_input 'lengths' is not in the graph; its inputs are x"):
+        signature(graphs.identity()).check({**given, **extra})
+
+
+def test_a_ragged_input_of_a_graph_with_more_than_one_dimension_is_refused() -> None:
+    given = config([tensor("x", [3], allow_ragged_batch=True)], [tensor("y", [3])], max_batch_size=8)
+    with pytest.raises(ConfigurationError, match=r"'x' has allow_ragged_batch, but dims \[-1, 3\] in the graph"):
+        signature(graphs.identity()).check(given)

@@ -1,0 +1,142 @@
+"""Ragged batches: inputs of unlike lengths laid end to end, what is counted of them, and outputs cut by their shapes.
+
+Source: "Ragged Batching" in Triton's user guide, `BatchInput` and `BatchOutput` in its model_config.proto, and
+`BackendInputCollector` and `BackendOutputResponder` in triton-inference-server/backend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from math import prod
+
+import numpy as np
+import numpy.typing as npt
+
+from cronnx_onnxruntime.batches import Array
+from cronnx_onnxruntime.errors import ConfigurationError, InferenceError
+from cronnx_onnxruntime.signature import Config
+
+Shape = Sequence[int]
+
+DTYPES: Mapping[str, npt.DTypeLike] = {"TYPE_INT32": np.int32, "TYPE_FP32": np.float32}
+SCATTER = "BATCH_SCATTER_WITH_INPUT_SHAPE"
+
+
+def _element_counts(shapes: Sequence[Shape]) -> list[int]:
+    return [prod(shape) for shape in shapes]
+
+
+def _item_shapes(shapes: Sequence[Shape]) -> list[Shape]:
+    return [shape[1:] for shape in shapes for _ in range(shape[0])]
+
+
+# What is given of the shapes, [batch, …] each, that the source input has in the requests of a batch.
+KINDS: Mapping[str, Callable[[Sequence[Shape]], Sequence[int] | Sequence[Shape]]] = {
+    "BATCH_ELEMENT_COUNT": _element_counts,
+    "BATCH_ACCUMULATED_ELEMENT_COUNT": lambda shapes: list(accumulate(_element_counts(shapes))),
+    "BATCH_ACCUMULATED_ELEMENT_COUNT_WITH_ZERO": lambda shapes: list(accumulate(_element_counts(shapes), initial=0)),
+    # Only its length says something.
+    "BATCH_MAX_ELEMENT_COUNT_AS_SHAPE": lambda shapes: [0] * max(_element_counts(shapes)),
+    "BATCH_ITEM_SHAPE": _item_shapes,
+    "BATCH_ITEM_SHAPE_FLATTEN": lambda shapes: [dim for shape in _item_shapes(shapes) for dim in shape],
+}
+
+
+@dataclass(frozen=True)
+class BatchInput:
+    """An input of the graph that is computed from the shapes of a request's input."""
+
+    name: str
+    kind: str
+    data_type: str
+    source: str
+
+    def array(self, shapes: Sequence[Shape]) -> Array:
+        """The tensor for a batch whose requests have their source inputs in these shapes, [batch, …] each."""
+        return np.array(KINDS[self.kind](shapes), DTYPES[self.data_type])
+
+
+@dataclass(frozen=True)
+class BatchOutput:
+    """An output of the graph that is cut into pieces, each as large as a request's source input says."""
+
+    name: str
+    shape: tuple[int, ...]
+    source: str
+
+    def pieces(self, array: Array, shapes: Sequence[Shape]) -> Iterator[Array]:
+        """Each request's piece, in order, as views: where this output's shape varies, it is that of the source input.
+
+        Raises:
+            InferenceError: the pieces together are not as large as the output.
+        """
+        wanted = [self._piece_shape(shape) for shape in shapes]
+        bounds = list(accumulate(map(prod, wanted), initial=0))
+        if bounds[-1] != array.size:
+            raise InferenceError(
+                f"output '{self.name}' has {array.size} elements, {bounds[-1]} are expected by the shapes of "
+                f"'{self.source}'",
+                caller=False,
+            )
+        flat = array.reshape(-1)
+        return (flat[start:stop].reshape(shape) for (start, stop), shape in zip(pairwise(bounds), wanted, strict=True))
+
+    def _piece_shape(self, source: Shape) -> tuple[int, ...]:
+        return tuple(source[index] if dim == -1 else dim for index, dim in enumerate(self.shape))
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """What of a model's inputs and outputs is not batched row by row."""
+
+    inputs: frozenset[str]
+    batch_inputs: tuple[BatchInput, ...]
+    batch_outputs: Mapping[str, BatchOutput]
+
+
+def ragged(config: Config) -> Ragged:
+    """What a model configuration's `allow_ragged_batch`, `batch_input` and `batch_output` ask.
+
+    Raises:
+        ConfigurationError: a kind, a data type or a source input is none that Triton knows.
+    """
+    batch = [-1] if config["max_batch_size"] > 0 else []
+    shapes = {entry["name"]: (*batch, *map(int, entry["dims"])) for entry in (*config["input"], *config["output"])}
+    outputs = (output for entry in config.get("batch_output", []) for output in _batch_outputs(entry, shapes))
+    return Ragged(
+        inputs=frozenset(entry["name"] for entry in config["input"] if entry.get("allow_ragged_batch")),
+        batch_inputs=tuple(each for entry in config.get("batch_input", []) for each in _batch_inputs(entry, shapes)),
+        batch_outputs={output.name: output for output in outputs},
+    )
+
+
+def _batch_inputs(entry: Config, shapes: Mapping[str, Shape]) -> Iterator[BatchInput]:
+    for name in entry["target_name"]:
+        what = f"batch_input '{name}'"
+        _check_choice(what, "kind", entry["kind"], KINDS)
+        _check_choice(what, "data_type", entry["data_type"], DTYPES)
+        yield BatchInput(name, entry["kind"], entry["data_type"], _source(what, entry, shapes))
+
+
+def _batch_outputs(entry: Config, shapes: Mapping[str, Shape]) -> Iterator[BatchOutput]:
+    for name in entry["target_name"]:
+        what = f"batch_output '{name}'"
+        _check_choice(what, "kind", entry["kind"], [SCATTER])
+        _check_choice(what, "target_name", name, shapes)
+        source = _source(what, entry, shapes)
+        if -1 in shapes[name][len(shapes[source]) :]:
+            raise ConfigurationError(f"{what} varies in a dimension that its source_input '{source}' has not")
+        yield BatchOutput(name, tuple(shapes[name]), source)
+
+
+def _source(what: str, entry: Config, shapes: Mapping[str, Shape]) -> str:
+    (source,) = entry["source_input"] or [""]
+    _check_choice(what, "source_input", source, shapes)
+    return str(source)
+
+
+def _check_choice(what: str, field: str, came: str, expected: Mapping[str, object] | Sequence[str]) -> None:
+    if came not in expected:
+        raise ConfigurationError(f"{what} has {field} '{came}', expected {', '.join(expected)}")
