@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,36 +13,28 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnxruntime
 import pytest
 import tritonclient.grpc
 import tritonclient.http
 from onnx import TensorProto, helper
-from tritonclient.utils import InferenceServerException, np_to_triton_dtype
+from tritonclient.utils import InferenceServerException
 
 from local_server.addresses import Addresses
+from tests.server.onnx_models import ONE_INSTANCE, Array, Infer, executions, inferring, parameter, put
 from tests.server.processes import started_by
 from tests.server.triton import running
 from tests.unit.onnxruntime_backend import graphs
-
-Array = npt.NDArray[Any]
-Infer = Callable[..., dict[str, Array]]
 
 X_TO_Y = """
 input [ { name: "x" data_type: TYPE_FP32 dims: [ 3 ] } ]
 output [ { name: "y" data_type: TYPE_FP32 dims: [ 3 ] } ]
 """
-ONE_INSTANCE = "instance_group [ { count: 1 } ]\n"
 TENSORRT = """
 optimization { execution_accelerators { gpu_execution_accelerator [
   { name: "tensorrt" parameters { key: "precision_mode" value: "FP16" } }
 ] } }
 """
-
-
-def parameter(key: str, value: str) -> str:
-    return f'parameters {{ key: "{key}" value: {{ string_value: "{value}" }} }}\n'
 
 
 SERVED = {
@@ -120,11 +112,6 @@ REFUSED = {
         BATCHING + 'optimization { execution_accelerators { cpu_execution_accelerator [ { name: "openvino" } ] } }',
         "cpu_execution_accelerator 'openvino' cannot be honoured",
     ),
-    "ragged": (
-        graphs.identity(),
-        BATCHING.replace("dims: [ 3 ] }", "dims: [ 3 ] allow_ragged_batch: true }", 1),
-        "allow_ragged_batch cannot be honoured",
-    ),
     "corrupt": (b"no model", BATCHING, "ONNX Runtime cannot load model.onnx"),
     "corrupt_and_incomplete": (b"no model", "", "ONNX Runtime cannot load model.onnx"),
 }
@@ -139,13 +126,6 @@ class Server:
     def url(self, client: ModuleType) -> str:
         address = self.addresses.http if client is tritonclient.http else self.addresses.grpc
         return address.partition("://")[2]
-
-
-def put(repository: Path, name: str, model: bytes, config: str) -> None:
-    (repository / name / "1").mkdir(parents=True)
-    (repository / name / "1" / "model.onnx").write_bytes(model)
-    if config:
-        (repository / name / "config.pbtxt").write_text(f'backend: "onnxruntime"\n{config}')
 
 
 @pytest.fixture(scope="module")
@@ -179,22 +159,6 @@ def infer(request: pytest.FixtureRequest, server: Server) -> Iterator[Infer]:
 @pytest.fixture
 def infer_by_grpc(grpc: Any) -> Infer:
     return inferring(tritonclient.grpc, grpc)
-
-
-def inferring(client_module: ModuleType, client: Any) -> Infer:
-    def infer(model_name: str, inputs: Mapping[str, Array], wanted: tuple[str, ...] = ()) -> dict[str, Array]:
-        tensors = []
-        for name, array in inputs.items():
-            tensors.append(client_module.InferInput(name, array.shape, np_to_triton_dtype(array.dtype)))
-            tensors[-1].set_data_from_numpy(array)
-        requested = [client_module.InferRequestedOutput(name) for name in wanted] or None
-        result = client.infer(model_name, tensors, outputs=requested)
-        response = result.get_response()
-        outputs = response["outputs"] if isinstance(response, dict) else response.outputs
-        names = [output["name"] if isinstance(output, dict) else output.name for output in outputs]
-        return {name: result.as_numpy(name) for name in names}
-
-    return infer
 
 
 def text(*elements: bytes) -> Array:
@@ -323,12 +287,6 @@ def test_a_model_with_every_parameter_set_answers(infer: Infer) -> None:
 
 
 # Batches
-
-
-def executions(grpc: Any, name: str) -> tuple[int, int]:
-    """How many requests a model has answered, and in how many runs."""
-    (model,) = grpc.get_inference_statistics(name).model_stats
-    return model.inference_stats.success.count, model.execution_count
 
 
 def test_requests_of_mixed_sizes_run_in_batches_and_each_gets_its_own_rows(grpc: Any, infer_by_grpc: Infer) -> None:

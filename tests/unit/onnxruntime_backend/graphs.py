@@ -126,3 +126,14 @@ def doubled_in_segments() -> bytes:
         [tensor("x", ["elements"]), *(tensor(f"{name}_in", *what) for name, what in passed.items())],
         [tensor("y", ["elements"]), *(tensor(name, *what) for name, what in passed.items())],
     )
+
+
+def projected(size: int = 64) -> bytes:
+    """`x` to `y`, through a matrix and a softmax: what rounds by the size of the batch."""
+    weights = np.random.default_rng(seed=9).standard_normal((size, size), np.float32)
+    return model(
+        [helper.make_node("MatMul", ["x", "weights"], ["scores"]), helper.make_node("Softmax", ["scores"], ["y"])],
+        [tensor("x", ["batch", size])],
+        [tensor("y", ["batch", size])],
+        initializers={"weights": weights},
+    )
