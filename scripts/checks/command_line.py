@@ -22,6 +22,7 @@ TYPED = (
     "scripts/model_additions",
     "scripts/benchmarks",
     "scripts/checks",
+    "scripts/benchmarks",
 )
 
 
