@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import onnxruntime
@@ -44,14 +44,15 @@ def model_path(version_folder: Path, config: Config) -> Path:
 
 
 def signature(path: Path, config: Config) -> Signature:
-    """What the graph in `path` takes and gives, read without optimising it.
+    """What the graph in `path` takes and gives.
+
+    It is loaded as it will be served: some graphs are refused where they are not optimised.
 
     Raises:
         ConfigurationError: the configuration cannot be honoured, the file is not a model, or has a tensor that Triton
             cannot carry.
     """
-    asked = replace(settings(config), graph_level=2)
-    return Signature.of(_session(path, asked, Providers({CPU: {}})))
+    return Signature.of(_session(path, settings(config), Providers({CPU: {}})))
 
 
 class Runner:
