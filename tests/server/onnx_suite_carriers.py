@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ def answered_by_server(cases: Iterable[Case], repository: Path) -> Failures:
         return _failures(cases, check, threads=AT_ONCE)
 
 
-def _failures(cases: Iterable[Case], check: Any, *, threads: int = 1) -> Failures:
+def _failures(cases: Iterable[Case], check: Callable[[Case], None], *, threads: int = 1) -> Failures:
     def failure(case: Case) -> tuple[str, str]:
         try:
             check(case)
