@@ -95,6 +95,9 @@ class Ragged:
     batch_inputs: tuple[BatchInput, ...]
     batch_outputs: Mapping[str, BatchOutput]
 
+    def __bool__(self) -> bool:
+        return bool(self.inputs or self.batch_inputs or self.batch_outputs)
+
 
 def ragged(config: Config) -> Ragged:
     """What a model configuration's `allow_ragged_batch`, `batch_input` and `batch_output` ask.

@@ -13,7 +13,7 @@ from cronnx_onnxruntime import runner
 from cronnx_onnxruntime.errors import ConfigurationError, InferenceError
 from cronnx_onnxruntime.runner import Answer, Request, Runner
 from tests.unit.onnxruntime_backend import graphs
-from tests.unit.onnxruntime_backend.configs import Config, accelerated, config, tensor
+from tests.unit.onnxruntime_backend.configs import Config, accelerated, config, parameters, tensor
 
 Load = Callable[[bytes, Config], Runner]
 
@@ -57,9 +57,15 @@ def test_requests_of_any_size_are_answered_in_order(load: Load) -> None:
         np.testing.assert_array_equal(outputs(answer)["difference"], rows(size, size - 1))
 
 
-def test_the_requests_of_a_batch_share_one_run(load: Load) -> None:
-    first, second = load(graphs.sum_and_difference(), SUMS).answers([sum_request(1, 1), sum_request(2, 2)])
-    assert outputs(first)["sum"].base is outputs(second)["sum"].base
+@pytest.mark.parametrize(("threads", "runs"), [("1", 1), ("2", 2), ("8", 4)])
+def test_the_requests_of_a_batch_share_as_many_runs_as_there_may_be_threads(
+    load: Load, threads: str, runs: int
+) -> None:
+    given = SUMS | {"parameters": parameters(intra_op_thread_count=threads)["parameters"]}
+    requests = [sum_request(size, size) for size in (1, 2, 2, 1)]
+    sums = [outputs(answer)["sum"] for answer in load(graphs.sum_and_difference(), given).answers(requests)]
+    assert [(len(each), each[0, 0]) for each in sums] == [(1, 2), (2, 3), (2, 3), (1, 2)]
+    assert len({id(each.base) for each in sums}) == runs
 
 
 def test_no_requests_have_no_answers(load: Load) -> None:
@@ -188,7 +194,8 @@ def test_a_runner_goes_on_after_an_error(load: Load) -> None:
 
 @pytest.mark.parametrize("requests", [1, 2])
 def test_rows_that_are_not_the_requests_own_are_never_given(load: Load, requests: int) -> None:
-    given = config([tensor("x", [3])], [tensor("y", [2], "TYPE_INT64")], max_batch_size=8)
+    one_run = parameters(intra_op_thread_count="1")["parameters"]
+    given = config([tensor("x", [3])], [tensor("y", [2], "TYPE_INT64")], max_batch_size=8, parameters=one_run)
     answers = load(graphs.non_zero(), given).answers([Request({"x": rows(1, 1)}, ("y",))] * requests)
     assert [str(answer) for answer in answers] == [
         f"output 'y' has {3 * requests} rows for a batch of {requests}: the graph does not batch"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,9 @@ def runner(path: Path, model: bytes, given: Config) -> Runner:
 def threads_of(given: Config, path: Path) -> int:
     """How many threads a session has started."""
     gc.collect()
+    for thread in threading.enumerate():  # of runners of other tests, on their way out
+        if "share of a batch" in thread.name:
+            thread.join()
     before = PROCESS.num_threads()
     loaded = runner(path, graphs.identity(), given)
     started = PROCESS.num_threads() - before

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+import pytest
+
+from cronnx_onnxruntime.shares import shares
+
+
+@pytest.mark.parametrize(
+    ("sizes", "count", "cut"),
+    [
+        ([], 2, []),
+        ([1], 2, [[1]]),
+        ([1, 1], 2, [[1], [1]]),
+        ([1] * 5, 2, [[1, 1], [1, 1, 1]]),
+        ([1] * 4, 1, [[1, 1, 1, 1]]),
+        ([1] * 3, 16, [[1], [1], [1]]),
+        ([8, 1, 1], 2, [[8], [1, 1]]),
+        ([1, 1, 8], 2, [[1, 1], [8]]),
+        ([4, 4, 4, 4], 2, [[4, 4], [4, 4]]),
+        ([0, 0], 2, [[0, 0]]),
+    ],
+)
+def test_a_batch_is_cut_between_requests(sizes: list[int], count: int, cut: list[list[int]]) -> None:
+    assert [sizes[share] for share in shares(sizes, count)] == cut
