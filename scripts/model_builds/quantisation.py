@@ -20,6 +20,8 @@ import onnx
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 from model_builds.byte_input import over_bytes
+from model_builds.layer_inputs import moments
+from model_builds.weight_rounding import with_rounded_weights
 
 # Softmax, TopK and the labels stay as they are, and so do the logits: of quantised ones, many would be equal.
 QUANTISED = ["Conv", "Clip", "Add", "GlobalAveragePool", "Flatten", "Gemm", "Transpose", "Reshape"]
@@ -31,20 +33,22 @@ def quantised(model: onnx.ModelProto, *, calibration: Iterable[npt.NDArray[np.ui
 
     Args:
         model: a classifier, as `classification.classifier` makes it.
-        calibration: pictures by which the range of every activation is measured: UINT8 [batch, height, width, 3].
+        calibration: pictures by which the range of every activation is measured, and what every convolution sees:
+            UINT8 [batch, height, width, 3].
 
     Raises:
         ValueError: there are no pictures.
     """
-    prepared = over_bytes(model)
+    prepared, pictures = over_bytes(model), list(calibration)
     # Else ONNX Runtime advises to fold what the build has folded already.
     onnx.helper.set_model_props(prepared, {"onnx.quant.pre_process": "onnxruntime.quant"})
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.onnx"
+        fp32, int8 = (Path(folder) / f"{datatype}.onnx" for datatype in ("fp32", "int8"))
+        onnx.save(prepared, fp32)  # given the model itself, `quantize_static` takes its weights away
         quantize_static(
-            prepared,
-            str(path),
-            _Batches(prepared.graph.input[0].name, calibration),
+            str(fp32),
+            str(int8),
+            _Batches(prepared.graph.input[0].name, pictures),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=QUANTISED,
             per_channel=True,
@@ -52,7 +56,8 @@ def quantised(model: onnx.ModelProto, *, calibration: Iterable[npt.NDArray[np.ui
             weight_type=QuantType.QInt8,
             extra_options={"OpTypesToExcludeOutputQuantization": FLOAT_OUTPUT},
         )
-        return onnx.load(path)
+        nearest = onnx.load(int8)
+    return with_rounded_weights(nearest, model=prepared, inputs=moments(prepared, pictures))
 
 
 class _Batches(CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime publishes no types
