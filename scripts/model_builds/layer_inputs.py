@@ -65,7 +65,7 @@ def patches(features: Array, convolution: NodeProto, kernel: Sequence[int]) -> A
     padded = np.pad(features, ((0, 0), (0, 0), (top, bottom), (left, right)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, (1, 1, *kernel))[:, :, :, :, 0, 0]
     down, across = attributes.get("strides", [1, 1])
-    seen = _thinned(_thinned(windows[:, :, ::down, ::across], 2), 3)
+    seen = windows[:, :, _grid(windows.shape[2], stride=down), _grid(windows.shape[3], stride=across)]
     groups = attributes.get("group", 1)
     depth = seen.shape[1] // groups * kernel[0] * kernel[1]
     by_group = np.stack(np.split(seen, groups, axis=1)).transpose(0, 1, 3, 4, 2, 5, 6)
@@ -81,10 +81,9 @@ def _features(edit: GraphEdit, names: Sequence[str], pictures: Iterable[Array]) 
         yield dict(zip(names, session.run(names, {edit.graph.input[0].name: pixels}), strict=True))
 
 
-def _thinned(windows: Array, axis: int) -> Array:
-    positions = windows.shape[axis]
-    step = -(-positions // GRID)
-    return windows.take(range(step // 2, positions, step), axis)
+def _grid(windows: int, *, stride: int) -> slice:
+    step = -(-windows // (stride * GRID))
+    return slice(step // 2 * stride, None, step * stride)
 
 
 def _is_plain(node: NodeProto) -> bool:

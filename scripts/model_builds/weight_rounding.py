@@ -1,7 +1,7 @@
 """Weights as integers by which a convolution's output, rather than each weight, is near to that in FP32.
 
-A kernel's weights are rounded one after another, and what is lost by each is made up for by those that are still to
-be rounded, as far as their inputs go together; what is lost in the mean is added to the bias.
+The weights of kernels larger than 1x1 are rounded one after another; what each loses is made up for by those
+still to be rounded, as far as their inputs go together. What any kernel loses in the mean is added to the bias.
 
 Source: E. Frantar et al., "GPTQ: Accurate Post-Training Quantization for Generative Pre-trained Transformers"
 (ICLR 2023), algorithm 1; M. Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias Correction"
@@ -10,6 +10,7 @@ Source: E. Frantar et al., "GPTQ: Accurate Post-Training Quantization for Genera
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -58,7 +59,10 @@ def rounded(weights: Array, scales: Array, inputs: Moments) -> tuple[Array, Arra
     groups, depth = inputs.mean.shape
     kernels = weights.reshape(groups, -1, depth).astype(np.float64)
     by_group = scales.reshape(groups, -1).astype(np.float64)
-    integers = _compensated(kernels, by_group, inputs.covariance)
+    if math.prod(weights.shape[2:]) > 1:
+        integers = _compensated(kernels, by_group, inputs.covariance)
+    else:  # between channels alone, compensation gained nothing that showed, and took most of the time
+        integers = _nearest(kernels, by_group)
     lost = (kernels - integers * by_group[..., None]) @ inputs.mean[..., None]
     return integers.reshape(weights.shape).astype(np.int8), lost.reshape(-1)
 
@@ -69,9 +73,14 @@ def _compensated(kernels: Array, scales: Array, covariance: Array) -> Array:
     factor = np.linalg.cholesky(np.linalg.inv(_damped(covariance))).transpose(0, 2, 1)
     for index in range(kernels.shape[2]):
         weight = left[..., index]
-        integers[..., index] = np.clip(np.rint(weight / scales), -LARGEST, LARGEST)
+        integers[..., index] = _nearest(weight[..., None], scales)[..., 0]
         error = (weight - integers[..., index] * scales) / factor[:, index, index, None]
         left[..., index:] -= error[..., None] * factor[:, None, index, index:]
+    return integers
+
+
+def _nearest(kernels: Array, scales: Array) -> Array:
+    integers: Array = np.clip(np.rint(kernels / scales[..., None]), -LARGEST, LARGEST)
     return integers
 
 

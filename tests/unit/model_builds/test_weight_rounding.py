@@ -12,6 +12,7 @@ from model_builds.weight_rounding import rounded, with_rounded_weights
 from tests.unit.model_builds.small_classifier import small_classifier
 
 OUTPUTS, DEPTH, SAMPLES = 6, 9, 500
+KERNELS = (OUTPUTS, 1, 3, 3)
 
 
 @pytest.fixture
@@ -45,37 +46,44 @@ def outputs(kernels: Array, seen: Array) -> Array:
 @pytest.mark.parametrize("groups", [1, 2, OUTPUTS])
 def test_outputs_are_nearer_than_with_each_weight_rounded_by_itself(weights: Array, groups: int) -> None:
     seen, step = smooth(groups=groups), scales(weights)[:, None]
-    integers, _ = rounded(weights, step[:, 0], moments(seen))
+    integers, _ = rounded(weights.reshape(KERNELS), step[:, 0], moments(seen))
     nearest = np.rint(weights / step)
-    error, error_of_nearest = (outputs(weights - found * step, seen).std() for found in (integers, nearest))
+    error, error_of_nearest = (
+        outputs(weights - found * step, seen).std() for found in (integers.reshape(weights.shape), nearest)
+    )
     assert error < error_of_nearest / 2
 
 
 @pytest.mark.parametrize("groups", [1, OUTPUTS])
 def test_what_is_lost_in_the_mean_is_told(weights: Array, groups: int) -> None:
     seen, step = smooth(groups=groups), scales(weights)
-    integers, lost = rounded(weights, step, moments(seen))
-    missing = outputs(weights - integers * step[:, None], seen).mean(1)
+    integers, lost = rounded(weights.reshape(KERNELS), step, moments(seen))
+    missing = outputs(weights - integers.reshape(weights.shape) * step[:, None], seen).mean(1)
     np.testing.assert_allclose(lost, missing.ravel(), atol=1e-5)
 
 
 def test_inputs_that_do_not_go_together_leave_each_weight_its_nearest_integer(weights: Array) -> None:
-    integers, _ = rounded(weights, scales(weights), Moments(np.zeros((1, DEPTH)), np.eye(DEPTH)[None]))
-    np.testing.assert_array_equal(integers, np.rint(weights / scales(weights)[:, None]))
+    integers, _ = rounded(weights.reshape(KERNELS), scales(weights), Moments(np.zeros((1, DEPTH)), np.eye(DEPTH)[None]))
+    np.testing.assert_array_equal(integers.reshape(weights.shape), np.rint(weights / scales(weights)[:, None]))
+
+
+def test_weights_of_1x1_kernels_are_rounded_each_by_itself(weights: Array) -> None:
+    integers, lost = rounded(weights[..., None, None], scales(weights), moments(smooth(groups=1)))
+    np.testing.assert_array_equal(integers[..., 0, 0], np.rint(weights / scales(weights)[:, None]))
+    assert lost.any()
 
 
 def test_inputs_that_are_always_zero_lose_nothing(weights: Array) -> None:
     dead = Moments(np.zeros((1, DEPTH)), np.zeros((1, DEPTH, DEPTH)))
-    integers, lost = rounded(weights, scales(weights), dead)
-    np.testing.assert_array_equal(integers, np.rint(weights / scales(weights)[:, None]))
+    integers, lost = rounded(weights.reshape(KERNELS), scales(weights), dead)
+    np.testing.assert_array_equal(integers.reshape(weights.shape), np.rint(weights / scales(weights)[:, None]))
     assert not lost.any()
 
 
 def test_integers_are_symmetric_and_of_the_weights_shape(weights: Array) -> None:
-    kernels = weights.reshape(OUTPUTS, 1, 3, 3)
-    integers, _ = rounded(kernels, np.abs(weights).max(1) / 127, moments(smooth(groups=OUTPUTS)))
+    integers, _ = rounded(weights.reshape(KERNELS), np.abs(weights).max(1) / 127, moments(smooth(groups=OUTPUTS)))
     assert integers.dtype == np.int8
-    assert integers.shape == kernels.shape
+    assert integers.shape == KERNELS
     assert integers.min() >= -127
 
 
