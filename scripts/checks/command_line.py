@@ -17,6 +17,7 @@ TYPED = (
     "router_backend/cronnx_router",
     "onnxruntime_backend/cronnx_onnxruntime",
     "scripts/diagnosis",
+    "scripts/load_tests",
     "scripts/local_server",
     "scripts/model_builds",
     "scripts/model_additions",
@@ -36,7 +37,7 @@ def main() -> int:
     )
     _, pytest_arguments = parser.parse_known_args()
     try:
-        environment.enter("serve", "bench", "test")
+        environment.enter("serve", "bench", "load", "test")
     except SetupError as error:
         print(f"test: {error}", file=sys.stderr)
         return 1

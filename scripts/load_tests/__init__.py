@@ -1,0 +1,1 @@
+"""Load on a server that runs, by Locust, and the thresholds it has to hold."""

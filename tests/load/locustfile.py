@@ -1,0 +1,124 @@
+"""What Locust runs: users who ask as fast as they are answered, a shape of load, and the judgement at the end.
+
+`scripts/loadtest` starts it. By hand, and over several machines by Locust's `--master` and `--worker`:
+
+    PYTHONPATH=scripts .venv/bin/locust --locustfile tests/load/locustfile.py --host grpc://127.0.0.1:8001 \
+        --shape burst --users 64 --run-time 60s --stop-timeout 60
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from locust import LoadTestShape, User, constant, events, task
+from locust.argument_parser import LocustArgumentParser
+from locust.env import Environment
+from locust.runners import WorkerRunner
+from locust.stats import print_error_report, print_stats
+
+from load_tests import options, rows
+from load_tests.alone import REQUESTS, NoAnswerError, medians_ms
+from load_tests.callers import caller
+from load_tests.questions import Questions
+from load_tests.shapes import SHAPES
+from load_tests.targets import target
+from load_tests.thresholds import judge
+
+
+class ImageUser(User):
+    """Asks again when it is answered."""
+
+    wait_time = constant(0)
+    questions: Questions
+
+    def on_start(self) -> None:
+        self._target = target(self.environment.host or "")
+        self._caller = caller(self._target)
+
+    def on_stop(self) -> None:
+        self._caller.close()
+
+    @task
+    def ask(self) -> None:
+        question = self.questions.draw()
+        outcome = self._caller.ask(question)
+        self.environment.events.request.fire(
+            request_type=self._target.protocol,
+            name=rows.row(question.model_name, outcome),
+            response_time=outcome.latency_ms,
+            response_length=0,
+            exception=outcome.error,
+            context={},
+        )
+
+
+def given_options(environment: Environment) -> argparse.Namespace:
+    assert environment.parsed_options is not None
+    return environment.parsed_options
+
+
+class ChosenShape(LoadTestShape):
+    """The shape that `--shape` names."""
+
+    use_common_options = True
+
+    def tick(self) -> tuple[int, float] | None:
+        assert self.runner is not None
+        given = given_options(self.runner.environment)
+        shape = SHAPES[given.shape]
+        users = shape.users_at(self.get_run_time(), duration_s=given.run_time, peak=given.num_users)
+        return None if users is None else (users, given.num_users)
+
+
+@events.init_command_line_parser.add_listener
+def add_options(parser: LocustArgumentParser) -> None:
+    parser.add_argument("--shape", choices=SHAPES, default="steady", help="of the load")
+    options.add_options(parser)
+
+
+@events.init.add_listener
+def prepare(environment: Environment, **_: Any) -> None:
+    """Read what is asked and, but for a worker, measure one caller alone; whom nobody answers, Locust is not for."""
+    given = given_options(environment)
+    shape = SHAPES[given.shape]
+    try:
+        models = shape.asked(tuple(given.models or shape.models))
+        ImageUser.questions = Questions(models, options.images(given.images), with_user_ids=shape.has_user_ids)
+        if not isinstance(environment.runner, WorkerRunner):
+            hold_to_thresholds(environment, measure_alone(environment))
+    except (NoAnswerError, OSError, ValueError) as error:
+        print(f"loadtest: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def measure_alone(environment: Environment) -> dict[str, float]:
+    alone = caller(target(environment.host or ""))
+    try:
+        alone_ms = medians_ms(alone, ImageUser.questions)
+    finally:
+        alone.close()
+    for name, median_ms in alone_ms.items():
+        print(f"{name}: {median_ms:.1f} ms for one caller alone, the median of {REQUESTS}")
+    return alone_ms
+
+
+def hold_to_thresholds(environment: Environment, alone_ms: dict[str, float]) -> None:
+    """Judge when Locust quits."""
+
+    @environment.events.quitting.add_listener
+    def conclude(environment: Environment, **_: Any) -> None:
+        given, stats = given_options(environment), environment.stats
+        print_stats(stats, current=False)
+        print_error_report(stats)
+        verdicts = judge(
+            rows.seen(stats),
+            alone_ms,
+            duration_s=rows.duration_s(stats),
+            thresholds=options.thresholds(given, users=given.num_users),
+        )
+        print(*verdicts, sep="\n")
+        if given.html_file:
+            print(f"report: {given.html_file}")
+        environment.process_exit_code = 0 if all(verdict.holds for verdict in verdicts) else 1
