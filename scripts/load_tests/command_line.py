@@ -72,7 +72,7 @@ def _parse() -> argparse.Namespace:
         type=_count,
         const=8089,
         metavar="PORT",
-        help="show the test on a web page, until Ctrl-C (default port: %(const)s)",
+        help="show the test on a web page while it lasts (default port: %(const)s)",
     )
     parser.add_argument(
         "--reports", type=Path, default=REPORTS, metavar="DIR", help="where to write the report (default: %(default)s)"
@@ -83,7 +83,7 @@ def _parse() -> argparse.Namespace:
 
 def _locust_arguments(options: argparse.Namespace) -> list[str]:
     report = options.reports / options.shape
-    web = ["--autostart", "--web-host=127.0.0.1", f"--web-port={options.web}"] if options.web else ["--headless"]
+    web = ["--autostart", "--autoquit=0", "--web-host=127.0.0.1", f"--web-port={options.web}"]
     return [
         f"--locustfile={LOCUSTFILE}",
         f"--host={options.url}",
@@ -94,7 +94,7 @@ def _locust_arguments(options: argparse.Namespace) -> list[str]:
         f"--json-file={report}",
         "--only-summary",
         "--loglevel=WARNING",
-        *web,
+        *(web if options.web else ["--headless"]),
         f"--shape={options.shape}",
         *arguments(options),
     ]

@@ -93,6 +93,13 @@ def prepare(environment: Environment, **_: Any) -> None:
         sys.exit(2)
 
 
+@events.test_start.add_listener
+def announce(environment: Environment, **_: Any) -> None:
+    given = given_options(environment)
+    if environment.web_ui:
+        print(f"web page: http://{given.web_host}:{given.web_port}", flush=True)
+
+
 def measure_alone(environment: Environment) -> dict[str, float]:
     alone = caller(target(environment.host or ""))
     try:

@@ -1,0 +1,191 @@
+"""`scripts/loadtest` on a real server: every request counted once by Locust and by Triton, and what a CI goes by."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+
+from cronnx import Client
+from load_tests.alone import REQUESTS
+from local_server.addresses import Addresses
+from local_server.paths import ROOT
+from tests.server import echo, toy
+from tests.server.processes import free_addresses
+from tests.server.triton import running
+
+UNTIMED = ["--max-p95-ratio=inf", "--max-p99-ratio=inf", "--min-throughput=0"]
+SERVED_BY = ["toy/1@00000000", "toy/2@00000000"]
+OUTPUTS = " ".join(
+    f'output_map {{ key: "{name}" value: "{name}" }}' for name in ("label", "class_id", "score", "served_by")
+)
+ROUTER = """
+backend: "router" max_batch_size: 64 dynamic_batching { } instance_group [ { count: 1 } ]
+parameters { key: "arms" value { string_value: "toy_onnx/1=50 toy_onnx/2=50" } }
+"""
+AB = f"""
+platform: "ensemble" max_batch_size: 64
+ensemble_scheduling {{ step [ {{ model_name: "toy_router" model_version: -1
+  input_map {{ key: "image" value: "image" }} input_map {{ key: "user_id" value: "user_id" }} {OUTPUTS} }} ] }}
+"""
+TENSORS = echo.CONFIG[echo.CONFIG.index("input [") :].replace(
+    "dims: [ 1 ] } ]\noutput",
+    'dims: [ 1 ] },\n  { name: "user_id" data_type: TYPE_STRING dims: [ 1 ] optional: true } ]\noutput',
+)
+
+
+@pytest.fixture(scope="module")
+def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Addresses]:
+    repository = tmp_path_factory.mktemp("repository")
+    toy.ToyRepository(repository).write()
+    echo.write(repository)
+    for name, config in (("toy_router", ROUTER), ("toy_ab", AB)):
+        (repository / name / "1").mkdir(parents=True)
+        (repository / name / "config.pbtxt").write_text(config + TENSORS)
+    with running([repository]) as addresses:
+        yield addresses
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How `scripts/loadtest` ended, what it printed, and Locust's rows by protocol and name."""
+
+    status: int
+    stdout: str
+    stderr: str
+    reports: Path
+
+    @property
+    def rows(self) -> dict[tuple[str, str], dict[str, Any]]:
+        (report,) = self.reports.glob("*.json")
+        return {(row["method"], row["name"]): row for row in json.loads(report.read_text())}
+
+    def counts(self, key: str) -> Counter[str]:
+        """By model."""
+        found = Counter[str]()
+        for (_, name), row in self.rows.items():
+            found[name.partition(" ")[0]] += row[key]
+        return found
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> list[str]:
+    images = tmp_path / "images"
+    images.mkdir()
+    for name in ("cat", "dog"):  # the toys echo what they are given as a label, which is a text
+        (images / name).write_text(name)
+    script = [sys.executable, str(ROOT / "scripts" / "loadtest")]
+    return [*script, f"--images={images}", f"--reports={tmp_path / 'reports'}", "--users=4"]
+
+
+def loadtest(command: list[str], *arguments: str, cwd: Path) -> Ended:
+    run = subprocess.run(
+        [*command, *arguments], cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120
+    )
+    return Ended(run.returncode, run.stdout, run.stderr, cwd / "reports")
+
+
+def successes(addresses: Addresses) -> Counter[str]:
+    """The requests that Triton counts as answered, by model."""
+    with Client(addresses.grpc) as client:
+        found = Counter[str]()
+        for each in client.statistics():
+            found[each.name] += each.success_count
+    return found
+
+
+@pytest.mark.parametrize(
+    ("shape", "protocol", "models", "served_by"),
+    [
+        ("steady", "grpc", ["toy"], SERVED_BY[:1]),
+        ("ramp", "http", ["toy"], SERVED_BY[:1]),
+        ("burst", "grpc", ["toy"], SERVED_BY[:1]),
+        ("mixed", "http", ["toy", "echo"], [*SERVED_BY[:1], "echo/1@00000000"]),
+        ("ab", "grpc", ["toy"], SERVED_BY),
+    ],
+)
+def test_every_request_sent_is_answered_and_counted_once_by_model_and_arm(
+    addresses: Addresses,
+    command: list[str],
+    tmp_path: Path,
+    shape: str,
+    protocol: str,
+    models: list[str],
+    served_by: list[str],
+) -> None:
+    url = {"grpc": addresses.grpc, "http": addresses.http}[protocol]
+    before = successes(addresses)
+    ended = loadtest(command, shape, f"--url={url}", "--duration-s=4", "--models", *models, *UNTIMED, cwd=tmp_path)
+    assert ended.status == 0, ended.stderr
+
+    asked = [f"{name}_ab" if shape == "ab" else name for name in models]
+    under_load = ended.counts("num_requests")
+    assert set(under_load) == set(asked)
+    assert ended.counts("num_failures").total() == 0
+    answered = successes(addresses) - before
+    assert {name: answered[name] for name in asked} == {name: under_load[name] + REQUESTS for name in asked}
+
+    assert {each.partition(" ")[2] for _, each in ended.rows} == set(served_by)
+    assert {each for each, _ in ended.rows} == {protocol}
+    for name in asked:
+        assert f"held    {name}: 0 of {under_load[name]} requests failed" in ended.stdout
+    assert all(each in (ended.reports / f"{shape}.html").read_text() for each in served_by)
+
+
+def test_a_threshold_that_cannot_be_held_is_told_and_ends_with_1(
+    addresses: Addresses, command: list[str], tmp_path: Path
+) -> None:
+    impossible = ["--max-p95-ratio=inf", "--max-p99-ratio=inf", "--min-throughput=1e9"]
+    arguments = [f"--url={addresses.http}", "--duration-s=1", "--models", "echo", *impossible]
+    ended = loadtest(command, *arguments, cwd=tmp_path)
+    assert ended.status == 1
+    missed = [line for line in ended.stdout.splitlines() if line.startswith("MISSED")]
+    assert len(missed) == 1
+    assert missed[0].endswith("answers/s, at least 1000000000.0")
+
+
+def test_a_model_that_is_not_served_is_told_and_ends_with_2(
+    addresses: Addresses, command: list[str], tmp_path: Path
+) -> None:
+    ended = loadtest(command, f"--url={addresses.grpc}", "--models", "absent", cwd=tmp_path)
+    assert ended.status == 2
+    assert ended.stderr.startswith("loadtest: 'absent' does not answer: ")
+    assert "'absent' is not found" in ended.stderr
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http"])
+def test_a_server_that_is_not_there_ends_with_2(command: list[str], tmp_path: Path, protocol: str) -> None:
+    nowhere = free_addresses()
+    url = {"grpc": nowhere.grpc, "http": nowhere.http}[protocol]
+    ended = loadtest(command, f"--url={url}", cwd=tmp_path)
+    assert ended.status == 2
+    assert ended.stderr.startswith("loadtest: 'efficientnet_lite0' does not answer: ")
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_folder_without_images_ends_with_2(command: list[str], tmp_path: Path) -> None:
+    (tmp_path / "none").mkdir()
+    ended = loadtest(command, f"--images={tmp_path / 'none'}", cwd=tmp_path)
+    assert (ended.status, ended.stderr) == (2, f"loadtest: there is no image in {tmp_path / 'none'}\n")
+
+
+def test_the_web_page_shows_the_test_while_it_lasts(addresses: Addresses, command: list[str]) -> None:
+    port = free_addresses().http_port
+    arguments = [f"--url={addresses.grpc}", "--duration-s=4", "--models", "toy", f"--web={port}", *UNTIMED]
+    with subprocess.Popen(
+        [*command, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert f"web page: http://127.0.0.1:{port}\n" in process.stdout
+        with urlopen(f"http://127.0.0.1:{port}/stats/requests") as page:
+            assert json.load(page)["state"] in ("ready", "spawning", "running")
+        assert "held    toy: 0 of " in process.stdout.read()
+    assert process.returncode == 0
