@@ -36,7 +36,8 @@ def main() -> int:
     options = _parse()
     try:
         environment.enter("serve", "load")
-    except SetupError as error:
+        options.reports.mkdir(parents=True, exist_ok=True)
+    except (SetupError, OSError) as error:
         print(f"loadtest: {error}", file=sys.stderr)
         return 2
     return _go_on_as_locust(options)
@@ -91,7 +92,6 @@ def _locust_arguments(options: argparse.Namespace) -> list[str]:
         f"--run-time={options.duration_s}s",
         f"--stop-timeout={STOP_TIMEOUT_S}",
         f"--html={report}.html",
-        f"--json-file={report}",
         "--only-summary",
         "--loglevel=WARNING",
         *(web if options.web else ["--headless"]),

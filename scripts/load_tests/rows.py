@@ -29,13 +29,13 @@ def duration_s(stats: RequestStats) -> float:
 
 
 def _together(stats: RequestStats, entries: Sequence[StatsEntry]) -> Seen:
+    by_arm = {arm: entry for entry in entries if (arm := entry.name.partition(" ")[2])}
     answered = StatsEntry(stats, "", "")
-    for entry in entries:
-        if " " in entry.name:
-            answered.extend(entry)
+    for entry in by_arm.values():
+        answered.extend(entry)
     return Seen(
         requests=sum(entry.num_requests for entry in entries),
-        answers=answered.num_requests,
+        answers={arm: entry.num_requests for arm, entry in by_arm.items()},
         p95_ms=answered.get_response_time_percentile(0.95),
         p99_ms=answered.get_response_time_percentile(0.99),
     )

@@ -24,15 +24,27 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class Seen:
-    """What a model has done under load; the latencies are those of its answers."""
+    """What a model has done under load.
+
+    Attributes:
+        requests: sent to it.
+        answers: how many came, by arm: by the `served_by` in them.
+        p95_ms: 95th percentile of the answers' latencies.
+        p99_ms: 99th percentile.
+    """
 
     requests: int
-    answers: int
+    answers: Mapping[str, int]
     p95_ms: float
     p99_ms: float
 
+    @property
+    def failures(self) -> int:
+        """Requests without an answer."""
+        return self.requests - sum(self.answers.values())
 
-NOT_ASKED = Seen(0, 0, 0.0, 0.0)
+
+NOT_ASKED = Seen(0, {}, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -64,11 +76,10 @@ def judge(
 
 
 def _of_model(name: str, seen: Seen, alone_ms: float, thresholds: Thresholds) -> Iterator[Verdict]:
-    errors = seen.requests - seen.answers
-    rate = errors / seen.requests if seen.requests else 1.0
+    rate = seen.failures / seen.requests if seen.requests else 1.0
     yield Verdict(
         rate <= thresholds.max_error_rate,
-        f"{name}: {errors} of {seen.requests} requests failed, at most {thresholds.max_error_rate:.2%} may",
+        f"{name}: {seen.failures} of {seen.requests} requests failed, at most {thresholds.max_error_rate:.2%} may",
     )
     if not seen.answers:
         return
@@ -87,6 +98,6 @@ def _of_throughput(
     floor = thresholds.min_throughput
     if floor is None:  # half of what one caller gets who asks the models in turn
         floor = 0.5 * 1000 * len(alone_ms) / sum(alone_ms.values())
-    answers = sum(each.answers for each in seen.values())
+    answers = sum(sum(each.answers.values()) for each in seen.values())
     throughput = answers / duration_s if answers else 0.0
     return Verdict(throughput >= floor, f"{throughput:.1f} answers/s, at least {floor:.1f}")

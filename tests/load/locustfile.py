@@ -10,21 +10,23 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import Any
 
 from locust import LoadTestShape, User, constant, events, task
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import WorkerRunner
-from locust.stats import print_error_report, print_stats
 
 from load_tests import options, rows
 from load_tests.alone import REQUESTS, NoAnswerError, medians_ms
 from load_tests.callers import caller
 from load_tests.questions import Questions
+from load_tests.report import as_json
 from load_tests.shapes import SHAPES
 from load_tests.targets import target
-from load_tests.thresholds import judge
+from load_tests.thresholds import Verdict, judge
+from model_builds.build import write_whole
 
 
 class ImageUser(User):
@@ -112,20 +114,26 @@ def measure_alone(environment: Environment) -> dict[str, float]:
 
 
 def hold_to_thresholds(environment: Environment, alone_ms: dict[str, float]) -> None:
-    """Judge when Locust quits."""
+    """Judge when Locust quits, and tell below its tables."""
+    verdicts: list[Verdict] = []
 
     @environment.events.quitting.add_listener
     def conclude(environment: Environment, **_: Any) -> None:
-        given, stats = given_options(environment), environment.stats
-        print_stats(stats, current=False)
-        print_error_report(stats)
-        verdicts = judge(
-            rows.seen(stats),
-            alone_ms,
-            duration_s=rows.duration_s(stats),
-            thresholds=options.thresholds(given, users=given.num_users),
+        given, seen = given_options(environment), rows.seen(environment.stats)
+        verdicts.extend(
+            judge(
+                seen,
+                alone_ms,
+                duration_s=rows.duration_s(environment.stats),
+                thresholds=options.thresholds(given, users=given.num_users),
+            )
         )
-        print(*verdicts, sep="\n")
-        if given.html_file:
-            print(f"report: {given.html_file}")
         environment.process_exit_code = 0 if all(verdict.holds for verdict in verdicts) else 1
+        if given.html_file:
+            write_whole(Path(given.html_file).with_suffix(".json"), as_json(seen, alone_ms, verdicts))
+
+    @environment.events.quit.add_listener
+    def tell(**_: Any) -> None:
+        print(*verdicts, sep="\n")
+        if report := given_options(environment).html_file:
+            print(f"report: {report}")
