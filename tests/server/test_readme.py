@@ -21,7 +21,7 @@ CLIENT_BLOCKS = BLOCK.findall((ROOT / "client" / "README.md").read_text())
 ROUTER_BLOCKS = BLOCK.findall((ROOT / "router_backend" / "README.md").read_text())
 COMMANDS = [text for language, text in BLOCKS if language == "bash"]
 SHOWN_ANSWER = json.loads(next(text for language, text in BLOCKS if language == "json"))
-START, TEST, CURL, CRONNX, ADD_MODEL = COMMANDS  # the last runs in test_add_model.py
+START, TEST, CURL, CRONNX, ADD_MODEL, LOADTEST = COMMANDS  # ADD_MODEL runs in test_add_model.py
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def run(command: list[str], text: str, served: Served, folder: Path) -> str:
 
 
 def test_the_commands_are_there_and_explain_themselves() -> None:
-    for command in (START, TEST, ADD_MODEL):
+    for command in (START, TEST, ADD_MODEL, LOADTEST):
         script = command.split()[0]
         explained = subprocess.run([sys.executable, ROOT / script, "--help"], capture_output=True, text=True)
         assert explained.returncode == 0
@@ -68,6 +68,13 @@ def test_the_command_line_names_both_pictures(served: Served, folder: Path) -> N
     coffee, chelsea = run(["bash", "-euc"], CRONNX, served, folder).splitlines()
     assert re.match(r"scripts/pictures/coffee\.jpg +espresso +\d+\.\d% +efficientnet_lite2/1@9656183e$", coffee)
     assert chelsea.startswith("scripts/pictures/chelsea.jpg")
+
+
+def test_the_load_test_answers_every_request_and_reports(served: Served, folder: Path) -> None:
+    untimed = "--max-p95-ratio inf --max-p99-ratio inf --min-throughput 0 --reports reports"
+    printed = run(["bash", "-euc"], f"{LOADTEST.strip()} {untimed}", served, folder)
+    assert re.search(r"^held    efficientnet_lite0: 0 of [1-9]\d* requests failed", printed, re.MULTILINE)
+    assert {path.name for path in (folder / "reports").iterdir()} == {"burst.html", "burst.json"}
 
 
 def test_the_routers_commands_ask_as_a_user_and_change_the_weights(served: Served, folder: Path) -> None:
