@@ -23,7 +23,6 @@ TYPED = (
     "scripts/model_additions",
     "scripts/benchmarks",
     "scripts/checks",
-    "scripts/benchmarks",
 )
 
 
