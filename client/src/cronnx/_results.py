@@ -94,7 +94,8 @@ def classifications(
 def _check(outputs: Mapping[str, npt.NDArray[Any]], request: InferRequest) -> None:
     count = request.inputs["image"].shape[0]
     came = {name: (array.dtype.kind, array.shape) for name, array in outputs.items()}
-    columns = min(max(outputs["label"].size // count, 1), MAX_TOP_K) if "label" in outputs else MAX_TOP_K
+    *_, columns = (MAX_TOP_K, *(outputs["label"].shape if "label" in outputs else ()))
+    columns = min(max(columns, 1), MAX_TOP_K)
     expected = {name: (kind, (count, 1 if name == "served_by" else columns)) for name, kind in OUTPUT_KINDS.items()}
     if came != expected:
         raise ServerFault(
