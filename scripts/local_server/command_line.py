@@ -11,10 +11,14 @@ from local_server import environment
 from local_server.addresses import Addresses
 from local_server.errors import SetupError
 
+DEFAULT_CACHE_BYTES = 256 * 2**20
+SMALLEST_CACHE_BYTES = 2**20  # a few pictures' pixels
+
 EPILOG = """\
 examples:
   scripts/serve
   scripts/serve --models efficientnet_lite0 --http-port 9000
+  scripts/serve --cache
   scripts/serve -- --log-verbose=1
 
 exit status: the server's own, 0 after Ctrl-C or SIGTERM; 1 where it could not be set up or started; 2 usage.
@@ -35,6 +39,7 @@ def main() -> int:
             addresses,
             models=options.models,
             profile=options.profile,
+            cache_bytes=options.cache,
             repositories=options.model_repository,
             server_flags=server_flags,
         )
@@ -62,6 +67,14 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--models", nargs="+", metavar="NAME", help="serve these ensembles only (default: all)")
     parser.add_argument("--profile", metavar="NAME", help="use configs/NAME.pbtxt of the models that have one")
     parser.add_argument(
+        "--cache",
+        nargs="?",
+        type=_cache_bytes,
+        const=DEFAULT_CACHE_BYTES,
+        metavar="BYTES",
+        help="answer pictures that came before from memory (BYTES: 256 MiB; docs/cache.md)",
+    )
+    parser.add_argument(
         "--model-repository",
         action="append",
         type=Path,
@@ -74,4 +87,10 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
 def _port(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 65536:
         raise argparse.ArgumentTypeError(f"'{text}' is not a port, 1 to 65535")
+    return int(text)
+
+
+def _cache_bytes(text: str) -> int:
+    if not text.isdecimal() or int(text) < SMALLEST_CACHE_BYTES:
+        raise argparse.ArgumentTypeError(f"'{text}' came, a number of bytes from {SMALLEST_CACHE_BYTES} is expected")
     return int(text)

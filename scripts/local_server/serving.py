@@ -18,6 +18,7 @@ def serve(
     *,
     models: Sequence[str] | None = None,
     profile: str | None = None,
+    cache_bytes: int | None = None,
     repositories: Sequence[Path] | None = None,
     server_flags: Sequence[str] = (),
 ) -> int:
@@ -27,6 +28,7 @@ def serve(
         addresses: where it listens.
         models: the models to load; all where None.
         profile: the name of the configurations to prefer.
+        cache_bytes: the size of Triton's local response cache; no cache where None.
         repositories: model repositories; this project's own where None, whose lacking models are built first.
         server_flags: passed on to `tritonserver`.
 
@@ -41,6 +43,8 @@ def serve(
     flags = [*addresses.flags(), "--model-control-mode=explicit", *(f"--load-model={name}" for name in names)]
     if profile:
         flags.append(f"--model-config-name={profile}")
+    if cache_bytes:
+        flags.append(f"--cache-config=local,size={cache_bytes}")
     progress.step(f"Starting tritonserver with {', '.join(names)}")
     server = ServerProcess([*distribution.command(folders), *flags, *server_flags], distribution.environment())
     try:

@@ -33,7 +33,7 @@ def classifier_config(signature: Signature, *, size: int, max_batch_size: int, m
     """The configuration of a graph that `model_builds.classification.classifier` made."""
     config = completions({"max_batch_size": max_batch_size, "input": [], "output": []}, signature)
     graph = onnx_config(config, max_queue_delay_ms=max_queue_delay_ms)
-    return graph + _filled("onnx_warmup", max_batch_size=max_batch_size, size=size)
+    return graph + _filled("onnx_classifier", max_batch_size=max_batch_size, size=size)
 
 
 def preprocess_config(size: int) -> str:

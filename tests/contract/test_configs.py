@@ -26,9 +26,10 @@ IN_TRITON_24_10 = {
     "ensemble_scheduling",
     "optimization",
     "parameters",
+    "response_cache",
     "model_warmup",
 }
-IN_PROFILES = ("optimization", "instance_group", "parameters")
+IN_PROFILES = ("optimization", "instance_group", "parameters", "dynamic_batching")
 
 every_config = pytest.mark.parametrize("path", ALL, ids=configs.name)
 every_default = pytest.mark.parametrize("path", configs.DEFAULTS, ids=configs.name)
@@ -79,3 +80,12 @@ def test_a_profile_differs_from_the_default_in_how_a_model_runs_alone(path: Path
         for field in IN_PROFILES:
             config.ClearField(field)
     assert profile == default
+
+
+@every_config
+def test_a_cache_answers_for_classifiers_networks_alone(path: Path) -> None:
+    # An ensemble keeps its version when another one of its network is promoted, a router's answer is drawn, and what a
+    # preprocessing refuses would be kept as an answer without pixels: docs/cache.md.
+    config = configs.read(path)
+    is_classifier = "served_by" in {output.name for output in config.output}
+    assert config.response_cache.enable is (config.backend == "onnxruntime" and is_classifier)

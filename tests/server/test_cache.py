@@ -1,0 +1,118 @@
+"""Triton's response cache: what it answers, and what it must not."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cronnx import Client, InvalidInput
+from local_server.addresses import Addresses
+from local_server.paths import PICTURES
+from tests.server.efficientnet import EfficientNetRepository
+from tests.server.processes import free_addresses
+from tests.server.test_serve import report_of, serving
+from tests.server.toy import CLASSIFIER, ToyRepository
+from tests.server.triton import running
+
+CACHE = "--cache-config=local,size=67108864"
+EXPLICIT = "--model-control-mode=explicit"
+COFFEE = (PICTURES / "coffee.jpg").read_bytes()
+ENSEMBLE, NETWORK = EfficientNetRepository.ensemble, EfficientNetRepository.classifier
+
+
+@dataclass(frozen=True)
+class Counts:
+    """A model version's statistics: batches it ran, and what the cache did for it."""
+
+    executions: int
+    hits: int
+    misses: int
+
+
+@pytest.fixture
+def addresses(tmp_path: Path) -> Iterator[Addresses]:
+    EfficientNetRepository(tmp_path).write()
+    with running([tmp_path], EXPLICIT, f"--load-model={ENSEMBLE}", CACHE) as addresses:
+        yield addresses
+
+
+def get(url: str) -> str:
+    with urllib.request.urlopen(url) as answer:
+        return str(answer.read().decode())
+
+
+def counts(addresses: Addresses, model_name: str, version: int = 1) -> Counts:
+    (entry,) = json.loads(get(f"{addresses.http}/v2/models/{model_name}/versions/{version}/stats"))["model_stats"]
+    times = entry["inference_stats"]
+    return Counts(entry["execution_count"], times["cache_hit"]["count"], times["cache_miss"]["count"])
+
+
+def infer(addresses: Addresses, model_name: str, *outputs: str, version: int = 1) -> dict[str, Any]:
+    tensor = {"name": "image", "datatype": "BYTES", "shape": [1, 1], "data": ["x"]}
+    body = {"inputs": [tensor], "outputs": [{"name": name} for name in outputs]}
+    url = f"{addresses.http}/v2/models/{model_name}/versions/{version}/infer"
+    with urllib.request.urlopen(url, data=json.dumps(body).encode()) as answer:
+        return {each["name"]: each["data"] for each in json.load(answer)["outputs"]}
+
+
+def test_a_picture_that_came_before_is_answered_without_running_the_network(addresses: Addresses) -> None:
+    with Client(addresses.grpc) as client:
+        before = counts(addresses, NETWORK)
+        first, *others = (client.classify(COFFEE) for _ in range(5))
+    assert others == [first] * 4
+    assert counts(addresses, NETWORK) == Counts(before.executions + 1, hits=4, misses=1)
+    assert f'nv_cache_num_hits_per_model{{model="{NETWORK}",version="1"}} 4' in get(addresses.metrics)
+
+
+def test_a_promotion_is_not_answered_from_the_cache_of_the_version_before(addresses: Addresses) -> None:
+    with Client(addresses.grpc) as client:
+        served_by = [client.classify(COFFEE).served_by for _ in range(2)]
+        for version in ("2", "1"):
+            client.promote(ENSEMBLE, version)
+            served_by += [client.classify(COFFEE).served_by for _ in range(2)]
+    assert served_by == [f"{ENSEMBLE}/{version}@00000000" for version in (1, 1, 2, 2, 1, 1)]
+    assert (counts(addresses, NETWORK, 1).hits, counts(addresses, NETWORK, 2).hits) == (3, 1)
+
+
+def test_a_picture_that_cannot_be_read_is_refused_for_its_own_reason_every_time(addresses: Addresses) -> None:
+    with Client(addresses.grpc) as client:
+        for _ in range(3):
+            with pytest.raises(InvalidInput, match="not a JPEG"):
+                client.classify(b"no picture")
+
+
+def test_the_cache_of_scripts_serve_leaves_an_ab_test_its_draw() -> None:
+    addresses = free_addresses()
+    arguments = ("--models", ENSEMBLE, f"{ENSEMBLE}_ab", "--cache", "67108864")
+    with serving(*arguments, addresses=addresses) as process, Client(addresses.grpc) as client:
+        report_of(process)
+        for _ in range(10):
+            client.classify(COFFEE, model_name=f"{ENSEMBLE}_ab")
+        for name in (f"{ENSEMBLE}_ab", f"{ENSEMBLE}_router"):
+            assert counts(addresses, name).hits == counts(addresses, name).misses == 0
+        assert counts(addresses, f"{ENSEMBLE}_router").executions == 10
+
+
+def test_the_limits_of_the_cache_are_those_documented(tmp_path: Path) -> None:
+    toy = ToyRepository(tmp_path)
+    toy.write()
+    toy.write_version_that_fails(2)
+    config = tmp_path / CLASSIFIER / "config.pbtxt"
+    config.write_text(f"{config.read_text()}\nresponse_cache {{ enable: true }}\n")
+    with running([tmp_path], EXPLICIT, f"--load-model={toy.ensemble}", CACHE) as addresses:
+        old = infer(addresses, toy.ensemble, "served_by")
+        toy.write_version(1, weights="11111111")
+        with Client(addresses.grpc) as client:
+            client.load(CLASSIFIER)
+        assert infer(addresses, toy.ensemble, "served_by") == old, "the weights are in the key now"
+        assert len(infer(addresses, CLASSIFIER, "label", version=1)) > 1, "the outputs asked for are in the key now"
+        with pytest.raises(urllib.error.HTTPError):
+            infer(addresses, CLASSIFIER, version=2)
+        assert infer(addresses, CLASSIFIER, version=2) == {}, "errors are not kept any more"
