@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--model", default="efficientnet_lite0", metavar="NAME", help="default: %(default)s")
     parser.add_argument(
-        "--versions", nargs="+", type=_positive(int), metavar="N", help="of the model (default: all that are built)"
+        "--versions", nargs="+", type=positive(int), metavar="N", help="of the model (default: all that are built)"
     )
     parser.add_argument(
         "--pictures",
@@ -86,11 +86,11 @@ def _parser() -> argparse.ArgumentParser:
         help=f"of {', '.join(PICTURES)}; the first at every concurrency, the others at one (default: all)",
     )
     parser.add_argument(
-        "--concurrency", nargs="+", type=_positive(int), metavar="N", help="default: 1 4 16 64; quick: 1 16"
+        "--concurrency", nargs="+", type=positive(int), metavar="N", help="default: 1 4 16 64; quick: 1 16"
     )
-    parser.add_argument("--rounds", type=_positive(int), metavar="N", help=f"default: {ROUNDS}; quick: {QUICK_ROUNDS}")
+    parser.add_argument("--rounds", type=positive(int), metavar="N", help=f"default: {ROUNDS}; quick: {QUICK_ROUNDS}")
     parser.add_argument(
-        "--seconds", type=_positive(float), metavar="S", help=f"a leg; default: {SECONDS:g}; quick: {QUICK_SECONDS:g}"
+        "--seconds", type=positive(float), metavar="S", help=f"a leg; default: {SECONDS:g}; quick: {QUICK_SECONDS:g}"
     )
     parser.add_argument(
         "--note", default="", metavar="TEXT", help="put the run on record in docs/benchmarks/history.md"
@@ -99,7 +99,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _positive(kind: Callable[[str], float]) -> Callable[[str], float]:
+def positive(kind: Callable[[str], float]) -> Callable[[str], float]:
+    """An argument's type: a finite number above zero."""
+
     def parse(text: str) -> float:
         try:
             number = kind(text)

@@ -23,6 +23,7 @@ TYPED = (
     "scripts/model_additions",
     "scripts/benchmarks",
     "scripts/checks",
+    "scripts/tuning",
 )
 
 

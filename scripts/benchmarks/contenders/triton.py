@@ -141,10 +141,21 @@ def serving(
     Raises:
         SetupError: it did not start.
     """
-    addresses, distribution = free_addresses(), tritonserver.distribution()
     names = [pinned(model, version, folder / "ensembles") for version in versions]
+    with running([MODEL_REPOSITORY, folder / "ensembles"], names) as (addresses, family):
+        yield Triton(model, addresses, family, pictures=pictures, perf_analyzer=perf_analyzer, folder=folder)
+
+
+@contextlib.contextmanager
+def running(repositories: Sequence[Path], names: Sequence[str]) -> Iterator[tuple[Addresses, Family]]:
+    """A server of these models of these repositories; where it listens, and its processes.
+
+    Raises:
+        SetupError: it did not start.
+    """
+    addresses, distribution = free_addresses(), tritonserver.distribution()
     command = [
-        *distribution.command([MODEL_REPOSITORY, folder / "ensembles"]),
+        *distribution.command(repositories),
         *addresses.flags(),
         "--model-control-mode=explicit",
         *(f"--load-model={name}" for name in names),
@@ -153,8 +164,7 @@ def serving(
     server = ServerProcess(command, distribution.environment())
     try:
         server.wait_until_ready(addresses)
-        family = Family([server.pid])
-        yield Triton(model, addresses, family, pictures=pictures, perf_analyzer=perf_analyzer, folder=folder)
+        yield addresses, Family([server.pid])
     finally:
         server.end()
 

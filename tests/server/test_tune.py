@@ -1,0 +1,54 @@
+"""`scripts/tune` in its shortest form: that every candidate is served and asked, not how fast anything is."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from local_server import repository
+from local_server.paths import ROOT
+from tests.server.efficientnet import EfficientNetRepository
+from tuning.candidates import batchings, shapes
+from tuning.halving import kept
+from tuning.settings import Settings
+from tuning.tuning import Tuned, Tuning
+
+NAME, NETWORK, PREPROCESS = EfficientNetRepository.ensemble, EfficientNetRepository.classifier, "preprocess_224"
+CORES, CONCURRENCY = 2, 4
+
+
+@pytest.fixture
+def tuning(tmp_path: Path) -> Tuning:
+    EfficientNetRepository(tmp_path).write()
+    return Tuning(NAME, [tmp_path], cores=CORES)
+
+
+def rows(tuned: Tuned) -> list[tuple[int, int]]:
+    return [(each.rounds, each.failed) for each in tuned.standings]
+
+
+def test_every_candidate_answers_in_its_rounds_and_what_is_found_is_served_as_a_profile(tuning: Tuning) -> None:
+    found, tuned = tuning.run(minutes=0.01, concurrency=CONCURRENCY)
+    assert [(each.step, len(each.tried)) for each in tuned] == [
+        (NETWORK, len(shapes(Settings(), cores=CORES))),
+        (NETWORK, len(batchings(Settings(), max_batch_size=16, concurrency=CONCURRENCY))),
+        (PREPROCESS, len(shapes(Settings(), cores=CORES))),
+    ]
+    for each in tuned:
+        assert rows(each)[0] == (3, 0)
+        assert sorted(rows(each))[-1 - kept(len(each.tried) - 1) :] == [(3, 0)] * (1 + kept(len(each.tried) - 1))
+        assert all(standing.images_per_s > 0 and standing.cpu_s_per_image > 0 for standing in each.standings)
+    written = tuning.write(found, profile="fast")
+    assert len(written) == len(tuning.changes(found))
+    for path in written:
+        assert repository.read_config(path.parents[1], profile="fast").input
+
+
+def test_what_cannot_be_tuned_is_named_in_one_line() -> None:
+    command = [sys.executable, str(ROOT / "scripts" / "tune"), "nonesuch"]
+    ended = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("tune: there is no model 'nonesuch'")
