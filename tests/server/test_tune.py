@@ -17,7 +17,7 @@ from tuning.settings import Settings
 from tuning.tuning import Tuned, Tuning
 
 NAME, NETWORK, PREPROCESS = EfficientNetRepository.ensemble, EfficientNetRepository.classifier, "preprocess_224"
-CORES, CONCURRENCY = 2, 4
+CORES, CONCURRENCY = 1, 2
 
 
 @pytest.fixture
