@@ -7,7 +7,6 @@ that other work on the machine falls on both. What is served is timed by the ser
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import socket
@@ -71,16 +70,17 @@ def run_time_us(path: Path, batch_size: int) -> float:
     return statistics.median(_timed_us(session, rows, name=node.name) for _ in range(ROUNDS))
 
 
-def main() -> None:
-    """Print a table; with a model, how much of its run time the stand-in adds to a batch of its inputs."""
-    parser = argparse.ArgumentParser(description="Measure what the onnxruntime stand-in adds to a request.")
-    parser.add_argument("model", nargs="?", type=Path, help="a model of UINT8 pixels to compare with, as model.onnx")
-    model = parser.parse_args().model
-    print("batch    bytes a row  in process µs  served µs  added µs" + ("  of the model" if model else ""))
+def table(model: Path) -> Iterator[str]:
+    """The lines of a table, each as soon as it is measured.
+
+    Args:
+        model: a model of UINT8 pixels, as model.onnx: how much of its run time is added to a batch of its inputs.
+    """
+    yield "batch    bytes a row  in process µs  served µs  added µs  of the model"
     for each in measure():
-        share = f"  {each.added_us / run_time_us(model, each.batch_size):11.1%}" if model else ""
+        share = each.added_us / run_time_us(model, each.batch_size)
         times = f"{each.in_process_us:13.0f}  {each.served_us:9.0f}  {each.added_us:8.0f}"
-        print(f"{each.batch_size:5}  {each.row_bytes:13}  {times}{share}", flush=True)
+        yield f"{each.batch_size:5}  {each.row_bytes:13}  {times}  {share:12.1%}"
 
 
 def _overhead(session: onnxruntime.InferenceSession, client: InferenceServerClient, rows: Array) -> Overhead:
@@ -157,7 +157,3 @@ def _free_addresses() -> Addresses:
         for each in sockets:
             each.bind(("127.0.0.1", 0))
         return Addresses("127.0.0.1", *(each.getsockname()[1] for each in sockets))
-
-
-if __name__ == "__main__":
-    main()

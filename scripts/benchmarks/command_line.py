@@ -21,6 +21,7 @@ examples:
   scripts/bench --quick
   scripts/bench --note "two instances of preprocess"
   scripts/bench --versions 1 --pictures vga --concurrency 1 16
+  scripts/bench --backend-overhead
 
 Legs of a few seconds take turns, round after round; what is compared is measured side by side. A full run takes about
 ten minutes and wants the machine for itself. It ends in a table of targets, and leaves a page with plots and the raw
@@ -47,6 +48,8 @@ def main() -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
+    if options.backend_overhead:
+        return _backend_overhead(options.model)
     from benchmarks.bench import Bench, bench  # needs the environment
 
     quick = options.quick
@@ -63,6 +66,18 @@ def _bench(options: argparse.Namespace) -> int:
             )
         )
     )
+    return 0
+
+
+def _backend_overhead(model: str) -> int:
+    from benchmarks.backend_overhead import table  # needs the environment
+    from local_server.paths import MODEL_REPOSITORY
+
+    path = MODEL_REPOSITORY / f"{model}_onnx" / "1" / "model.onnx"
+    if not path.exists():
+        raise SetupError(f"there is no {path}: scripts/build_models {model}")
+    for line in table(path):
+        print(line, flush=True)
     return 0
 
 
@@ -94,6 +109,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--note", default="", metavar="TEXT", help="put the run on record in docs/benchmarks/history.md"
+    )
+    parser.add_argument(
+        "--backend-overhead",
+        action="store_true",
+        help="measure only what the onnxruntime stand-in adds to a request, against version 1 of the model",
     )
     parser.add_argument("--quick", action="store_true", help="see that it works; its figures mean little")
     return parser
