@@ -118,8 +118,7 @@ class Runner:
     def _groups(self, sound: Sequence[dict[str, Array]]) -> list[Sequence[dict[str, Array]]]:
         if not self._batching:
             return [[inputs] for inputs in sound]
-        rows = [len(next(iter(inputs.values()))) for inputs in sound]
-        return [sound[share] for share in shares(rows, self._parallel)]
+        return [sound[share] for share in shares(_rows(sound), self._parallel)]
 
     def _run_all(self, groups: Sequence[Sequence[dict[str, Array]]], wanted: Sequence[str]) -> Iterator[list[Answer]]:
         if len(groups) == 1:  # without the way to another thread and back
@@ -159,12 +158,16 @@ class Runner:
         by_row = {name: array for name, array in outputs.items() if name not in cut}
         answers = [by_row]
         if self._batching:
-            answers = list(batches.split(by_row, [len(next(iter(inputs.values()))) for inputs in group]))
+            answers = list(batches.split(by_row, _rows(group)))
         for name in outputs.keys() & cut.keys():
             pieces = cut[name].pieces(outputs[name], _shapes(group, cut[name].source))
             for answer, piece in zip(answers, pieces, strict=True):
                 answer[name] = piece
         return list(answers)
+
+
+def _rows(group: Sequence[dict[str, Array]]) -> list[int]:
+    return [len(next(iter(inputs.values()))) for inputs in group]
 
 
 def _shapes(group: Sequence[dict[str, Array]], name: str) -> list[Shape]:

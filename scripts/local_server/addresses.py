@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import socket
 from dataclasses import dataclass
@@ -77,3 +78,10 @@ class Addresses:
                 raise SetupError(
                     f"cannot listen on {self.address} port {port}: {error.strerror}; choose another with {option}"
                 ) from error
+
+
+def free_addresses() -> Addresses:
+    """Addresses on loopback nobody listens on."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
+        return Addresses("127.0.0.1", *(each.getsockname()[1] for each in sockets))

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from local_server.addresses import Addresses
+from local_server.addresses import Addresses, free_addresses
 from local_server.paths import PICTURES, ROOT
-from tests.server.processes import free_addresses, started_by
+from tests.server.processes import started_by
 
 LABELLED_PICTURES = ROOT.parent / "shared" / "images"
 

@@ -13,10 +13,9 @@ from typing import Any
 import pytest
 
 from cronnx import Client, InvalidInput
-from local_server.addresses import Addresses
+from local_server.addresses import Addresses, free_addresses
 from local_server.paths import PICTURES
 from tests.server.efficientnet import EfficientNetRepository
-from tests.server.processes import free_addresses
 from tests.server.test_serve import report_of, serving
 from tests.server.toy import CLASSIFIER, ToyRepository
 from tests.server.triton import running

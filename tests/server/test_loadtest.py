@@ -16,10 +16,9 @@ import pytest
 
 from cronnx import Client
 from load_tests.alone import REQUESTS
-from local_server.addresses import Addresses
+from local_server.addresses import Addresses, free_addresses
 from local_server.paths import ROOT
 from tests.server import echo, toy
-from tests.server.processes import free_addresses
 from tests.server.triton import running
 
 UNTIMED = ["--max-p95-ratio=inf", "--max-p99-ratio=inf", "--min-throughput=0"]

@@ -15,10 +15,10 @@ import psutil
 import pytest
 
 from cronnx import Client
-from local_server.addresses import Addresses
+from local_server.addresses import Addresses, free_addresses
 from local_server.paths import MODEL_REPOSITORY, ROOT
 from tests.server.conftest import Served, ports, report_of
-from tests.server.processes import free_addresses, started_by
+from tests.server.processes import started_by
 
 SERVE = [sys.executable, str(ROOT / "scripts" / "serve")]
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from local_server.addresses import free_addresses
 from local_server.paths import ROOT
 from tests.server.conftest import ports
-from tests.server.processes import free_addresses
 
 NOBODY_LISTENS = "http://127.0.0.1:9/simple"
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import psutil
 
 from local_server import tritonserver
-from local_server.addresses import Addresses
+from local_server.addresses import Addresses, free_addresses
 from local_server.process import ServerProcess
-from tests.server.processes import free_addresses, started_by
+from tests.server.processes import started_by
 
 
 class Triton:

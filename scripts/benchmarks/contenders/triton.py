@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import socket
 import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -21,7 +20,7 @@ from benchmarks.load.perf_analyzer import TOO_SHORT, PerfAnalyzer, input_data, r
 from benchmarks.pictures import PictureSet
 from benchmarks.step_times import Key, StepTimes, read_statistics
 from local_server import repository, tritonserver
-from local_server.addresses import Addresses
+from local_server.addresses import Addresses, free_addresses
 from local_server.errors import SetupError
 from local_server.paths import ENSEMBLES, MODEL_REPOSITORY
 from local_server.process import ServerProcess
@@ -183,10 +182,3 @@ def pinned(model: str, version: int, repository_folder: Path) -> str:
     (folder / "1").mkdir(parents=True)
     (folder / "config.pbtxt").write_text(text_format.MessageToString(config))
     return folder.name
-
-
-def free_addresses() -> Addresses:
-    """Addresses on loopback nobody listens on."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
-        return Addresses("127.0.0.1", *(each.getsockname()[1] for each in sockets))
