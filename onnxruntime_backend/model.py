@@ -50,10 +50,8 @@ class TritonPythonModel:
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answer a batch: a response a request, in order."""
-        live = [request for request in requests if not request.is_cancelled()]
-        answers = iter(self._runner.answers([self._request(request) for request in live]) if live else [])
-        running = {id(request) for request in live}
-        return [_response(next(answers)) if id(request) in running else _cancelled() for request in requests]
+        # Cancelled ones have been sorted out by Triton; to ask again is a message to it and back for each request.
+        return [_response(answer) for answer in self._runner.answers([self._request(request) for request in requests])]
 
     def _request(self, request: Any) -> Request:
         tensors = {name: pb_utils.get_input_tensor_by_name(request, name) for name in self._input_names}
@@ -73,9 +71,3 @@ def _response(answer: Answer) -> Any:
         code = pb_utils.TritonError.INVALID_ARG if answer.caller else pb_utils.TritonError.INTERNAL
         return pb_utils.InferenceResponse(error=pb_utils.TritonError(str(answer), code))
     return pb_utils.InferenceResponse([pb_utils.Tensor(name, array) for name, array in answer.items()])
-
-
-def _cancelled() -> Any:
-    return pb_utils.InferenceResponse(
-        error=pb_utils.TritonError("the request was cancelled", pb_utils.TritonError.CANCELLED)
-    )

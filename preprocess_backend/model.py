@@ -25,10 +25,9 @@ class TritonPythonModel:
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         """Answer each request on its own: an image that fails, fails no other request."""
-        live = {index: request for index, request in enumerate(requests) if not request.is_cancelled()}
-        payloads = [self._payloads(request) for request in live.values()]
-        outcomes = dict(zip(live, self._preprocessor.preprocess(payloads), strict=True))
-        return [self._response(outcomes.get(index)) for index in range(len(requests))]
+        # Cancelled ones have been sorted out by Triton; to ask again is a message to it and back for each request.
+        outcomes = self._preprocessor.preprocess([self._payloads(request) for request in requests])
+        return [self._response(outcome) for outcome in outcomes]
 
     def finalize(self) -> None:
         """End the preprocessor's threads."""
@@ -37,9 +36,7 @@ class TritonPythonModel:
     def _payloads(self, request: Any) -> Any:
         return pb_utils.get_input_tensor_by_name(request, self._tensors.input_name).as_numpy()
 
-    def _response(self, outcome: npt.NDArray[Any] | Exception | None) -> Any:
-        if outcome is None:
-            return _error("cancelled before it was preprocessed", pb_utils.TritonError.CANCELLED)
+    def _response(self, outcome: npt.NDArray[Any] | Exception) -> Any:
         if isinstance(outcome, np.ndarray):
             return pb_utils.InferenceResponse([pb_utils.Tensor(self._tensors.output_name, outcome)])
         if isinstance(outcome, InvalidImageError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import onnxruntime
@@ -87,16 +87,20 @@ class Runner:
         self._output_dims = {entry["name"]: model_dims(entry) for entry in config["output"]}
         self._strings = {each.name for each in self._signature.inputs if each.data_type == datatypes.STRING}
         self._scalars = {each.name for each in self._signature.inputs if not each.shape}
-        is_shared = list(chosen.options) == [CPU] and not self._ragged
-        self._parallel = (asked.intra_op_thread_count or cores()) if is_shared else 1
-        self._threads = ThreadPoolExecutor(self._parallel, "share of a batch")
+        self._threads = asked.intra_op_thread_count or cores()
+        self._is_shared = self._batching and list(chosen.options) == [CPU] and not self._ragged
+        self._pool = ThreadPoolExecutor(self._threads, "share of a batch")
+        # Runs at the same time that each wait for threads of the others are slower by a tenth.
+        is_one_thread_each = self._is_shared and self._threads > 1
+        one_thread = replace(asked, intra_op_thread_count=1)
+        self._sharing = _session(path, one_thread, chosen) if is_one_thread_each else self._session
         self.warning = chosen.warning or _lost_provider(chosen, self._session.get_providers())
 
     def answers(self, requests: Sequence[Request]) -> list[Answer]:
         """Answer each request, in order: every output that one of them wants, by name, or why it has none.
 
-        They are run as one batch where the model batches, else each alone; on a CPU as one a core, at the same time:
-        a network scales better over images than over the parts of its operators.
+        They are run as one batch where the model batches, else each alone; on a CPU as several, one a core at a time: a
+        network scales better over images than over the parts of its operators.
         """
         prepared = [self._prepared(request) for request in requests]
         sound = [inputs for inputs in prepared if not isinstance(inputs, InferenceError)]
@@ -118,23 +122,27 @@ class Runner:
     def _groups(self, sound: Sequence[dict[str, Array]]) -> list[Sequence[dict[str, Array]]]:
         if not self._batching:
             return [[inputs] for inputs in sound]
-        return [sound[share] for share in shares(_rows(sound), self._parallel)]
+        return [sound[share] for share in shares(_rows(sound), self._threads)] if self._is_shared else [sound]
 
     def _run_all(self, groups: Sequence[Sequence[dict[str, Array]]], wanted: Sequence[str]) -> Iterator[list[Answer]]:
         if len(groups) == 1:  # without the way to another thread and back
-            return iter([self._run(groups[0], wanted)])
-        return self._threads.map(lambda group: self._run(group, wanted), groups)
+            return iter([self._run(self._session, groups[0], wanted)])
+        return self._pool.map(lambda group: self._run(self._sharing, group, wanted), groups)
 
-    def _run(self, group: Sequence[dict[str, Array]], wanted: Sequence[str]) -> list[Answer]:
+    def _run(
+        self, session: onnxruntime.InferenceSession, group: Sequence[dict[str, Array]], wanted: Sequence[str]
+    ) -> list[Answer]:
         try:
-            return self._divided(self._outputs(group, wanted), group)
+            return self._divided(self._outputs(session, group, wanted), group)
         except InferenceError as error:
             return [error] * len(group)
 
-    def _outputs(self, group: Sequence[dict[str, Array]], wanted: Sequence[str]) -> dict[str, Array]:
+    def _outputs(
+        self, session: onnxruntime.InferenceSession, group: Sequence[dict[str, Array]], wanted: Sequence[str]
+    ) -> dict[str, Array]:
         try:
             feeds = self._feeds(group)
-            results = self._session.run(wanted, feeds, self._run_options)
+            results = session.run(wanted, feeds, self._run_options)
         except Exception as error:  # ONNX Runtime's errors share no base, and a batch must not end the stub
             raise InferenceError(f"ONNX Runtime: {in_one_line(error)}", caller=False) from error
         return {

@@ -27,7 +27,7 @@ LARGEST_COUNT = 2**31 - 1
 
 ARENA_SHRINKAGE = "memory.enable_memory_arena_shrinkage"
 DEVICE_ALLOCATOR = "session.use_device_allocator_for_initializers"
-SPINNING = "session.intra_op.allow_spinning"
+STOP_SPINNING = "session.force_spinning_stop"
 CUDA_PARAMETERS = (
     "cudnn_conv_algo_search",
     "gpu_mem_limit",
@@ -77,8 +77,8 @@ class Settings:
             options.enable_cpu_mem_arena = self.enable_mem_arena
         if self.enable_mem_pattern is not None:
             options.enable_mem_pattern = self.enable_mem_pattern
-        # Threads that wait for work by spinning take the cores from preprocessing, which has to bring it.
-        options.add_session_config_entry(SPINNING, "0")
+        # Threads may spin between two operators, not between two runs, where they take the cores from preprocessing.
+        options.add_session_config_entry(STOP_SPINNING, "1")
         for key, value in self.session_entries.items():
             options.add_session_config_entry(key, value)
         for library in self.custom_operator_libraries:

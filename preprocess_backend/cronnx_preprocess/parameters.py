@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from PIL.Image import Resampling
-
 from cronnx_preprocess.errors import ConfigError
 from cronnx_preprocess.geometry import Resize
+from cronnx_preprocess.resizing import FILTERS
 
 Channels = tuple[float, float, float]
 
-_FILTERS = {name: Resampling[name.upper()] for name in ("bicubic", "bilinear", "lanczos", "nearest", "box", "hamming")}
+_FILTERS = {resampling.name.lower(): resampling for resampling in FILTERS}
 
 
 class _Parameter(NamedTuple):

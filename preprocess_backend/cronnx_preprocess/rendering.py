@@ -10,11 +10,10 @@ from cronnx_preprocess.mode import resizable, rgb
 from cronnx_preprocess.options import Options
 from cronnx_preprocess.orientation import read_orientation, stored_box, turn_size, turn_upright
 from cronnx_preprocess.payload import encoded_image
+from cronnx_preprocess.resizing import resized
 
-# How many times larger than the output an image stays when it is shrunk before it is resampled: by libjpeg's
-# scaled decoding, where more costs much and shows little, and by averaging pixels, where more costs little.
+# How many times larger than the output a JPEG is decoded at least, where it is larger: more costs much, shows little.
 _DRAFT_GAP = 2.0
-_REDUCE_GAP = 3.0
 
 
 def render(payload: bytes, options: Options) -> tuple[Image.Image, tuple[int, int]]:
@@ -43,5 +42,5 @@ def render(payload: bytes, options: Options) -> tuple[Image.Image, tuple[int, in
         image.load()
         pixels = resizable(image)
     # Turned, composited and converted last, when few pixels are left.
-    resized = pixels.resize(size, options.resample, box, reducing_gap=_REDUCE_GAP)
-    return rgb(turn_upright(resized, orientation)), part.offset
+    small = resized(pixels, size, box=box, resample=options.resample)
+    return rgb(turn_upright(small, orientation)), part.offset

@@ -28,7 +28,7 @@ def single(version: int, pictures: str) -> Leg:
 
 def crowded(version: int, pictures: str) -> list[Leg]:
     """Several ways to keep every core busy; the best of them is the limit."""
-    shapes = {(CORES, 1), (CORES, BATCH), (1, BATCH)} - {(1, 1)}  # on one core that is `single`
+    shapes = {(CORES, 1), (CORES, 2), (CORES, BATCH), (1, BATCH)} - {(1, 1)}  # on one core that is `single`
     return [_leg(version, pictures, processes=processes, batch=batch) for processes, batch in sorted(shapes)]
 
 
