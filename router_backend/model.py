@@ -52,19 +52,22 @@ class TritonPythonModel:
 
     def _request(self, request: Any) -> Request:
         inputs = {name: pb_utils.get_input_tensor_by_name(request, name) for name in self._inputs}
+        trace = request.trace() if request.trace().get_context() else None
         users = pb_utils.get_input_tensor_by_name(request, USER_ID)
         if users is not None:
-            return Request(inputs, [bytes(user) for user in users.as_numpy().ravel()])
-        return Request(inputs, [b""] * len(inputs[self._inputs[0]].as_numpy()))
+            return Request(inputs, [bytes(user) for user in users.as_numpy().ravel()], trace)
+        return Request(inputs, [b""] * len(inputs[self._inputs[0]].as_numpy()), trace)
 
 
-def _call(arm: Arm, inputs: Content, outputs: Sequence[str]) -> Tensors | Failure:
+def _call(arm: Arm, inputs: Content, outputs: Sequence[str], trace: object) -> Tensors | Failure:
+    traced = {} if trace is None else {"trace": trace}
     response = pb_utils.InferenceRequest(
         model_name=arm.model_name,
         model_version=arm.model_version,
         inputs=_tensors(inputs),
         requested_output_names=list(outputs),
         preferred_memory=pb_utils.PreferredMemory(pb_utils.TRITONSERVER_MEMORY_CPU, 0),
+        **traced,
     ).exec()
     if response.has_error():
         error = response.error()

@@ -31,10 +31,12 @@ class Request:
     Attributes:
         inputs: The tensors that go on to an arm.
         user_ids: An id an image; empty for nobody's.
+        trace: What the server traces the request by; None where it does not.
     """
 
     inputs: Tensors
     user_ids: Sequence[bytes]
+    trace: object = None
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Part:
     inputs: Tensors
     rows: Sequence[int]
     is_whole: bool
+    trace: object = None
 
 
 def gather(parts: Sequence[Part]) -> Content:

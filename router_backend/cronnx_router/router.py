@@ -15,8 +15,8 @@ from cronnx_router.shadow import Shadow
 from cronnx_router.split import Split
 
 Answer = Content | Failure
-Call = Callable[[Arm, Content, Sequence[str]], Tensors | Failure]
-"""Runs an arm on inputs and gives the outputs named."""
+Call = Callable[[Arm, Content, Sequence[str], object], Tensors | Failure]
+"""Runs an arm on inputs and gives the outputs named; within a trace, where there is one."""
 
 
 class Router:
@@ -69,7 +69,8 @@ class Router:
             for row, user_id in enumerate(request.user_ids):
                 rows[self._split.arm(user_id)].append(row)
             for arm, of_arm in rows.items():
-                parts[arm].append(Part(index, request.inputs, of_arm, is_whole=len(rows) == 1))
+                part = Part(index, request.inputs, of_arm, is_whole=len(rows) == 1, trace=request.trace)
+                parts[arm].append(part)
         return parts
 
     def _answered(self, arm: Arm, parts: Sequence[Part]) -> Iterator[tuple[Part, Answer]]:
@@ -95,8 +96,10 @@ class Router:
             yield from self._answered(self._stable, parts)
 
     def _measured(self, arm: Arm, parts: Sequence[Part]) -> Tensors | Failure:
+        # A call has one trace: of the requests that share it, the first one traced shows it.
+        trace = next((part.trace for part in parts if part.trace is not None), None)
         started_s = self._clock_s()
-        outputs = self._call(arm, gather(parts), self._outputs)
+        outputs = self._call(arm, gather(parts), self._outputs, trace)
         if not isinstance(outputs, Failure):
             self._metrics.answered(arm, images=_size(parts), seconds=self._clock_s() - started_s)
         return outputs

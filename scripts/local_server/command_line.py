@@ -10,6 +10,7 @@ from pathlib import Path
 from local_server import environment
 from local_server.addresses import Addresses
 from local_server.errors import SetupError
+from local_server.tracing import DEFAULT_RATE, Tracing
 
 DEFAULT_CACHE_BYTES = 256 * 2**20
 SMALLEST_CACHE_BYTES = 2**20  # a few pictures' pixels
@@ -41,6 +42,7 @@ def main() -> int:
             profile=options.profile,
             cache_bytes=options.cache,
             repositories=options.model_repository,
+            tracing=Tracing(options.trace_url, options.trace_rate) if options.trace_url else None,
             server_flags=server_flags,
         )
     except SetupError as error:
@@ -75,6 +77,19 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         help="answer pictures that came before from memory (BYTES: 256 MiB; docs/cache.md)",
     )
     parser.add_argument(
+        "--trace-url",
+        type=_url,
+        metavar="URL",
+        help="send traces there as OTLP, as to http://127.0.0.1:4318/v1/traces (docs/tracing.md)",
+    )
+    parser.add_argument(
+        "--trace-rate",
+        type=_rate,
+        default=DEFAULT_RATE,
+        metavar="N",
+        help="trace one of N requests (default: %(default)s), and all that belong to a trace already",
+    )
+    parser.add_argument(
         "--model-repository",
         action="append",
         type=Path,
@@ -87,6 +102,18 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
 def _port(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 65536:
         raise argparse.ArgumentTypeError(f"'{text}' is not a port, 1 to 65535")
+    return int(text)
+
+
+def _url(text: str) -> str:
+    if not text.startswith(("http://", "https://")):
+        raise argparse.ArgumentTypeError(f"'{text}' came, as http://127.0.0.1:4318/v1/traces is expected")
+    return text
+
+
+def _rate(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' came, a number of requests from 1 is expected")
     return int(text)
 
 

@@ -10,6 +10,7 @@ from local_server.addresses import Addresses
 from local_server.errors import SetupError
 from local_server.paths import ENSEMBLES, MODEL_REPOSITORY
 from local_server.process import ServerProcess, stopping_on_signals
+from local_server.tracing import Tracing
 from model_builds.ready import ready
 
 
@@ -20,6 +21,7 @@ def serve(
     profile: str | None = None,
     cache_bytes: int | None = None,
     repositories: Sequence[Path] | None = None,
+    tracing: Tracing | None = None,
     server_flags: Sequence[str] = (),
 ) -> int:
     """Run a server in the foreground until it ends; its exit status.
@@ -30,6 +32,7 @@ def serve(
         profile: the name of the configurations to prefer.
         cache_bytes: the size of Triton's local response cache; no cache where None.
         repositories: model repositories; this project's own where None, whose lacking models are built first.
+        tracing: where traces go; none are made where None.
         server_flags: passed on to `tritonserver`.
 
     Raises:
@@ -43,6 +46,8 @@ def serve(
     flags = [*addresses.flags(), "--model-control-mode=explicit", *(f"--load-model={name}" for name in names)]
     if profile:
         flags.append(f"--model-config-name={profile}")
+    if tracing:
+        flags += tracing.flags()
     if cache_bytes:
         flags.append(f"--cache-config=local,size={cache_bytes}")
     progress.step(f"Starting tritonserver with {', '.join(names)}")

@@ -66,7 +66,7 @@ class GrpcTransport:
                 outputs=_requested_outputs(request.outputs),
                 request_id=request.request_id,
                 client_timeout=request.timeout_s,
-                headers=self._headers,
+                headers={**self._headers, **request.headers},
             )
             return {output.name: result.as_numpy(output.name) for output in result.get_response().outputs}
 

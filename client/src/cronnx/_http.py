@@ -60,7 +60,7 @@ class HttpTransport:
             model_version=request.model_version,
             outputs=_requested_outputs(request.outputs),
             request_id=request.request_id,
-            headers=dict(self._headers),  # tritonclient adds to it
+            headers={**self._headers, **request.headers},
         )
         return {output["name"]: result.as_numpy(output["name"]) for output in result.get_response()["outputs"]}
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from cronnx._errors import CronnxError, InvalidInput
 from cronnx._retry import Attempts, Retry, is_transient, never_arrived
+from cronnx._tracing import traced
 from cronnx._transport import Answer, InferRequest, Question, Transport
 
 _NONE: Mapping[str, str] = MappingProxyType({})
@@ -38,11 +39,14 @@ class Session:
 
     async def infer(self, request: InferRequest) -> dict[str, npt.NDArray[Any]]:
         """See `Transport.infer`."""
+        with traced(request) as call:
 
-        async def send(left_s: float) -> dict[str, npt.NDArray[Any]]:
-            return await self._open_transport().infer(replace(request, timeout_s=left_s))
+            async def send(left_s: float) -> dict[str, npt.NDArray[Any]]:
+                call.attempts += 1
+                sent = replace(request, timeout_s=left_s, headers=call.headers)
+                return await self._open_transport().infer(sent)
 
-        return await self._attempts.run(send, timeout_s=request.timeout_s, may_repeat=self._open_and(is_transient))
+            return await self._attempts.run(send, timeout_s=request.timeout_s, may_repeat=self._open_and(is_transient))
 
     async def ask(self, method: str, arguments: Mapping[str, str] = _NONE, *, timeout_s: float | None = None) -> Answer:
         """Put a `Question`; see `Transport.ask`."""

@@ -43,6 +43,7 @@ class InferRequest:
         timeout_s: Seconds until the answer must be there, connecting included.
         model_version: Empty for the version the server chooses.
         request_id: Appears in the server's logs.
+        headers: Sent with this request, besides those of every one.
     """
 
     model_name: str
@@ -51,6 +52,7 @@ class InferRequest:
     timeout_s: float
     model_version: str = ""
     request_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Sequence
+from contextvars import copy_context
 from typing import Any, Generic, TypeVar
 
 from cronnx._errors import CronnxError
@@ -48,6 +49,7 @@ class Window(Generic[T]):
         self._is_closed = False  # nobody wants any more outcomes
         self._error: BaseException | None = None
         self._source: Source
+        self._context = copy_context()  # the caller's, which the thread that images come from does not have
 
     async def batches(self, images: Iterable[T] | AsyncIterable[T]) -> AsyncGenerator[list[Outcome[T]], None]:
         """Give the outcomes as they are ready, at least one and at most `concurrency` at a time.
@@ -72,7 +74,7 @@ class Window(Generic[T]):
         """See `Sink.arrive`."""
         if self._is_closed:
             return
-        task = asyncio.create_task(self._outcome(self._taken, image))
+        task = self._context.run(asyncio.create_task, self._outcome(self._taken, image))
         self._wanted -= 1
         self._taken += 1
         self._under_way.add(task)

@@ -30,9 +30,9 @@ class HeldTensor:
         return self.array
 
 
-def request(*pixels: int, users: Sequence[bytes] | None = None) -> Request:
+def request(*pixels: int, users: Sequence[bytes] | None = None, trace: object = None) -> Request:
     """A request of one pixel an image."""
-    return Request({"pixels": HeldTensor(np.array(pixels)[:, None])}, users or [b""] * len(pixels))
+    return Request({"pixels": HeldTensor(np.array(pixels)[:, None])}, users or [b""] * len(pixels), trace)
 
 
 @dataclass
@@ -46,9 +46,11 @@ class Arms:
     seconds: dict[Arm, float] = field(default_factory=dict)
     now_s: float = 0.0
     calls: list[tuple[Arm, dict[str, Any], tuple[str, ...]]] = field(default_factory=list)
+    traces: list[object] = field(default_factory=list)
 
-    def call(self, arm: Arm, inputs: Any, outputs: Sequence[str]) -> dict[str, HeldTensor] | Failure:
+    def call(self, arm: Arm, inputs: Any, outputs: Sequence[str], trace: object) -> dict[str, HeldTensor] | Failure:
         self.calls.append((arm, dict(inputs), tuple(outputs)))
+        self.traces.append(trace)
         self.now_s += self.seconds.get(arm, 0.0)
         pixels = as_array(inputs["pixels"])[:, 0].tolist()
         if arm in self.failures:

@@ -157,3 +157,16 @@ def test_the_shadow_is_not_asked_before_everybody_has_the_answer(make_router: Ma
     assert arms.called() == [STABLE, CANARY]
     router.shadow()
     assert arms.called() == [STABLE, CANARY, SHADOW]
+
+
+def test_a_call_belongs_to_the_trace_of_the_first_request_that_has_one(make_router: MakeRouter, arms: Arms) -> None:
+    requests = [request(1), request(2, trace="one"), request(3, trace="other"), request(4, users=[b"canary"])]
+    answers(make_router(), requests)
+    assert dict(zip(arms.called(), arms.traces, strict=True)) == {STABLE: "one", CANARY: None}
+
+
+def test_a_shadow_is_in_no_trace(make_router: MakeRouter, arms: Arms) -> None:
+    router = make_router(shadow=SHADOW)
+    answers(router, [request(1, trace="one")])
+    router.shadow()
+    assert arms.traces == ["one", None]

@@ -1,0 +1,95 @@
+"""One call of the client is one trace: its own span, and below it Triton's of every step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+from cronnx import Client
+from local_server import environment
+from local_server.addresses import Addresses
+from local_server.paths import ENSEMBLES, MODEL_REPOSITORY, PICTURES
+from local_server.tracing import Tracing
+from model_builds.ready import ready
+from tests.server.otlp_receiver import OtlpReceiver, Span, receiving
+from tests.server.triton import running
+from tests.traced_program import SERVICE, tracing_to
+
+NAME = "efficientnet_lite0"
+ROUTED = f"{NAME}_ab"
+PARENTS = {
+    NAME: {
+        "caller": "",
+        f"infer {NAME}": "caller",
+        "InferRequest": f"infer {NAME}",
+        NAME: "InferRequest",
+        "preprocess_224": NAME,
+        f"{NAME}_onnx": NAME,
+    },
+    ROUTED: {
+        "caller": "",
+        f"infer {ROUTED}": "caller",
+        "InferRequest": f"infer {ROUTED}",
+        ROUTED: "InferRequest",
+        "preprocess_224": ROUTED,
+        f"{NAME}_router": ROUTED,
+        f"{NAME}_onnx": f"{NAME}_router",
+    },
+}
+PICTURE = PICTURES / "coffee.jpg"
+
+
+@pytest.fixture(scope="module")
+def receiver() -> Iterator[OtlpReceiver]:
+    with receiving() as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="module")
+def addresses(receiver: OtlpReceiver) -> Iterator[Addresses]:
+    """Of a server that traces what belongs to a trace already, and nothing else for long."""
+    with environment.alone():
+        ready([NAME, ROUTED])
+    loaded = ("--model-control-mode=explicit", f"--load-model={NAME}", f"--load-model={ROUTED}")
+    flags = Tracing(receiver.url, rate=10**6).flags()
+    sent_soon = "--trace-config=opentelemetry,bsp_schedule_delay=50"
+    with running([MODEL_REPOSITORY, ENSEMBLES], *loaded, *flags, sent_soon) as addresses:
+        yield addresses
+
+
+@pytest.fixture
+def tracer(receiver: OtlpReceiver) -> Iterator[trace.Tracer]:
+    """The caller's, which sends its spans to the same place."""
+    with tracing_to(OTLPSpanExporter(receiver.url)) as tracer:
+        yield tracer
+
+
+def call(url: str, name: str, tracer: trace.Tracer) -> str:
+    """Classify a picture in a span of the caller's; the trace's id."""
+    with Client(url) as client, tracer.start_as_current_span("caller") as span:
+        client.classify(PICTURE, model_name=name)
+    return f"{span.get_span_context().trace_id:032x}"
+
+
+def parents(spans: list[Span]) -> dict[str, str]:
+    """The name of the span above each."""
+    names = {span.span_id: span.name for span in spans}
+    return {span.name: names.get(span.parent_id, "") for span in spans}
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http"])
+@pytest.mark.parametrize("name", [NAME, ROUTED])
+def test_a_call_is_one_trace_of_client_ensemble_and_every_step(
+    addresses: Addresses, receiver: OtlpReceiver, tracer: trace.Tracer, protocol: str, name: str
+) -> None:
+    trace_id = call(getattr(addresses, protocol), name, tracer)
+    spans = receiver.trace(trace_id, until=lambda spans: PARENTS[name].keys() <= {span.name for span in spans})
+    assert {name: parent for name, parent in parents(spans).items() if name != "compute"} == PARENTS[name]
+    services = {span.name: span.service for span in spans}
+    assert (services[f"infer {name}"], services[name]) == (SERVICE, "triton")
+    # The request has one name everywhere; what the router calls is a request of the router's.
+    named = {span.name: span.attributes.get("triton.request_id") for span in spans}
+    assert named[name] == named["preprocess_224"] == named[f"infer {name}"] is not None
