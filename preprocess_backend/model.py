@@ -27,7 +27,7 @@ class TritonPythonModel:
         """Answer each request on its own: an image that fails, fails no other request."""
         # Cancelled ones have been sorted out by Triton; to ask again is a message to it and back for each request.
         outcomes = self._preprocessor.preprocess([self._payloads(request) for request in requests])
-        return [self._response(outcome) for outcome in outcomes]
+        return [self._response(*pair) for pair in zip(requests, outcomes, strict=True)]
 
     def finalize(self) -> None:
         """End the preprocessor's threads."""
@@ -36,12 +36,13 @@ class TritonPythonModel:
     def _payloads(self, request: Any) -> Any:
         return pb_utils.get_input_tensor_by_name(request, self._tensors.input_name).as_numpy()
 
-    def _response(self, outcome: npt.NDArray[Any] | Exception) -> Any:
+    def _response(self, request: Any, outcome: npt.NDArray[Any] | Exception) -> Any:
         if isinstance(outcome, np.ndarray):
             return pb_utils.InferenceResponse([pb_utils.Tensor(self._tensors.output_name, outcome)])
         if isinstance(outcome, InvalidImageError):
             return _error(str(outcome), pb_utils.TritonError.INVALID_ARG)
-        pb_utils.Logger.log_error("".join(traceback.format_exception(outcome)))
+        trace = "".join(traceback.format_exception(outcome))
+        pb_utils.Logger.log_error(f"[request id: {request.request_id()}] {trace}")
         return _error("an internal error while preprocessing; the server's log has it", pb_utils.TritonError.INTERNAL)
 
 

@@ -42,10 +42,11 @@ class TritonPythonModel:
                 _send(waiting.pop(index), _response(answer))
             self._router.shadow()
         except Exception:  # noqa: BLE001 - past this, Triton would answer a second time those that have their answer
-            self._give_up(waiting.values())
+            ids = ", ".join(live[index][0].request_id() for index in waiting)
+            self._give_up(waiting.values(), ids)
 
-    def _give_up(self, senders: Iterable[Any]) -> None:
-        pb_utils.Logger.log_error(traceback.format_exc())
+    def _give_up(self, senders: Iterable[Any], ids: str) -> None:
+        pb_utils.Logger.log_error(f"[request id: {ids}] {traceback.format_exc()}")
         message = "an internal error while routing; the server's log has it"
         for sender in senders:
             _send(sender, _error(message, pb_utils.TritonError.INTERNAL))

@@ -42,6 +42,7 @@ def main() -> int:
             profile=options.profile,
             cache_bytes=options.cache,
             repositories=options.model_repository,
+            json_log=options.log_format == "json",
             tracing=Tracing(options.trace_url, options.trace_rate) if options.trace_url else None,
             server_flags=server_flags,
         )
@@ -75,6 +76,12 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         const=DEFAULT_CACHE_BYTES,
         metavar="BYTES",
         help="answer pictures that came before from memory (BYTES: 256 MiB; docs/cache.md)",
+    )
+    parser.add_argument(
+        "--log-format",
+        choices=("text", "json"),
+        default="text",
+        help="the server's log as it is, or in JSON, an event a line (default: %(default)s; docs/logs.md)",
     )
     parser.add_argument(
         "--trace-url",

@@ -9,8 +9,10 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from threading import Thread
 from types import FrameType
+from typing import IO
 
 from local_server.addresses import Addresses
 from local_server.errors import SetupError
@@ -22,18 +24,40 @@ DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no pr
 class ServerProcess:
     """A server and its stubs, in a session of their own, so that a signal reaches them through this object only."""
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Start it.
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        rewrite_log: Callable[[Iterable[str]], Iterable[str]] | None = None,
+    ) -> None:
+        """Start it, with its log on standard error.
+
+        Args:
+            command: the program and its flags.
+            environment: its environment variables.
+            rewrite_log: makes other lines of its log's; as they are where None.
 
         Raises:
             SetupError: the program cannot be started.
         """
         try:
             self._process = subprocess.Popen(
-                command, env=dict(environment), stdin=subprocess.DEVNULL, stdout=sys.stderr, start_new_session=True
+                command,
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE if rewrite_log else sys.stderr,
+                stderr=subprocess.STDOUT if rewrite_log else None,
+                start_new_session=True,
+                encoding="utf-8",
+                errors="replace",
             )
         except OSError as error:
             raise SetupError(f"cannot start {command[0]}: {error.strerror}") from error
+        self._log: Thread | None = None
+        if rewrite_log and self._process.stdout:
+            self._log = Thread(target=_write, args=(self._process.stdout, rewrite_log), daemon=True)
+            self._log.start()
         self._asked_to_stop = False
 
     @property
@@ -77,6 +101,14 @@ class ServerProcess:
             self._process.wait()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
+        if self._log:
+            self._log.join()  # nobody is left to write to it
+
+
+def _write(log: IO[str], rewrite: Callable[[Iterable[str]], Iterable[str]]) -> None:
+    with log:
+        for line in rewrite(log):
+            print(line, file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager

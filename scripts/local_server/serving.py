@@ -8,6 +8,7 @@ from pathlib import Path
 from local_server import environment, first_answer, progress, repository, tritonserver
 from local_server.addresses import Addresses
 from local_server.errors import SetupError
+from local_server.log_events import json_lines
 from local_server.paths import ENSEMBLES, MODEL_REPOSITORY
 from local_server.process import ServerProcess, stopping_on_signals
 from local_server.tracing import Tracing
@@ -22,6 +23,7 @@ def serve(
     cache_bytes: int | None = None,
     repositories: Sequence[Path] | None = None,
     tracing: Tracing | None = None,
+    json_log: bool = False,
     server_flags: Sequence[str] = (),
 ) -> int:
     """Run a server in the foreground until it ends; its exit status.
@@ -33,6 +35,7 @@ def serve(
         cache_bytes: the size of Triton's local response cache; no cache where None.
         repositories: model repositories; this project's own where None, whose lacking models are built first.
         tracing: where traces go; none are made where None.
+        json_log: whether the server's log is JSON, an event a line.
         server_flags: passed on to `tritonserver`.
 
     Raises:
@@ -51,7 +54,8 @@ def serve(
     if cache_bytes:
         flags.append(f"--cache-config=local,size={cache_bytes}")
     progress.step(f"Starting tritonserver with {', '.join(names)}")
-    server = ServerProcess([*distribution.command(folders), *flags, *server_flags], distribution.environment())
+    command = [*distribution.command(folders), *flags, *server_flags]
+    server = ServerProcess(command, distribution.environment(), rewrite_log=json_lines if json_log else None)
     try:
         with stopping_on_signals(server):
             if server.wait_until_ready(addresses):

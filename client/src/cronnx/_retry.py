@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -12,6 +13,8 @@ from typing import TypeVar
 from cronnx._errors import ConnectionFailed, CronnxError, InvalidInput, NotReady, Overloaded
 
 T = TypeVar("T")
+
+_LOG = logging.getLogger("cronnx")
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,13 @@ class Attempts:
                 left_s = deadline - self._clock() - pause_s
                 if attempt == self._retry.attempts or left_s <= 0 or not may_repeat(error):
                     raise
+                _LOG.info(
+                    "attempt %d failed, the next is in %.3f s: %s",
+                    attempt,
+                    pause_s,
+                    error,
+                    extra={"model_name": error.model_name, "request_id": error.request_id},
+                )
             await self._sleep(pause_s)
             attempt += 1
 

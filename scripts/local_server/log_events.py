@@ -1,0 +1,86 @@
+"""Triton's log, lines in, events out: Triton 24.10 itself writes no JSON.
+
+A line is `LMMDD HH:MM:SS.ffffff PROCESS FILE:LINE] "MESSAGE"`, in UTC, where L is the first letter of the level and the
+message has its own line ends and quotation marks escaped. Where no message follows, it is a table in the lines below,
+up to an empty one. What has no such beginning is not Triton's: a library's, or a dying process's.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta, timezone
+
+_LEVELS = {"I": "INFO", "W": "WARNING", "E": "ERROR", "F": "FATAL", "V": "VERBOSE"}
+_LINE = re.compile(
+    r"(?P<level>[IWEFV])(?P<time>\d{4} \d\d:\d\d:\d\d\.\d{6}) (?P<process>\d+) (?P<source>\S+:\d+)\] ?(?P<message>.*)"
+)
+_REQUEST_ID = re.compile(r"\[request id: (?!<id_unknown>)(?P<id>[^\]]+)\]")
+
+Event = dict[str, "str | int"]
+
+
+def json_lines(lines: Iterable[str]) -> Iterator[str]:
+    """A JSON object a line, an event each: as soon as the event has ended, which most do with their line."""
+    for event in events(lines):
+        yield json.dumps(event, ensure_ascii=False)
+
+
+def events(lines: Iterable[str], *, now: datetime | None = None) -> Iterator[Event]:
+    """The events in a log.
+
+    Args:
+        lines: of the log, as they come.
+        now: gives the times their year, which the log leaves out; the clock where None.
+    """
+    table: Event | None = None
+    for line in (each.rstrip("\r\n") for each in lines):
+        match = _LINE.fullmatch(line)
+        if table and (match or not line.strip()):
+            yield table
+            table = None
+        if match is None and table:
+            table["message"] = f"{table['message']}\n{line}".lstrip("\n")
+        elif match and not match["message"]:
+            table = _event(match, now)
+        elif match:
+            yield _event(match, now)
+        elif line.strip():
+            yield {"time": _iso(now or _clock()), "level": "INFO", "message": line}
+    if table:
+        yield table
+
+
+def _event(match: re.Match[str], now: datetime | None) -> Event:
+    message = _unquoted(match["message"])
+    request = _REQUEST_ID.search(message)
+    return {
+        "time": _iso(_dated(match["time"], now or _clock())),
+        "level": _LEVELS[match["level"]],
+        "message": message,
+        "source": match["source"],
+        "process": int(match["process"]),
+        **({"request_id": request["id"]} if request else {}),
+    }
+
+
+def _unquoted(text: str) -> str:
+    try:
+        return str(json.loads(text)) if text.startswith('"') else text
+    except ValueError:  # a message that Triton cut, or escaped in a way of its own
+        return text.strip('"')
+
+
+def _dated(text: str, now: datetime) -> datetime:
+    """The time with the year that brings it closest before now: a log of December is read in January."""
+    time = datetime.strptime(f"{now.year}{text}", "%Y%m%d %H:%M:%S.%f").replace(tzinfo=timezone.utc)
+    return time if time <= now + timedelta(days=1) else time.replace(year=now.year - 1)
+
+
+def _clock() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+def _iso(time: datetime) -> str:
+    return time.isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,0 +1,81 @@
+"""The log of `scripts/serve --log-format json`: whole lines of JSON, by request where one asks, and never a picture."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cronnx import Client
+from local_server.addresses import Addresses, free_addresses
+from local_server.paths import PICTURES, ROOT
+from tests.server.conftest import ports, report_of
+
+PICTURE = (PICTURES / "coffee.jpg").read_bytes()
+
+
+def set_log(addresses: Addresses, **settings: object) -> None:
+    body = json.dumps(settings).encode()
+    urllib.request.urlopen(urllib.request.Request(f"{addresses.http}/v2/logging", data=body)).close()
+
+
+def generate(addresses: Addresses, image: str) -> None:
+    body = json.dumps({"image": image, "id": "asked-by-generate"}).encode()
+    url = f"{addresses.http}/v2/models/efficientnet_lite0/generate"
+    urllib.request.urlopen(urllib.request.Request(url, data=body)).close()
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Of a server asked by every protocol, first at the usual level, then with every detail."""
+    path: Path = tmp_path_factory.mktemp("log") / "stderr"
+    addresses = free_addresses()
+    options = ["--models", "efficientnet_lite0", "--log-format", "json", *ports(addresses)]
+    command = [sys.executable, str(ROOT / "scripts" / "serve"), *options]
+    with (
+        path.open("w") as stderr,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True) as served,
+    ):
+        report_of(served)
+        set_log(addresses, log_verbose_level=0)
+        with Client(addresses.grpc) as grpc, Client(addresses.http) as http:
+            grpc.classify(PICTURE)
+            set_log(addresses, log_verbose_level=2)
+            grpc.classify(PICTURE)
+            http.classify(PICTURE)
+            generate(addresses, base64.b64encode(PICTURE).decode())
+        served.terminate()
+        assert served.wait(timeout=60) == 0
+    return path.read_text()
+
+
+@pytest.fixture(scope="module")
+def events(log: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in log.splitlines() if not line.startswith(("==> ", "    "))]
+
+
+def test_every_line_of_the_server_is_an_event(events: list[dict[str, Any]]) -> None:
+    assert all({"time", "level", "message"} <= event.keys() for event in events)
+    assert any(event["message"] == "successfully loaded 'efficientnet_lite0'" for event in events)
+    (models,) = (event["message"] for event in events if "| Model " in event["message"])
+    assert "| READY" in models
+
+
+def test_the_level_changes_while_the_server_runs_and_requests_have_their_ids(events: list[dict[str, Any]]) -> None:
+    ids = {event["request_id"] for event in events if "request_id" in event}
+    assert len(ids) == 3, "the first request came before the level was changed"
+
+
+def test_no_picture_is_in_the_log_at_any_level(log: str) -> None:
+    encoded = base64.b64encode(PICTURE).decode()
+    raw = PICTURE.decode("utf-8", errors="replace")
+    assert encoded[:40] not in log
+    assert encoded[600:640] not in log
+    assert "JFIF" not in log
+    assert raw[:6] not in log
