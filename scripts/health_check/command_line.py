@@ -28,7 +28,9 @@ def main() -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--url", default="http://127.0.0.1:8000", help="of the HTTP port (default: %(default)s)")
-    parser.add_argument("--models", nargs="+", default=[], metavar="NAME", help="these only (default: all loaded)")
+    parser.add_argument(
+        "--models", nargs="+", default=[], metavar="NAME", help="these only, whatever the others do (default: all)"
+    )
     parser.add_argument(
         "--timeout-s", type=_seconds, default=5.0, metavar="SECONDS", help="for all together (default: %(default)g)"
     )

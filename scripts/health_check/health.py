@@ -37,11 +37,12 @@ def check(server: HttpServer, *, models: Sequence[str] = ()) -> Iterator[Finding
 
     Args:
         server: the server.
-        models: the models; where none is named, all that are loaded and that no other loaded model is made of, and
-            those that could not be loaded.
+        models: the models, whatever the server says of others: it is not ready while any is loaded for the first
+            time. Where none is named, all that are loaded and that no other loaded model is made of, and those that
+            should be and are not.
     """
     try:
-        yield _of_server(server)
+        yield _of_server(server, ("live",) if models else ("live", "ready"))
         states = _states(_json(server, "/v2/repository/index", b"{}"))
         configs = {name: _json(server, f"/v2/models/{name}/config") for name in states if not states[name]}
     except (NoAnswerError, RefusedError) as error:
@@ -52,9 +53,9 @@ def check(server: HttpServer, *, models: Sequence[str] = ()) -> Iterator[Finding
         yield Finding(name, problem) if problem else _finding(server, name, configs)
 
 
-def _of_server(server: HttpServer) -> Finding:
+def _of_server(server: HttpServer, states: Iterable[str]) -> Finding:
     started_s = time.perf_counter()
-    for state in ("live", "ready"):
+    for state in states:
         status, _ = server.ask(f"/v2/health/{state}")
         if status != 200:
             return Finding("server", f"is not {state} (HTTP {status})")
@@ -73,7 +74,7 @@ def _states(index: Iterable[Mapping[str, str]]) -> dict[str, str]:
 
 def _asked(states: Mapping[str, str], configs: Mapping[str, Config]) -> list[str]:
     parts = {step for config in configs.values() for step in steps(config)}
-    unwanted = ("is not loaded", "is UNAVAILABLE unloaded", "is UNLOADING", "is LOADING")
+    unwanted = ("is not loaded", "is UNAVAILABLE unloaded", "is UNLOADING")
     return [name for name, problem in states.items() if name not in parts and not problem.startswith(unwanted)]
 
 

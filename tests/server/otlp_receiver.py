@@ -41,15 +41,11 @@ class OtlpReceiver:
             self.spans += spans
             self.changed.notify_all()
 
-    def trace(self, trace_id: str, *, until: Callable[[list[Span]], bool]) -> list[Span]:
-        """The spans of a trace, as soon as they are what is waited for; what there is after a minute."""
-
-        def of_trace() -> list[Span]:
-            return [span for span in self.spans if span.trace_id == trace_id]
-
+    def until(self, wanted: Callable[[list[Span]], list[Span]]) -> list[Span]:
+        """The spans wanted of all that there are, as soon as there is one; none after a minute."""
         with self.changed:
-            self.changed.wait_for(lambda: until(of_trace()), timeout=60)
-            return of_trace()
+            self.changed.wait_for(lambda: wanted(self.spans), timeout=60)
+            return wanted(self.spans)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +13,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from cronnx import Client
 from local_server import environment
 from local_server.addresses import Addresses
-from local_server.paths import ENSEMBLES, MODEL_REPOSITORY, PICTURES
+from local_server.paths import ENSEMBLES, MODEL_REPOSITORY, PICTURES, ROOT
 from local_server.tracing import Tracing
 from model_builds.ready import ready
 from tests.server.otlp_receiver import OtlpReceiver, Span, receiving
@@ -39,6 +41,7 @@ PARENTS = {
         f"{NAME}_onnx": f"{NAME}_router",
     },
 }
+DOCUMENTATION = (ROOT / "docs" / "tracing.md").read_text()
 PICTURE = PICTURES / "coffee.jpg"
 
 
@@ -74,6 +77,17 @@ def call(url: str, name: str, tracer: trace.Tracer) -> str:
     return f"{span.get_span_context().trace_id:032x}"
 
 
+def whole(spans: list[Span], name: str) -> list[Span]:
+    """A trace's spans, once there is every one; none before."""
+    return spans if PARENTS[name].keys() <= {span.name for span in spans} else []
+
+
+def documented(addresses: Addresses) -> str:
+    """The command of docs/tracing.md that changes the rate, for this server."""
+    (command,) = re.findall(r"^curl .*/v2/trace/setting$", DOCUMENTATION, re.MULTILINE)
+    return str(command).replace("localhost:8000", addresses.http)
+
+
 def parents(spans: list[Span]) -> dict[str, str]:
     """The name of the span above each."""
     names = {span.span_id: span.name for span in spans}
@@ -86,10 +100,25 @@ def test_a_call_is_one_trace_of_client_ensemble_and_every_step(
     addresses: Addresses, receiver: OtlpReceiver, tracer: trace.Tracer, protocol: str, name: str
 ) -> None:
     trace_id = call(getattr(addresses, protocol), name, tracer)
-    spans = receiver.trace(trace_id, until=lambda spans: PARENTS[name].keys() <= {span.name for span in spans})
+    spans = receiver.until(lambda spans: whole([span for span in spans if span.trace_id == trace_id], name))
     assert {name: parent for name, parent in parents(spans).items() if name != "compute"} == PARENTS[name]
     services = {span.name: span.service for span in spans}
     assert (services[f"infer {name}"], services[name]) == (SERVICE, "triton")
     # The request has one name everywhere; what the router calls is a request of the router's.
     named = {span.name: span.attributes.get("triton.request_id") for span in spans}
     assert named[name] == named["preprocess_224"] == named[f"infer {name}"] is not None
+
+
+def test_a_call_that_is_in_no_trace_is_traced_as_often_as_the_server_is_told_meanwhile(
+    addresses: Addresses, receiver: OtlpReceiver
+) -> None:
+    command = documented(addresses).replace('"10"', '"1"')
+    subprocess.run(["bash", "-c", command], check=True, capture_output=True)
+    before = {span.trace_id for span in receiver.spans}
+    with Client(addresses.http) as client:
+        client.classify(PICTURE, model_name=NAME)
+    new = receiver.until(lambda spans: [span for span in spans if span.name == NAME and span.trace_id not in before])
+    spans = receiver.until(
+        lambda spans: [each for each in spans if each.trace_id == new[0].trace_id and not each.parent_id]
+    )
+    assert [span.name for span in spans] == ["InferRequest"]

@@ -63,7 +63,7 @@ def test_a_model_that_could_not_be_loaded_is_reported_with_the_reason(triton: Fa
     assert problems(found(triton)) == {"photos": "is UNAVAILABLE no version of network"}
 
 
-@pytest.mark.parametrize("state", ["", "UNAVAILABLE unloaded", "LOADING", "UNLOADING"])
+@pytest.mark.parametrize("state", ["", "UNAVAILABLE unloaded", "UNLOADING"])
 def test_a_model_that_nobody_loaded_is_no_fault_unless_it_is_named(triton: FakeTriton, state: str) -> None:
     triton.states["network"] = state
     del triton.states["photos"], triton.states["preprocess"]
@@ -79,6 +79,13 @@ def test_a_model_with_one_version_that_failed_is_asked_by_the_others(triton: Fak
     triton.answers["/v2/repository/index"] = (200, json.dumps(index).encode())
     assert problems(found(triton)) == {}
     assert triton.inferred() == ["network"]
+
+
+def test_a_server_is_not_ready_while_a_model_is_loaded_which_is_named(triton: FakeTriton) -> None:
+    triton.answers["/v2/health/ready"] = (400, b"")
+    triton.states["new"] = "LOADING"
+    assert problems(found(triton)) == {"server": "is not ready (HTTP 400)", "new": "is LOADING"}
+    assert problems(found(triton, "photos")) == {}, "another model is nothing to one that is named"
 
 
 def test_a_name_that_nobody_knows_is_reported(triton: FakeTriton) -> None:
