@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass, field
 
 import pytest
@@ -122,3 +123,18 @@ def test_a_command_is_repeated_only_where_nobody_got_it() -> None:
 def test_a_retry_that_makes_no_sense_is_refused(arguments: dict[str, float]) -> None:
     with pytest.raises(InvalidInput, match="expected attempts >= 1"):
         Retry(**arguments)  # type: ignore[arg-type]  # what is tested
+
+
+def test_what_is_sent_again_is_logged_with_the_request(caplog: pytest.LogCaptureFixture) -> None:
+    error = NotReady("still loading", model_name="efficientnet_lite0", request_id="a-1")
+    with caplog.at_level(logging.INFO, logger="cronnx"):
+        World([error, "answer"]).run(Retry(first_backoff_s=0.25))
+    (record,) = caplog.records
+    assert record.getMessage() == "attempt 1 failed, the next is in 0.250 s: still loading"
+    assert (record.model_name, record.request_id) == ("efficientnet_lite0", "a-1")  # type: ignore[attr-defined]
+
+
+def test_what_is_given_up_is_told_by_its_error_alone(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="cronnx"), pytest.raises(InvalidInput):
+        World([InvalidInput("no such picture")]).run(Retry())
+    assert caplog.records == []
