@@ -13,6 +13,7 @@ from local_server.errors import SetupError
 CONCURRENCY = (1, 4, 16, 64)
 PICTURES = ("vga", "tiny", "12mp")
 ROUNDS, SECONDS = 6, 2.0
+METRICS_CONCURRENCY = 16
 QUICK_ROUNDS, QUICK_SECONDS, QUICK_CONCURRENCY = 1, 0.5, (1, 16)
 
 EPILOG = """\
@@ -22,6 +23,7 @@ examples:
   scripts/bench --note "two instances of preprocess"
   scripts/bench --versions 1 --pictures vga --concurrency 1 16
   scripts/bench --backend-overhead
+  scripts/bench --metrics-cost --rounds 20
 
 Legs of a few seconds take turns, round after round; what is compared is measured side by side. A full run takes about
 ten minutes and wants the machine for itself. It ends in a table of targets, and leaves a page with plots and the raw
@@ -50,6 +52,8 @@ def main() -> int:
 def _bench(options: argparse.Namespace) -> int:
     if options.backend_overhead:
         return _backend_overhead(options.model)
+    if options.metrics_cost:
+        return _metrics_cost(options)
     from benchmarks.bench import Bench, bench  # needs the environment
 
     quick = options.quick
@@ -78,6 +82,21 @@ def _backend_overhead(model: str) -> int:
         raise SetupError(f"there is no {path}: scripts/build_models {model}")
     for line in table(path):
         print(line, flush=True)
+    return 0
+
+
+def _metrics_cost(options: argparse.Namespace) -> int:
+    from benchmarks.metrics_cost import table  # needs the environment
+
+    print(
+        table(
+            options.model,
+            picture=options.pictures[0],
+            concurrency=max(options.concurrency or [METRICS_CONCURRENCY]),
+            count=options.rounds or ROUNDS,
+            seconds=options.seconds or SECONDS,
+        )
+    )
     return 0
 
 
@@ -114,6 +133,11 @@ def _parser() -> argparse.ArgumentParser:
         "--backend-overhead",
         action="store_true",
         help="measure only what the onnxruntime stand-in adds to a request, against version 1 of the model",
+    )
+    parser.add_argument(
+        "--metrics-cost",
+        action="store_true",
+        help="measure only what each kind of metric costs: one set of pictures at one concurrency, the highest or 16",
     )
     parser.add_argument("--quick", action="store_true", help="see that it works; its figures mean little")
     return parser

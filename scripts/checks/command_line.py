@@ -24,6 +24,7 @@ TYPED = (
     "scripts/model_additions",
     "scripts/benchmarks",
     "scripts/checks",
+    "scripts/server_statistics",
     "scripts/tuning",
 )
 

@@ -41,6 +41,7 @@ def main() -> int:
             models=options.models,
             profile=options.profile,
             cache_bytes=options.cache,
+            latency_quantiles=options.latency_quantiles,
             repositories=options.model_repository,
             json_log=options.log_format == "json",
             tracing=Tracing(options.trace_url, options.trace_rate) if options.trace_url else None,
@@ -95,6 +96,12 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         default=DEFAULT_RATE,
         metavar="N",
         help="trace one of N requests (default: %(default)s), and all that belong to a trace already",
+    )
+    parser.add_argument(
+        "--no-latency-quantiles",
+        dest="latency_quantiles",
+        action="store_false",
+        help="keep counters only among the metrics, no p50, p95 and p99 (docs/metrics.md)",
     )
     parser.add_argument(
         "--model-repository",

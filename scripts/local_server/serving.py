@@ -9,6 +9,7 @@ from local_server import environment, first_answer, progress, repository, triton
 from local_server.addresses import Addresses
 from local_server.errors import SetupError
 from local_server.log_events import json_lines
+from local_server.metrics import LATENCY_SUMMARIES
 from local_server.paths import ENSEMBLES, MODEL_REPOSITORY
 from local_server.process import ServerProcess, stopping_on_signals
 from local_server.tracing import Tracing
@@ -21,6 +22,7 @@ def serve(
     models: Sequence[str] | None = None,
     profile: str | None = None,
     cache_bytes: int | None = None,
+    latency_quantiles: bool = True,
     repositories: Sequence[Path] | None = None,
     tracing: Tracing | None = None,
     json_log: bool = False,
@@ -33,6 +35,7 @@ def serve(
         models: the models to load; all where None.
         profile: the name of the configurations to prefer.
         cache_bytes: the size of Triton's local response cache; no cache where None.
+        latency_quantiles: whether to keep quantiles of latencies among the metrics.
         repositories: model repositories; this project's own where None, whose lacking models are built first.
         tracing: where traces go; none are made where None.
         json_log: whether the server's log is JSON, an event a line.
@@ -53,6 +56,8 @@ def serve(
         flags += tracing.flags()
     if cache_bytes:
         flags.append(f"--cache-config=local,size={cache_bytes}")
+    if latency_quantiles:
+        flags += LATENCY_SUMMARIES
     progress.step(f"Starting tritonserver with {', '.join(names)}")
     command = [*distribution.command(folders), *flags, *server_flags]
     server = ServerProcess(command, distribution.environment(), rewrite_log=json_lines if json_log else None)

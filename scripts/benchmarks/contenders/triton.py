@@ -146,8 +146,15 @@ def serving(
 
 
 @contextlib.contextmanager
-def running(repositories: Sequence[Path], names: Sequence[str]) -> Iterator[tuple[Addresses, Family]]:
+def running(
+    repositories: Sequence[Path], names: Sequence[str], *, flags: Sequence[str] = ()
+) -> Iterator[tuple[Addresses, Family]]:
     """A server of these models of these repositories; where it listens, and its processes.
+
+    Args:
+        repositories: model repositories.
+        names: of models to load.
+        flags: passed on to `tritonserver`.
 
     Raises:
         SetupError: it did not start.
@@ -159,6 +166,7 @@ def running(repositories: Sequence[Path], names: Sequence[str]) -> Iterator[tupl
         "--model-control-mode=explicit",
         *(f"--load-model={name}" for name in names),
         *QUIET,
+        *flags,
     ]
     server = ServerProcess(command, distribution.environment())
     try:

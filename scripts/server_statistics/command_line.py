@@ -1,0 +1,56 @@
+"""`scripts/exporter`: parse, then answer Prometheus until a signal."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+
+from local_server import environment
+from local_server.errors import SetupError
+
+ENDING = {signal.SIGINT, signal.SIGTERM}
+
+EPILOG = """\
+examples:
+  scripts/exporter
+  scripts/exporter --url http://127.0.0.1:9000 --port 9003
+
+The server is asked at every scrape, and only then; one that cannot be reached is exported as server_ready 0.
+docs/metrics.md lists the metrics; deploy/prometheus/ has a Prometheus that reads them.
+
+exit status: 0 after Ctrl-C or SIGTERM; 1 where it could not start; 2 usage.
+"""
+
+
+def main() -> int:
+    """Export until a signal ends it; the exit status."""
+    options = _parser().parse_args()
+    try:
+        environment.enter("serve")
+        from server_statistics.export import export  # needs the environment
+
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+        with export(options.url, address=options.address, port=options.port, timeout_s=options.timeout_s) as url:
+            print(f"{url} exports the statistics of {options.url}", flush=True)
+            signal.sigwait(ENDING)
+    except SetupError as error:
+        print(f"exporter: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="scripts/exporter",
+        description="Export to Prometheus what Triton's own metrics lack: sizes of batches, readiness of models.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--url", default="http://127.0.0.1:8000", help="the server's HTTP service (%(default)s)")
+    parser.add_argument("--address", default="127.0.0.1", help="where to listen (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=8003, help="default: %(default)s; 0 is any that is free")
+    parser.add_argument(
+        "--timeout-s", type=float, default=5.0, metavar="S", help="for each of the server's answers (%(default)s)"
+    )
+    return parser
