@@ -1,0 +1,38 @@
+"""The configuration and the rules of Prometheus, by its own tool; tests/server/test_metrics.py has them at work."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from local_server.paths import ROOT
+
+FOLDER = ROOT / "deploy" / "prometheus"
+
+
+def promtool(*arguments: str) -> None:
+    if shutil.which("promtool") is None:
+        pytest.skip("Debian's prometheus is not installed: apt-get install prometheus")
+    ended = subprocess.run(["promtool", *arguments], cwd=FOLDER, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+def test_the_configuration_and_the_rules_that_it_names_are_valid() -> None:
+    promtool("check", "config", "prometheus.yml")
+
+
+def test_the_rules_hold_with_the_times_that_they_have() -> None:
+    promtool("test", "rules", "tests.yml")
+
+
+def test_every_alert_is_tested_and_says_what_to_do() -> None:
+    alerts = re.findall(r"- alert: (\w+)\n(.*?)(?=\n\n|\Z)", (FOLDER / "rules" / "alerts.yml").read_text(), re.DOTALL)
+    tested = (FOLDER / "tests.yml").read_text()
+    assert alerts
+    for name, rule in alerts:
+        assert name in tested
+        for field in ("severity: ", "summary: ", "action: "):
+            assert field in rule

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import socket
+import urllib.request
+
+import pytest
+
+from local_server.addresses import free_addresses
+from local_server.errors import SetupError
+from server_statistics.export import export
+
+
+def test_a_server_that_is_not_there_is_exported_as_not_ready() -> None:
+    nowhere = free_addresses().http
+    with export(nowhere, address="127.0.0.1", port=0, timeout_s=5) as url, urllib.request.urlopen(url) as answer:
+        assert "\nserver_ready 0.0\n" in answer.read().decode()
+
+
+def test_a_port_that_is_taken_is_refused_by_its_number() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with (
+            pytest.raises(SetupError, match=f"cannot listen on 127.0.0.1 port {port}: .*--port"),
+            export("http://127.0.0.1:1", address="127.0.0.1", port=port, timeout_s=5),
+        ):
+            pass
