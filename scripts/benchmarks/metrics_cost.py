@@ -97,7 +97,15 @@ class Server:
             reader.join()
 
 
-def table(model: str, *, picture: str, concurrency: int, count: int, seconds: float) -> str:
+def table(
+    model: str,
+    *,
+    picture: str,
+    concurrency: int,
+    count: int,
+    seconds: float,
+    kinds: Mapping[str, tuple[str, ...]] = KINDS,
+) -> str:
     """Measure; what was found, as text.
 
     Args:
@@ -106,6 +114,7 @@ def table(model: str, *, picture: str, concurrency: int, count: int, seconds: fl
         concurrency: requests under way at a time.
         count: of rounds.
         seconds: the length of a leg, its warm-up apart.
+        kinds: flags of a server by the metrics that it keeps, first the one that the others are compared with.
 
     Raises:
         SetupError: something cannot be had, started or measured.
@@ -113,8 +122,8 @@ def table(model: str, *, picture: str, concurrency: int, count: int, seconds: fl
     with environment.alone():
         ready([model])
         tritonserver.distribution()
-    legs = [Leg(kind, CLOSED_LOOP, 1, concurrency, picture) for kind in KINDS]
-    with _servers(model, picture) as servers:
+    legs = [Leg(kind, CLOSED_LOOP, 1, concurrency, picture) for kind in kinds]
+    with _servers(model, picture, kinds) as servers:
         rounds.warm_up(legs, servers)
         measured = list(rounds.rounds(legs, servers, count=count, seconds=seconds))
     lines = [f"{'metrics':30} images/s   {'of none (least to most)':25}  CPU an image, of none"]
@@ -133,13 +142,13 @@ def _spread(ratios: Sequence[float]) -> str:
 
 
 @contextlib.contextmanager
-def _servers(model: str, picture: str) -> Iterator[dict[str, rounds.Contender]]:
+def _servers(model: str, picture: str, kinds: Mapping[str, tuple[str, ...]]) -> Iterator[dict[str, rounds.Contender]]:
     """One of each kind, ready and idle until it is its turn."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         images = pictures.make(picture, folder / "pictures").contents()
         servers: dict[str, rounds.Contender] = {}
-        for kind, flags in KINDS.items():
+        for kind, flags in kinds.items():
             started = running([MODEL_REPOSITORY, ENSEMBLES], [model], flags=flags)
             servers[kind] = Server(model, *stack.enter_context(started), images, folder)
         yield servers

@@ -47,10 +47,34 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--url", default="http://127.0.0.1:8000", help="the server's HTTP service (%(default)s)")
-    parser.add_argument("--address", default="127.0.0.1", help="where to listen (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=8003, help="default: %(default)s; 0 is any that is free")
     parser.add_argument(
-        "--timeout-s", type=float, default=5.0, metavar="S", help="for each of the server's answers (%(default)s)"
+        "--url", type=_url, default="http://127.0.0.1:8000", help="the server's HTTP service (default: %(default)s)"
+    )
+    parser.add_argument("--address", default="127.0.0.1", help="where to listen (default: %(default)s)")
+    parser.add_argument("--port", type=_port, default=8003, help="default: %(default)s; 0 is any that is free")
+    parser.add_argument(
+        "--timeout-s", type=_seconds, default=5.0, metavar="S", help="for each of the server's answers (%(default)s)"
     )
     return parser
+
+
+def _url(text: str) -> str:
+    if not text.startswith(("http://", "https://")):
+        raise argparse.ArgumentTypeError(f"'{text}' came, an address as http://127.0.0.1:8000 is expected")
+    return text
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a port, 0 to 65535")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"'{text}' came, a number of seconds above 0 is expected")
+    return seconds

@@ -67,7 +67,9 @@ def test_every_version_of_a_packaged_model_is_loaded(served: Served, name: str, 
 
 def test_metrics_are_served(served: Served) -> None:
     with urllib.request.urlopen(served.addresses.metrics) as answer:
-        assert b'nv_inference_request_success{model="efficientnet_lite0' in answer.read()
+        metrics = answer.read()
+    assert b'nv_inference_request_success{model="efficientnet_lite0' in metrics
+    assert b'nv_inference_request_summary_us{model="efficientnet_lite0' in metrics
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -106,12 +108,14 @@ def test_another_repository_is_served_with_the_same_backends(tmp_path: Path) -> 
         assert not client.is_ready("efficientnet_lite0")
 
 
-def test_flags_after_two_dashes_reach_tritonserver() -> None:
-    addresses = free_addresses()
-    with serving("--models", "efficientnet_lite0", "--", "--id=mine", addresses=addresses) as process:
+def test_flags_after_two_dashes_and_no_quantiles_reach_tritonserver() -> None:
+    addresses, options = free_addresses(), ("--models", "efficientnet_lite0", "--no-latency-quantiles")
+    with serving(*options, "--", "--id=mine", addresses=addresses) as process:
         report_of(process)
         with urllib.request.urlopen(f"{addresses.http}/v2") as answer:
             assert b'"name":"mine"' in answer.read()
+        with urllib.request.urlopen(addresses.metrics) as answer:
+            assert b"summary" not in answer.read()
 
 
 def test_a_profile_is_passed_on_and_falls_back_to_the_cpu() -> None:
