@@ -12,8 +12,8 @@ from cronnx_preprocess.orientation import read_orientation, stored_box, turn_siz
 from cronnx_preprocess.payload import encoded_image
 from cronnx_preprocess.resizing import resized
 
-# How many times larger than the output a JPEG is decoded at least, where it is larger. Of 100 photographs, enlarged 2 to
-# 5 times, all kept their class at 1.4, half a grey level off on average; at 1 they showed more.
+# How many times larger than the output a JPEG is decoded at least, where it is larger. Of 100 photographs, enlarged 2
+# to 5 times, all kept their class at 1.4, half a grey level off on average; at 1 they showed more.
 _DRAFT_GAP = 1.4
 
 
