@@ -41,10 +41,10 @@ class OtlpReceiver:
             self.spans += spans
             self.changed.notify_all()
 
-    def until(self, wanted: Callable[[list[Span]], list[Span]]) -> list[Span]:
-        """The spans wanted of all that there are, as soon as there is one; none after a minute."""
+    def until(self, wanted: Callable[[list[Span]], list[Span]], *, timeout_s: float = 60) -> list[Span]:
+        """The spans wanted of all that there are, as soon as there is one; none after the time."""
         with self.changed:
-            self.changed.wait_for(lambda: wanted(self.spans), timeout=60)
+            self.changed.wait_for(lambda: wanted(self.spans), timeout=timeout_s)
             return wanted(self.spans)
 
 
