@@ -19,6 +19,7 @@ TYPED = (
     "scripts/diagnosis",
     "scripts/health_check",
     "scripts/load_tests",
+    "scripts/launching",
     "scripts/local_server",
     "scripts/model_builds",
     "scripts/model_additions",

@@ -1,0 +1,1 @@
+"""What stands between a container's arguments and its `tritonserver`."""
