@@ -52,6 +52,7 @@ class AsyncClient(AsyncModelControl):
         *,
         timeout_s: float = DEFAULT_TIMEOUT_S,
         retry: Retry = DEFAULT_RETRY,
+        key: str | None = None,
         headers: Mapping[str, str] | None = None,
         tls: Tls | None = None,
         shared_memory: bool = False,
@@ -63,7 +64,7 @@ class AsyncClient(AsyncModelControl):
             InvalidInput: An argument cannot be used.
         """
         if transport is None:
-            transport = connect(url, headers=headers, tls=tls, shared_memory=shared_memory)
+            transport = connect(url, key=key, headers=headers, tls=tls, shared_memory=shared_memory)
         super().__init__(Session(transport, timeout_s=timeout_s, retry=retry))
         self._max_batch_sizes: dict[str, int] = {}
 

@@ -38,7 +38,7 @@ _BY_MESSAGE: dict[str, type[CronnxError]] = {
     "load failed for model": ServerFault,  # told as an invalid argument
     "Exceeds maximum queue size": Overloaded,
     "Request timeout expired": Overloaded,  # it waited in the queue for longer than the model allows
-    "is restricted, expecting header": InvalidInput,  # see `headers` of `Client`
+    "is restricted, expecting header": InvalidInput,
     "explicit model load / unload is not allowed": InvalidInput,  # the server was not started for it
     "message larger than max": InvalidInput,  # gRPC's own refusal
 }
@@ -46,6 +46,7 @@ _BY_MESSAGE: dict[str, type[CronnxError]] = {
 # Where Triton's message does not say what to do, or the wrong thing: it speaks of polling also where nothing polls.
 _ADVICE: dict[str, str] = {
     "explicit model load / unload is not allowed": "start the server with --model-control-mode=explicit",
+    "is restricted, expecting header": "give its key (`key` of Client; CRONNX_KEY of the command line)",
 }
 
 

@@ -35,6 +35,7 @@ class Client(ModelControl):
         *,
         timeout_s: float = DEFAULT_TIMEOUT_S,
         retry: Retry = DEFAULT_RETRY,
+        key: str | None = None,
         headers: Mapping[str, str] | None = None,
         tls: Tls | None = None,
         shared_memory: bool = False,
@@ -50,8 +51,11 @@ class Client(ModelControl):
             timeout_s: Seconds a request may take, connecting and all its attempts included, where a call does not
                 say otherwise.
             retry: When a request that failed is sent again.
-            headers: Sent with every request: keys of Triton's restricted APIs as `NAME: KEY` over HTTP, as
-                `triton-grpc-protocol-NAME: KEY` over gRPC, or those of a proxy. Their values are never shown.
+            key: What `scripts/serve` asks of those who change a server. It goes with every request, to every one of
+                the servers, and is never shown.
+            headers: Sent with every request: what a proxy asks for, or keys that another Triton's restricted APIs
+                do, as `NAME: KEY` over HTTP, as `triton-grpc-protocol-NAME: KEY` over gRPC. Their values are never
+                shown.
             tls: For `grpcs` and `https`: whom to trust and who the client is.
             shared_memory: Give the inputs to a server on this host through memory, not over the connection.
             transport: What carries the requests, in place of connections to `url`.
@@ -65,6 +69,7 @@ class Client(ModelControl):
                 url,
                 timeout_s=timeout_s,
                 retry=retry,
+                key=key,
                 headers=headers,
                 tls=tls,
                 shared_memory=shared_memory,

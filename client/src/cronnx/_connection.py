@@ -15,10 +15,14 @@ from cronnx._transport import Transport
 _HEADER_NAME = re.compile(r"(?!grpc-)[a-z0-9_.-]+(?<!-bin)", re.IGNORECASE | re.ASCII)
 _HEADER_VALUE = re.compile(r"[\x20-\x7e]*")
 
+# What scripts/serve has Triton ask for; over gRPC Triton puts a prefix of its own before it.
+_HTTP_KEY, _GRPC_KEY = "cronnx-key", "triton-grpc-protocol-cronnx-key"
+
 
 def connect(
     urls: str | Sequence[str],
     *,
+    key: str | None = None,
     headers: Mapping[str, str] | None = None,
     tls: Tls | None = None,
     shared_memory: bool = False,
@@ -26,15 +30,17 @@ def connect(
     """Make the transport for one URL or several; connections are made by the first request.
 
     Raises:
-        InvalidInput: A URL or a header cannot be used, there is no URL, or none for `tls`.
+        InvalidInput: A URL, the key or a header cannot be used, there is no URL, or none for `tls`.
     """
     addresses = [address(url) for url in ([urls] if isinstance(urls, str) else urls)]
     if not addresses:
         raise InvalidInput("no server URL is given, expected at least one")
     if tls and not any(each.is_encrypted for each in addresses):
         raise InvalidInput(f"tls is given, but {addresses[0]} is not encrypted: use grpcs:// or https://")
-    headers = _checked_headers(headers or {})
-    transports = [_connect_to(each, headers, tls or Tls(), shared_memory=shared_memory) for each in addresses]
+    transports = [
+        _connect_to(each, _headers(each, key, headers or {}), tls or Tls(), shared_memory=shared_memory)
+        for each in addresses
+    ]
     return transports[0] if len(transports) == 1 else Failover(transports)
 
 
@@ -58,7 +64,9 @@ def _by_protocol(address: Address, headers: Mapping[str, str], tls: Tls) -> Tran
     return HttpTransport(address, headers=headers, tls=tls)
 
 
-def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
+def _headers(address: Address, key: str | None, headers: Mapping[str, str]) -> dict[str, str]:
+    if key is not None:
+        headers = {(_GRPC_KEY if address.is_grpc else _HTTP_KEY): key, **headers}
     for name, value in headers.items():
         if not _HEADER_NAME.fullmatch(name):
             raise InvalidInput(f"header name {name!r}: expected letters, digits, '-', '_' and '.'; not grpc-* or *-bin")

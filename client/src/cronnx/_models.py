@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -13,6 +14,8 @@ Json: TypeAlias = Mapping[str, Any]
 
 NEWEST = "-1"
 """The version that stands for the newest in an ensemble's step."""
+
+_NAME = re.compile(r"[^/\\\x00-\x1f\x7f]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +187,12 @@ def _tensors(described: Iterable[Json]) -> tuple[TensorInfo, ...]:
 
 def _batch_sizes(entries: Iterable[Json]) -> dict[int, int]:
     return {int(entry["batch_size"]): int(entry.get("compute_infer", {}).get("count", 0)) for entry in entries}
+
+
+def check_name(model_name: str) -> None:
+    """Raise InvalidInput where a name is a path, which may lead elsewhere in a URL or in a server's files."""
+    if model_name in (".", "..") or not _NAME.fullmatch(model_name):
+        raise InvalidInput(f"model_name is {model_name!r}, expected a name, not a path")
 
 
 def checked_version(model_version: str) -> str:

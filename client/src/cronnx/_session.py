@@ -12,6 +12,7 @@ from typing import Any
 import numpy.typing as npt
 
 from cronnx._errors import CronnxError, InvalidInput
+from cronnx._models import check_name
 from cronnx._retry import Attempts, Retry, is_transient, never_arrived
 from cronnx._tracing import traced
 from cronnx._transport import Answer, InferRequest, Question, Transport
@@ -39,6 +40,7 @@ class Session:
 
     async def infer(self, request: InferRequest) -> dict[str, npt.NDArray[Any]]:
         """See `Transport.infer`."""
+        check_name(request.model_name)
         with traced(request) as call:
 
             async def send(left_s: float) -> dict[str, npt.NDArray[Any]]:
@@ -50,6 +52,7 @@ class Session:
 
     async def ask(self, method: str, arguments: Mapping[str, str] = _NONE, *, timeout_s: float | None = None) -> Answer:
         """Put a `Question`; see `Transport.ask`."""
+        check_name(arguments.get("model_name", ""))
         question = Question(method, self.timeout_s(timeout_s), arguments)
 
         async def send(left_s: float) -> Answer:
@@ -60,6 +63,7 @@ class Session:
 
     async def is_yes(self, method: str, arguments: Mapping[str, str] = _NONE) -> bool:
         """Put a question once; no answer is a no."""
+        check_name(arguments.get("model_name", ""))
         transport = self._open_transport()
         try:
             return bool(await transport.ask(Question(method, self._timeout_s, arguments)))

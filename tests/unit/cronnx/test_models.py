@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from cronnx import InvalidInput, ModelStatus
-from cronnx._models import checked_version, model_info, model_statistics, model_status
+from cronnx._models import check_name, checked_version, model_info, model_statistics, model_status
 
 
 def test_a_model_never_loaded_has_neither_version_nor_state() -> None:
@@ -32,3 +32,16 @@ def test_a_version_is_a_number_or_left_to_the_server(version: str) -> None:
 def test_another_version_is_refused(version: str) -> None:
     with pytest.raises(InvalidInput, match="expected a number as text"):
         checked_version(version)
+
+
+@pytest.mark.parametrize("name", ["net", "", "a b", "été", "..."])
+def test_whatever_is_no_path_is_left_to_the_server(name: str) -> None:
+    check_name(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["..", ".", "../net", "/etc/net", "net/../../net", "net/versions/1", "a\\b", "a\0", "a\nb"]
+)
+def test_a_path_is_no_name(name: str) -> None:
+    with pytest.raises(InvalidInput, match="expected a name, not a path"):
+        check_name(name)

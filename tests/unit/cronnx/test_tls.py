@@ -4,34 +4,17 @@ import ssl
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
 import pytest
 
 from cronnx import Client, ConnectionFailed, InvalidInput, Retry, Tls
+from tests.certificates import Identity, identity
 from tests.unit.cronnx.grpc_triton import serve_grpc
 from tests.unit.cronnx.http_triton import serve_http
 
 ONCE = Retry(attempts=1)
-
-
-@dataclass(frozen=True)
-class Identity:
-    """A self-signed certificate, which is its own authority, and its key."""
-
-    certificate: Path
-    key: Path
-
-
-def identity(folder: Path, name: str) -> Identity:
-    made = Identity(folder / f"{name}.crt", folder / f"{name}.key")
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    command += ["-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"]
-    command += ["-out", str(made.certificate), "-keyout", str(made.key)]
-    subprocess.run(command, check=True, capture_output=True)
-    return made
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeAlias
 
-from cronnx import Client, Tls
+from cronnx import Client, InvalidInput, Tls
 from cronnx._client import DEFAULT_TIMEOUT_S, DEFAULT_URL
 
 Connect: TypeAlias = Callable[..., Client]
@@ -37,7 +38,8 @@ def add_connection(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="send this header with every request; repeatable",
+        help="send this header with every request; repeatable. The key that scripts/serve asks for is that of"
+        " $CRONNX_KEY_FILE or $CRONNX_KEY",
     )
     group.add_argument("--ca-file", metavar="FILE", help="trust the authorities in this PEM file alone")
 
@@ -52,9 +54,21 @@ def open_client(options: argparse.Namespace, connect: Connect, *, url: str | Non
     return connect(
         url or urls(options),
         timeout_s=options.timeout,
+        key=_key(),
         headers=dict(options.header),
         tls=Tls(ca_file=options.ca_file) if options.ca_file else None,
     )
+
+
+def _key() -> str | None:
+    """From the environment, and no option: what is typed is seen in process lists."""
+    file = os.environ.get("CRONNX_KEY_FILE")
+    if not file:
+        return os.environ.get("CRONNX_KEY") or None
+    try:
+        return Path(file).read_text(errors="replace").strip() or None
+    except OSError as error:
+        raise InvalidInput(f"cannot read the key in {file}: {error.strerror}") from error
 
 
 def _header(text: str) -> tuple[str, str]:

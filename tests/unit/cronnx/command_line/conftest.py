@@ -10,6 +10,13 @@ from cronnx.command_line import main
 from tests.unit.cronnx.command_line.fake_server import FakeServer
 
 
+@pytest.fixture(autouse=True)
+def _no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key of whoever runs the tests is not theirs."""
+    monkeypatch.delenv("CRONNX_KEY", raising=False)
+    monkeypatch.delenv("CRONNX_KEY_FILE", raising=False)
+
+
 @pytest.fixture
 def server() -> FakeServer:
     return FakeServer()

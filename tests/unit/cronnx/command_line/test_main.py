@@ -68,7 +68,8 @@ def test_the_client_is_made_as_the_options_say(cronnx: Command, server: FakeServ
     urls = ["grpc://a:1", "grpc://b:2"]
     named = [part for url in urls for part in ("--url", url)]
     cronnx(["models", *named, "--timeout", "3", "--header", "key=a=b", "--header", "x=y"])
-    assert server.connections == [(urls, {"timeout_s": 3, "headers": {"key": "a=b", "x": "y"}, "tls": None})]
+    made = {"timeout_s": 3, "key": None, "headers": {"key": "a=b", "x": "y"}, "tls": None}
+    assert server.connections == [(urls, made)]
 
 
 @pytest.mark.usefixtures("folder")
