@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 from collections.abc import Iterable
 
 from health_check.health import Finding, check
 from health_check.http_server import HttpServer, UrlError
+from launching.key import KEY_FILE, KeyFileError, read_key
 
-EPILOG = """\
+EPILOG = f"""\
 examples:
   scripts/healthcheck
   scripts/healthcheck --url http://triton:8000 --models efficientnet_lite0 --timeout-s 2
 
 Every inference is one of a picture of one pixel, or of zeros, and counts in the model's metrics.
+A key, if the server asks for one, is read from the file that {KEY_FILE} names.
 Exit status: 0 healthy, 1 not, 2 usage.
 """
 
@@ -36,8 +39,8 @@ def main() -> int:
     )
     options = parser.parse_args()
     try:
-        server = HttpServer(options.url, timeout_s=options.timeout_s)
-    except UrlError as error:
+        server = HttpServer(options.url, timeout_s=options.timeout_s, key=read_key(os.environ))
+    except (UrlError, KeyFileError) as error:
         parser.error(str(error))
     try:
         return _report(check(server, models=options.models))

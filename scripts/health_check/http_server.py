@@ -7,6 +7,8 @@ import time
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from launching.key import HEADER
+
 NO_HEADERS: Mapping[str, str] = {}
 
 
@@ -21,8 +23,13 @@ class NoAnswerError(Exception):
 class HttpServer:
     """One connection to one server; whatever is asked must be answered before the same deadline."""
 
-    def __init__(self, url: str, *, timeout_s: float) -> None:
+    def __init__(self, url: str, *, timeout_s: float, key: str = "") -> None:
         """Connects with the first question.
+
+        Args:
+            url: of the HTTP port.
+            timeout_s: for all answers together.
+            key: what a server's restricted APIs ask for; nothing where it is empty.
 
         Raises:
             UrlError: the URL is not that of an HTTP port.
@@ -30,6 +37,7 @@ class HttpServer:
         self._connection = _connection(url)
         self._url = url
         self._timeout_s = timeout_s
+        self._key = {HEADER: key} if key else {}
         self._deadline = time.monotonic() + timeout_s
 
     def ask(self, path: str, body: bytes | None = None, headers: Mapping[str, str] = NO_HEADERS) -> tuple[int, bytes]:
@@ -40,7 +48,7 @@ class HttpServer:
         """
         try:
             self._limit(self._deadline - time.monotonic())
-            self._connection.request("GET" if body is None else "POST", path, body, dict(headers))
+            self._connection.request("GET" if body is None else "POST", path, body, {**headers, **self._key})
             answer = self._connection.getresponse()
             return answer.status, answer.read()
         except TimeoutError:

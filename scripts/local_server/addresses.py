@@ -8,49 +8,59 @@ import socket
 from dataclasses import dataclass
 
 from local_server.errors import SetupError
+from local_server.grpc_tls import GrpcTls
 
 
 @dataclass(frozen=True)
 class Addresses:
-    """One address and a port for each of Triton's services."""
+    """One address and a port for each of Triton's services.
+
+    Attributes:
+        tls: for gRPC; where it is given, HTTP, which cannot be encrypted, is on loopback, for a proxy.
+    """
 
     address: str = "127.0.0.1"
     http_port: int = 8000
     grpc_port: int = 8001
     metrics_port: int = 8002
+    tls: GrpcTls | None = None
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether other machines cannot reach it."""
+        return ipaddress.ip_address(self.address).is_loopback
 
     @property
     def http(self) -> str:
         """Of inference over HTTP, and of health."""
-        return f"http://{self._host}:{self.http_port}"
+        return f"http://{_called(self._http_address)}:{self.http_port}"
 
     @property
     def grpc(self) -> str:
         """Of inference over gRPC."""
-        return f"grpc://{self._host}:{self.grpc_port}"
+        return f"{'grpcs' if self.tls else 'grpc'}://{_called(self.address)}:{self.grpc_port}"
 
     @property
     def metrics(self) -> str:
         """Of the metrics for Prometheus."""
-        return f"http://{self._host}:{self.metrics_port}/metrics"
+        return f"http://{_called(self.address)}:{self.metrics_port}/metrics"
 
     @property
-    def _host(self) -> str:
-        """What this machine calls the server by: a server on every address is called on loopback."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.address, self.address)  # noqa: S104 - compared, not bound
-        return f"[{host}]" if ":" in host else host
+    def _http_address(self) -> str:
+        return ("::1" if ":" in self.address else "127.0.0.1") if self.tls else self.address
 
     def flags(self) -> list[str]:
         """As `tritonserver` takes them: its HTTP tells IPv6 by a prefix, its gRPC by brackets."""
         ipv6 = ":" in self.address
-        http, grpc = (f"ipv6:{self.address}", f"[{self.address}]") if ipv6 else (self.address, self.address)
+        prefix, grpc = ("ipv6:", f"[{self.address}]") if ipv6 else ("", self.address)
         return [
             f"--http-port={self.http_port}",
-            f"--http-address={http}",
+            f"--http-address={prefix}{self._http_address}",
             f"--grpc-port={self.grpc_port}",
             f"--grpc-address={grpc}",
             f"--metrics-port={self.metrics_port}",
-            f"--metrics-address={http}",
+            f"--metrics-address={prefix}{self.address}",
+            *(self.tls.flags() if self.tls else ()),
         ]
 
     def check_free(self) -> None:
@@ -78,6 +88,12 @@ class Addresses:
                 raise SetupError(
                     f"cannot listen on {self.address} port {port}: {error.strerror}; choose another with {option}"
                 ) from error
+
+
+def _called(address: str) -> str:
+    """What this machine calls a server by: one on every address is called on loopback."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104 - compared, not bound
+    return f"[{host}]" if ":" in host else host
 
 
 def free_addresses() -> Addresses:

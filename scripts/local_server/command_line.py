@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from local_server import environment
+from local_server.access import key_for
 from local_server.addresses import Addresses
 from local_server.errors import SetupError
+from local_server.grpc_tls import GrpcTls
 from local_server.tracing import DEFAULT_RATE, Tracing
 
 DEFAULT_CACHE_BYTES = 256 * 2**20
@@ -20,9 +23,11 @@ examples:
   scripts/serve
   scripts/serve --models efficientnet_lite0 --http-port 9000
   scripts/serve --cache
+  scripts/serve --address 0.0.0.0 --tls-certificate server.crt --tls-key server.key
   scripts/serve -- --log-verbose=1
 
 exit status: the server's own, 0 after Ctrl-C or SIGTERM; 1 where it could not be set up or started; 2 usage.
+Elsewhere than on loopback, who changes models needs a key: $CRONNX_KEY_FILE, $CRONNX_KEY, or one that is made.
 The first start makes .venv and .triton/ and builds the models. To change the Python of .venv, delete it.
 """
 
@@ -30,8 +35,9 @@ The first start makes .venv and .triton/ and builds the models. To change the Py
 def main() -> int:
     """Serve until the server ends; the exit status."""
     options, server_flags = _parse(sys.argv[1:])
-    addresses = Addresses(options.address, options.http_port, options.grpc_port, options.metrics_port)
     try:
+        tls = _tls(options.tls_certificate, options.tls_key, options.tls_client_ca)
+        addresses = Addresses(options.address, options.http_port, options.grpc_port, options.metrics_port, tls)
         addresses.check_free()
         environment.enter("serve")
         from local_server.serving import serve  # needs the environment
@@ -45,6 +51,7 @@ def main() -> int:
             repositories=options.model_repository,
             json_log=options.log_format == "json",
             tracing=Tracing(options.trace_url, options.trace_rate) if options.trace_url else None,
+            key=key_for(addresses, os.environ),
             server_flags=server_flags,
         )
     except SetupError as error:
@@ -103,6 +110,9 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         action="store_false",
         help="keep counters only among the metrics, no p50, p95 and p99 (docs/metrics.md)",
     )
+    parser.add_argument("--tls-certificate", type=Path, metavar="FILE", help="encrypt gRPC; HTTP stays on loopback")
+    parser.add_argument("--tls-key", type=Path, metavar="FILE", help="the private key of --tls-certificate")
+    parser.add_argument("--tls-client-ca", type=Path, metavar="FILE", help="answer gRPC callers only that these signed")
     parser.add_argument(
         "--model-repository",
         action="append",
@@ -111,6 +121,14 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         help="serve this repository instead, with the same backends; repeatable",
     )
     return parser.parse_args(arguments[:separator]), list(arguments[separator + 1 :])
+
+
+def _tls(certificate: Path | None, key: Path | None, client_ca: Path | None) -> GrpcTls | None:
+    if certificate and key:
+        return GrpcTls(certificate, key, client_ca)
+    if certificate or key or client_ca:
+        raise SetupError("TLS needs --tls-certificate and --tls-key together")
+    return None
 
 
 def _port(text: str) -> int:

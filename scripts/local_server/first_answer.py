@@ -6,16 +6,19 @@ import time
 from collections.abc import Iterable
 
 from cronnx import Client, CronnxError
+from local_server.access import Key
 from local_server.addresses import Addresses
 from local_server.paths import PICTURES, ROOT
 
 PICTURE = PICTURES / "coffee.jpg"
 
 
-def report(addresses: Addresses, classifiers: list[str]) -> str:
-    """The first answer of the first of these ensembles, and the addresses, as text."""
+def report(addresses: Addresses, classifiers: list[str], *, key: Key | None = None) -> str:
+    """The first answer of the first of these ensembles, the addresses and where the key is, as text."""
     lines = [_answer(addresses, classifiers[0]), ""] if classifiers else []
     lines += [f"HTTP     {addresses.http}", f"gRPC     {addresses.grpc}", f"metrics  {addresses.metrics}"]
+    if key:
+        lines.append(f"key      {key.source} (asked of who changes models: SECURITY.md)")
     if classifiers:
         lines += ["", curl(addresses.http, classifiers[0])]
     return "\n".join(lines)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from launching.concealed_arguments import concealing
+from launching.key import KEY, restrictions
 from local_server import environment, first_answer, progress, repository, tritonserver
+from local_server.access import Key
 from local_server.addresses import Addresses
 from local_server.errors import SetupError
 from local_server.log_events import json_lines
@@ -26,6 +29,7 @@ def serve(
     repositories: Sequence[Path] | None = None,
     tracing: Tracing | None = None,
     json_log: bool = False,
+    key: Key | None = None,
     server_flags: Sequence[str] = (),
 ) -> int:
     """Run a server in the foreground until it ends; its exit status.
@@ -39,6 +43,7 @@ def serve(
         repositories: model repositories; this project's own where None, whose lacking models are built first.
         tracing: where traces go; none are made where None.
         json_log: whether the server's log is JSON, an event a line.
+        key: what changing the server takes; nothing where None.
         server_flags: passed on to `tritonserver`.
 
     Raises:
@@ -60,15 +65,22 @@ def serve(
         flags += LATENCY_SUMMARIES
     progress.step(f"Starting tritonserver with {', '.join(names)}")
     command = [*distribution.command(folders), *flags, *server_flags]
-    server = ServerProcess(command, distribution.environment(), rewrite_log=json_lines if json_log else None)
+    command, variables = _with_key(command, distribution.environment(), key)
+    server = ServerProcess(command, variables, rewrite_log=json_lines if json_log else None)
     try:
         with stopping_on_signals(server):
             if server.wait_until_ready(addresses):
                 classifiers = [] if repositories else repository.classifiers(ENSEMBLES, names)
-                print(f"\n{first_answer.report(addresses, classifiers)}\n", flush=True)
+                print(f"\n{first_answer.report(addresses, classifiers, key=key)}\n", flush=True)
             return server.wait()
     finally:
         server.end()
+
+
+def _with_key(command: list[str], environment: Mapping[str, str], key: Key | None) -> tuple[list[str], dict[str, str]]:
+    """What starts the server; the key is in what neither a process list shows nor a stub inherits."""
+    variables = {name: value for name, value in environment.items() if name != KEY}
+    return concealing(command, variables, restrictions(key.text)) if key else (command, variables)
 
 
 def _check(folders: Sequence[Path], profile: str | None) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
 from cronnx import Client, CronnxError
+from launching.key import KeyFileError, read_key
 from local_server import first_answer, progress
 from local_server.errors import SetupError
 from model_additions import proof
@@ -25,7 +28,7 @@ def serve(url: str, addition: Addition, placed: Placement) -> str:
         SetupError: the server does not serve it, and it is taken back; or has other repositories, and it stays.
     """
     progress.step(f"Loading {addition.model_name} into {url}")
-    with Client(url) as client:
+    with Client(url, key=_key()) as client:
         try:
             known = addition.model_name in {status.name for status in client.models()}
             if known:
@@ -36,6 +39,13 @@ def serve(url: str, addition: Addition, placed: Placement) -> str:
             reason = " ".join(str(error).split())
             raise SetupError(f"nothing is added: {url} does not serve it: {reason}") from error
     raise SetupError(f"it is added, but {url} serves other repositories: start one of these with scripts/serve")
+
+
+def _key() -> str | None:
+    try:
+        return read_key(os.environ) or None
+    except KeyFileError as error:
+        raise SetupError(str(error)) from error
 
 
 def _asked(client: Client, url: str, addition: Addition) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 
+from launching.key import KeyFileError, read_key
 from local_server import environment
 from local_server.errors import SetupError
 
@@ -17,6 +19,7 @@ examples:
   scripts/exporter --url http://127.0.0.1:9000 --port 9003
 
 The server is asked at every scrape, and only then; one that cannot be reached is exported as server_ready 0.
+A key, if the server asks for one, is that of $CRONNX_KEY_FILE or $CRONNX_KEY.
 docs/metrics.md lists the metrics; deploy/prometheus/ has a Prometheus that reads them.
 
 exit status: 0 after Ctrl-C or SIGTERM; 1 where it could not start; 2 usage.
@@ -29,12 +32,14 @@ def main() -> int:
     try:
         environment.enter("serve")
         from server_statistics.export import export  # needs the environment
+        from server_statistics.triton import Triton
 
         signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
-        with export(options.url, address=options.address, port=options.port, timeout_s=options.timeout_s) as url:
+        triton = Triton(options.url, timeout_s=options.timeout_s, key=read_key(os.environ))
+        with export(triton, address=options.address, port=options.port) as url:
             print(f"{url} exports the statistics of {options.url}", flush=True)
             signal.sigwait(ENDING)
-    except SetupError as error:
+    except (SetupError, KeyFileError) as error:
         print(f"exporter: {error}", file=sys.stderr)
         return 1
     return 0

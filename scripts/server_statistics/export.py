@@ -31,14 +31,13 @@ class StatisticsCollector(Collector):
 
 
 @contextlib.contextmanager
-def export(url: str, *, address: str, port: int, timeout_s: float) -> Iterator[str]:
+def export(triton: Triton, *, address: str, port: int) -> Iterator[str]:
     """Answer scrapes, each from a thread of its own, while this lasts.
 
     Args:
-        url: the HTTP service of the server whose statistics these are.
+        triton: the server whose statistics these are.
         address: where to listen.
         port: where to listen; 0 is any that is free.
-        timeout_s: for each of the server's answers.
 
     Yields:
         What Prometheus is to scrape.
@@ -47,7 +46,7 @@ def export(url: str, *, address: str, port: int, timeout_s: float) -> Iterator[s
         SetupError: the address is taken, or no address of this machine.
     """
     registry = CollectorRegistry()
-    registry.register(StatisticsCollector(Triton(url, timeout_s=timeout_s)))
+    registry.register(StatisticsCollector(triton))
     try:
         service, thread = start_http_server(port, address, registry)
     except OSError as error:

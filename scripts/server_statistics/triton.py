@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from urllib.parse import quote
 
+from launching.key import HEADER
 from server_statistics.models import Server, read_batches, read_index, read_steps
 
 DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a sidecar's server is beside it
@@ -16,9 +17,10 @@ DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a sid
 class Triton:
     """A server, asked anew each time."""
 
-    def __init__(self, url: str, *, timeout_s: float) -> None:
-        """Name it by the address of its HTTP service, and how long each of its answers may take."""
+    def __init__(self, url: str, *, timeout_s: float, key: str = "") -> None:
+        """Name it by the address of its HTTP service, how long an answer may take, and the key it asks for."""
         self._url, self._timeout_s = url.rstrip("/"), timeout_s
+        self._headers = {HEADER: key} if key else {}
 
     def server(self) -> Server:
         """The server now; one that cannot be asked, or ends meanwhile, is not ready and has no models."""
@@ -46,5 +48,6 @@ class Triton:
             return []
 
     def _ask(self, path: str, *, body: bytes | None = None) -> bytes:
-        with DIRECTLY.open(f"{self._url}{path}", data=body, timeout=self._timeout_s) as answer:
+        request = urllib.request.Request(f"{self._url}{path}", body, self._headers)  # noqa: S310 - of the user's own choice
+        with DIRECTLY.open(request, timeout=self._timeout_s) as answer:
             return bytes(answer.read())

@@ -8,11 +8,15 @@ import pytest
 from local_server.addresses import free_addresses
 from local_server.errors import SetupError
 from server_statistics.export import export
+from server_statistics.triton import Triton
 
 
 def test_a_server_that_is_not_there_is_exported_as_not_ready() -> None:
     nowhere = free_addresses().http
-    with export(nowhere, address="127.0.0.1", port=0, timeout_s=5) as url, urllib.request.urlopen(url) as answer:
+    with (
+        export(Triton(nowhere, timeout_s=5), address="127.0.0.1", port=0) as url,
+        urllib.request.urlopen(url) as answer,
+    ):
         assert "\nserver_ready 0.0\n" in answer.read().decode()
 
 
@@ -21,6 +25,6 @@ def test_a_port_that_is_taken_is_refused_by_its_number() -> None:
         port = taken.getsockname()[1]
         with (
             pytest.raises(SetupError, match=f"cannot listen on 127.0.0.1 port {port}: .*--port"),
-            export("http://127.0.0.1:1", address="127.0.0.1", port=port, timeout_s=5),
+            export(Triton("http://127.0.0.1:1", timeout_s=5), address="127.0.0.1", port=port),
         ):
             pass
