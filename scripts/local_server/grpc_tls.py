@@ -24,7 +24,7 @@ class GrpcTls:
     client_ca_file: Path | None = None
 
     def __post_init__(self) -> None:
-        """Raise SetupError unless the files can be used: Triton would start, and answer nobody."""
+        """Raise SetupError unless the files can be used: Triton would say that its port is taken."""
         files = [str(each) for each in (self.certificate_file, self.key_file, self.client_ca_file) if each]
         try:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

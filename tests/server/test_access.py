@@ -20,7 +20,7 @@ import tritonclient.grpc
 from tritonclient.utils import InferenceServerException
 
 import server_statistics.triton
-from cronnx import Client, InvalidInput, Retry, Tls
+from cronnx import Client, CronnxError, InvalidInput, Retry, Tls
 from local_server.addresses import Addresses, free_addresses
 from local_server.paths import ROOT, VENV
 from tests.certificates import Identity, identity
@@ -61,16 +61,18 @@ RESTRICTED_CALLS: tuple[tuple[str, dict[str, Any]], ...] = (
 
 @dataclass(frozen=True)
 class Exposed:
-    """A server on every address of this machine, started by a user who has a key and a certificate.
+    """A server on every address of this machine, which asks for a key, and over gRPC for a certificate.
 
     Attributes:
+        own: what it shows.
+        caller: what callers over gRPC have to show.
         log: what it has printed.
-        grpc: its gRPC service.
     """
 
     addresses: Addresses
     process: subprocess.Popen[str]
-    certificate: Identity
+    own: Identity
+    caller: Identity
     log: Path
 
     @property
@@ -83,7 +85,7 @@ class Exposed:
 
     @property
     def tls(self) -> Tls:
-        return Tls(ca_file=self.certificate.certificate)
+        return Tls(ca_file=self.own.certificate, certificate_file=self.caller.certificate, key_file=self.caller.key)
 
     def client(self, protocol: str, key: str | None = KEY) -> Client:
         if protocol == "http":
@@ -97,10 +99,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exposed]:
     echo.write(folder / "repository")
     echo.write(folder / OUTSIDE)  # whole, and beside the repository
     (folder / "key").write_text(f"{KEY}\n")
-    made, addresses = identity(folder, "server"), free_addresses()
+    own, caller, addresses = identity(folder, "server"), identity(folder, "caller"), free_addresses()
     command = [sys.executable, str(ROOT / "scripts" / "serve"), "--address=0.0.0.0", *ports(addresses)]
     command += [f"--model-repository={folder / 'repository'}"]
-    command += [f"--tls-certificate={made.certificate}", f"--tls-key={made.key}", "--", "--log-verbose=2"]
+    command += [f"--tls-certificate={own.certificate}", f"--tls-key={own.key}", f"--tls-client-ca={caller.certificate}"]
+    command += ["--", "--log-verbose=2"]
     environment, log = {**os.environ, "CRONNX_KEY_FILE": str(folder / "key")}, folder / "log"
     with (
         log.open("w") as output,
@@ -111,7 +114,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exposed]:
         assert process.stdout
         said = next((line for line in process.stdout if line.startswith("key")), "")
         assert str(folder / "key") in said, log.read_text()
-        yield Exposed(addresses, process, made, log)
+        yield Exposed(addresses, process, own, caller, log)
         process.terminate()
         assert process.wait(timeout=60) == 0
 
@@ -129,7 +132,11 @@ def ask(url: str, *, body: bytes | None = None, key: str | None = None) -> tuple
 def call(server: Exposed, method: str, arguments: dict[str, Any], *, key: str | None = None) -> Any:
     """By NVIDIA's own client over gRPC."""
     with tritonclient.grpc.InferenceServerClient(
-        server.grpc.removeprefix("grpcs://"), ssl=True, root_certificates=str(server.certificate.certificate)
+        server.grpc.removeprefix("grpcs://"),
+        ssl=True,
+        root_certificates=str(server.own.certificate),
+        private_key=str(server.caller.key),
+        certificate_chain=str(server.caller.certificate),
     ) as client:
         headers = {"triton-grpc-protocol-cronnx-key": key} if key else {}
         return getattr(client, method)(**arguments, headers=headers)
@@ -178,8 +185,7 @@ def test_the_client_changes_models_with_the_key_and_says_what_is_missing_without
 
 
 def test_the_command_line_takes_the_key_from_the_environment(server: Exposed) -> None:
-    command = [str(VENV / "bin" / "cronnx"), "load", echo.MODEL_NAME, f"--url={server.grpc}"]
-    command.append(f"--ca-file={server.certificate.certificate}")
+    command = [str(VENV / "bin" / "cronnx"), "load", echo.MODEL_NAME, f"--url={server.http}"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CRONNX_")}
     done = subprocess.run(command, env={**environment, "CRONNX_KEY": KEY}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -219,6 +225,14 @@ def test_the_key_is_in_no_process_list_no_stubs_environment_and_no_log(server: E
 def test_grpc_in_the_clear_is_not_answered(server: Exposed) -> None:
     with Client(server.grpc.replace("grpcs", "grpc"), retry=ONCE, timeout_s=5) as client:
         assert not client.is_server_live()
+
+
+def test_who_shows_no_certificate_over_grpc_is_not_answered(server: Exposed) -> None:
+    with (
+        Client(server.grpc, tls=Tls(ca_file=server.own.certificate), retry=ONCE, timeout_s=5) as client,
+        pytest.raises(CronnxError),
+    ):
+        client.model(echo.MODEL_NAME)
 
 
 def test_http_is_on_loopback_alone_where_grpc_is_encrypted(server: Exposed) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import subprocess
@@ -13,6 +14,7 @@ from launching.concealed_arguments import SHOWN, concealing
 # Tells what it was given, and lives until its input ends.
 PROGRAM = "import json, os, sys; print(json.dumps([sys.argv[1:], dict(os.environ)]), flush=True); sys.stdin.read()"
 COMMAND = [sys.executable, "-c", PROGRAM, "visible", "--flag=1"]
+PTRACE_SEIZE, PTRACE_CONT = 0x4206, 7
 ARGUMENTS = ["--one=first secret", "--other=second=secret:1"]
 
 
@@ -59,3 +61,24 @@ def test_no_traced_process_is_left_traced() -> None:
     command, environment = concealing([sys.executable, "-c", status], os.environ, ARGUMENTS)
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert ended.stdout.split() == ["TracerPid:", "0"]
+
+
+def test_where_no_process_may_trace_another_the_program_is_not_started() -> None:
+    """One that is traced already cannot be: this test traces it."""
+    command, environment = concealing(["echo", "started"], os.environ, ARGUMENTS)
+    gate, pipe = ["sh", "-c", 'read _; exec "$@"', "sh"], subprocess.PIPE
+    with subprocess.Popen([*gate, *command], env=environment, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
+        libc = ctypes.CDLL(None, use_errno=True)
+        assert libc.ptrace(PTRACE_SEIZE, process.pid, None, None) == 0
+        process.stdin.write(b"\n")
+        process.stdin.close()
+        while os.WIFSTOPPED(status := os.waitpid(process.pid, 0)[1]):
+            libc.ptrace(PTRACE_CONT, process.pid, None, ctypes.c_long(os.WSTOPSIG(status)))
+        assert os.waitstatus_to_exitcode(status) == 1
+        assert process.stdout.read() == b""
+        complaint = process.stderr.read().decode()
+    assert "cannot start echo with concealed arguments: one process may not trace another here" in complaint
+    assert "secret" not in complaint
