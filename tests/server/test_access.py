@@ -26,6 +26,7 @@ from local_server.paths import ROOT, VENV
 from tests.certificates import Identity, identity
 from tests.server import echo
 from tests.server.conftest import ports
+from tests.server.test_serve import refused
 
 KEY = "the-key/of+these=tests.and~no_others"
 OUTSIDE = "outside"
@@ -291,3 +292,8 @@ def test_nobody_has_the_server_write_its_log_or_traces_elsewhere(server: Exposed
     status, text = ask(f"{server.http}/v2/{api}", body=json.dumps({setting: str(there)}).encode(), key=KEY)
     assert status == 501, text
     assert not there.exists()
+
+
+@pytest.mark.parametrize("option", ["--tls-certificate", "--tls-key", "--tls-client-ca"])
+def test_half_of_what_tls_needs_is_refused(option: str) -> None:
+    assert "--tls-certificate and --tls-key together" in refused(f"{option}=any.pem")
