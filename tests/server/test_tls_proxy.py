@@ -43,7 +43,8 @@ def proxy(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         "HAPROXY_HTTP": f"127.0.0.1:{served.addresses.http_port}",
         "HAPROXY_GRPC": f"127.0.0.1:{served.addresses.grpc_port}",
     }
-    command, environment = ["haproxy", "-db", "-f", str(CONFIG)], {**os.environ, **variables}
+    path = f"{os.environ['PATH']}:/usr/sbin"  # where Debian keeps it
+    command, environment = ["haproxy", "-db", "-f", str(CONFIG)], {**os.environ, **variables, "PATH": path}
     subprocess.run([*command, "-c"], env=environment, check=True, stdin=subprocess.DEVNULL)
     with subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL) as process:
         yield Proxy(
