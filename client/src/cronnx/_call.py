@@ -32,6 +32,7 @@ _BY_STATUS: dict[str, type[CronnxError]] = {
 # Triton gives several conditions one status; its message tells them apart.
 _BY_MESSAGE: dict[str, type[CronnxError]] = {
     "has no available versions": NotReady,  # the model is known: it is being loaded or unloaded, or waits for it
+    "is not healthy": NotReady,  # a Python process of the model died: another server, or this one soon, has one
     "Request for unknown model": ModelNotFound,
     "requested model": ModelNotFound,  # and its version; of statistics
     "failed to poll from model repository": ModelNotFound,  # there is none of this name to load

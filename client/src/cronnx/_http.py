@@ -22,7 +22,7 @@ from cronnx._transport import Answer, InferRequest, Question, SharedTensor, Tens
 
 T = TypeVar("T")
 
-# By gRPC's names, as Triton itself maps them; 401, 408, 413, 429 and 504 come from what stands before it.
+# By gRPC's names, as Triton itself maps them; 401, 408, 413, 429, 502 and 504 come from what stands before it.
 _STATUS_NAMES = {
     400: "INVALID_ARGUMENT",
     401: "UNAUTHENTICATED",
@@ -31,6 +31,7 @@ _STATUS_NAMES = {
     408: "DEADLINE_EXCEEDED",
     413: "INVALID_ARGUMENT",
     429: "RESOURCE_EXHAUSTED",
+    502: "UNAVAILABLE",
     503: "UNAVAILABLE",
     504: "DEADLINE_EXCEEDED",
 }

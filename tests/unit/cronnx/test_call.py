@@ -36,6 +36,7 @@ CALL = Call("grpc://host:8001", 2.5, "m", "r1")
         ("INTERNAL", "failed to load 'm', failed to poll from model repository", ModelNotFound),
         ("RESOURCE_EXHAUSTED", "", Overloaded),
         ("DEADLINE_EXCEEDED", "", DeadlineExceeded),
+        ("INTERNAL", "in ensemble 'm', Stub process 'm_onnx_0_0' is not healthy.", NotReady),
         ("INTERNAL", "onnx runtime error", ServerFault),
         ("something new", None, ServerFault),
     ],

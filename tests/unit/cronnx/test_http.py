@@ -31,6 +31,7 @@ KINDS = {
     413: InvalidInput,
     408: DeadlineExceeded,
     429: Overloaded,
+    502: NotReady,
     503: NotReady,
     504: DeadlineExceeded,
 }
@@ -97,7 +98,7 @@ def test_a_full_queue_is_overload(client: Client, http_triton: HttpTriton) -> No
 
 def test_a_proxys_own_error_page_is_one_of_our_errors(client: Client, http_triton: HttpTriton) -> None:
     http_triton.always(502, b"<html>Bad Gateway</html>")
-    with pytest.raises(ServerFault, match="Bad Gateway"):
+    with pytest.raises(NotReady, match="Bad Gateway"):
         client.classify(b"cat")
 
 
