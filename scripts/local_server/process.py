@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
+import socket
 import subprocess
 import sys
 import urllib.error
@@ -18,11 +20,16 @@ from local_server.addresses import Addresses
 from local_server.errors import SetupError
 
 POLL_S = 0.1
+# Kills a process group when its standard input ends, as it does with the process that holds the other end.
+_GUARD = ("sh", "-c", 'read -r _; kill -s KILL -- "-$1"', "sh")
 DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy lies between this machine and itself
 
 
 class ServerProcess:
-    """A server and its stubs, in a session of their own, so that a signal reaches them through this object only."""
+    """A server and its stubs, in a session of their own, so that a signal reaches them through this object only.
+
+    They end with the process that has started them, whatever ends that.
+    """
 
     def __init__(
         self,
@@ -54,6 +61,8 @@ class ServerProcess:
             )
         except OSError as error:
             raise SetupError(f"cannot start {command[0]}: {error.strerror}") from error
+        # Not the kernel's parent-death signal: a stub whose server was killed notices, and may hang all the same.
+        self._guard = subprocess.Popen([*_GUARD, str(self.pid)], stdin=subprocess.PIPE, start_new_session=True)
         self._log: Thread | None = None
         if rewrite_log and self._process.stdout:
             self._log = Thread(target=_write, args=(self._process.stdout, rewrite_log), daemon=True)
@@ -71,7 +80,7 @@ class ServerProcess:
         Raises:
             SetupError: the server ended by itself before.
         """
-        while not _is_ready(addresses):
+        while not is_ready(addresses):
             try:
                 status = self._process.wait(POLL_S)
             except subprocess.TimeoutExpired:
@@ -85,6 +94,26 @@ class ServerProcess:
         """Return the server's exit status when it ends."""
         return self._process.wait()
 
+    def ends_within(self, seconds: float) -> bool:
+        """Wait for so long at most; whether it has ended."""
+        return self._process.poll() is not None or bool(self._ready(seconds))
+
+    def answers_within(self, seconds: float, connection: socket.socket) -> bool:
+        """Wait for so long at most, and no longer than it lives; whether there is something to read.
+
+        A connection to a server that was killed does not close while a stub lives, which has inherited it, and stubs
+        live until the server is collected.
+        """
+        return self._process.poll() is None and connection.fileno() in self._ready(seconds, connection)
+
+    def _ready(self, seconds: float, *connections: socket.socket) -> list[int]:
+        """The descriptors that can be read first: of connections, or of the end."""
+        ended = os.pidfd_open(self._process.pid)
+        try:
+            return select.select([ended, *(each.fileno() for each in connections)], [], [], seconds)[0]
+        finally:
+            os.close(ended)
+
     def stop(self) -> None:
         """Ask the server to finish what it has and end; asked again, end it and its stubs at once."""
         with contextlib.suppress(ProcessLookupError):
@@ -94,6 +123,10 @@ class ServerProcess:
                 self._process.terminate()
         self._asked_to_stop = True
 
+    def kill(self) -> None:
+        """End the server at once; its stubs notice."""
+        self._process.kill()
+
     def end(self) -> None:
         """End what is left of the server and its stubs."""
         if self._process.poll() is None:
@@ -101,6 +134,8 @@ class ServerProcess:
             self._process.wait()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
+        with self._guard:
+            self._guard.kill()
         if self._log:
             self._log.join()  # nobody is left to write to it
 
@@ -112,14 +147,14 @@ def _write(log: IO[str], rewrite: Callable[[Iterable[str]], Iterable[str]]) -> N
 
 
 @contextlib.contextmanager
-def stopping_on_signals(server: ServerProcess) -> Iterator[None]:
-    """Ctrl-C and SIGTERM stop the server while this lasts."""
+def stopping_on_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Ctrl-C and SIGTERM call `stop` while this lasts."""
 
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        server.stop()
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        stop()
 
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, stop) for number in numbers}
+    before = {number: signal.signal(number, on_signal) for number in numbers}
     try:
         yield
     finally:
@@ -127,7 +162,8 @@ def stopping_on_signals(server: ServerProcess) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _is_ready(addresses: Addresses) -> bool:
+def is_ready(addresses: Addresses) -> bool:
+    """Whether a server says there that it is ready."""
     try:
         with DIRECTLY.open(f"{addresses.http}/v2/health/ready", timeout=1) as answer:
             return bool(answer.status == 200)

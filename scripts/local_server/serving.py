@@ -7,14 +7,16 @@ from pathlib import Path
 
 from launching.concealed_arguments import concealing
 from launching.key import KEY, restrictions
-from local_server import environment, first_answer, progress, repository, tritonserver
+from local_server import environment, first_answer, progress, repository, shared_memory, tritonserver
 from local_server.access import Key
 from local_server.addresses import Addresses
+from local_server.dead_stubs import DeadStubs
 from local_server.errors import SetupError
 from local_server.log_events import json_lines
 from local_server.metrics import LATENCY_SUMMARIES
 from local_server.paths import ENSEMBLES, MODEL_REPOSITORY
 from local_server.process import ServerProcess, stopping_on_signals
+from local_server.supervisor import Supervisor
 from local_server.tracing import Tracing
 from model_builds.ready import ready
 
@@ -64,17 +66,21 @@ def serve(
     if latency_quantiles:
         flags += LATENCY_SUMMARIES
     progress.step(f"Starting tritonserver with {', '.join(names)}")
-    command = [*distribution.command(folders), *flags, *server_flags]
-    command, variables = _with_key(command, distribution.environment(), key)
-    server = ServerProcess(command, variables, rewrite_log=json_lines if json_log else None)
-    try:
-        with stopping_on_signals(server):
-            if server.wait_until_ready(addresses):
-                classifiers = [] if repositories else repository.classifiers(ENSEMBLES, names)
-                print(f"\n{first_answer.report(addresses, classifiers, key=key)}\n", flush=True)
-            return server.wait()
-    finally:
-        server.end()
+
+    def report() -> None:
+        classifiers = [] if repositories else repository.classifiers(ENSEMBLES, names)
+        print(f"\n{first_answer.report(addresses, classifiers, key=key)}\n", flush=True)
+
+    def start(more: Sequence[str]) -> ServerProcess:
+        given = [*distribution.command(folders), *flags, regions.flag(), *server_flags, *more]
+        command, variables = _with_key(given, distribution.environment(), key)
+        return ServerProcess(command, variables, rewrite_log=json_lines if json_log else None)
+
+    with shared_memory.claimed() as regions:
+        watch = DeadStubs(addresses, key=key).watch
+        supervisor = Supervisor(start, addresses, watch=watch, on_end=regions.remove)
+        with stopping_on_signals(supervisor.stop):
+            return supervisor.run(report)
 
 
 def _with_key(command: list[str], environment: Mapping[str, str], key: Key | None) -> tuple[list[str], dict[str, str]]:

@@ -32,9 +32,8 @@ class Triton:
 
     def kill(self) -> None:
         """End the server and its stubs with no time to say anything."""
-        self._process.stop()
-        self._process.stop()
-        self._process.wait()
+        self._process.kill()
+        self._process.end()
 
     def end(self) -> None:
         self._process.end()
