@@ -1,0 +1,69 @@
+"""Debian's HAProxy with this project's configuration, before servers of a test's."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from local_server.addresses import Addresses, free_addresses
+from local_server.paths import ROOT
+from tests.server.prometheus import until
+
+CONFIG = ROOT / "deploy" / "haproxy" / "haproxy.cfg"
+FOUND = {"PATH": f"{os.environ['PATH']}:/usr/sbin"}  # where Debian keeps it
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """One that runs."""
+
+    grpc: str
+    http: str
+    admin: Path
+
+    def say(self, command: str) -> str:
+        """What it answers to a command."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(self.admin))
+            connection.sendall(f"{command}\n".encode())
+            with connection.makefile() as answer:
+                return answer.read()
+
+    def replicas_up(self) -> int:
+        """How many it gives requests to."""
+        lines = [line.split(",") for line in self.say("show stat").splitlines()]
+        return sum(line[0] == "triton_http" and line[1] != "BACKEND" and line[17] == "UP" for line in lines if line[0])
+
+
+def environment(replicas: Sequence[Addresses], folder: Path) -> dict[str, str]:
+    """The variables of the configuration, for these servers."""
+    own = free_addresses()
+    variables = {
+        "HAPROXY_ADMIN": str(folder / "haproxy.sock"),
+        "HAPROXY_HTTP": f"{own.address}:{own.http_port}",
+        "HAPROXY_GRPC": f"{own.address}:{own.grpc_port}",
+    }
+    for number, each in enumerate(replicas, start=1):
+        variables[f"TRITON_{number}_HTTP"] = str(each.http_port)
+        variables[f"TRITON_{number}_GRPC"] = str(each.grpc_port)
+    return variables
+
+
+@contextlib.contextmanager
+def balancing(variables: Mapping[str, str], *, replicas: int) -> Iterator[Proxy]:
+    """Run it while this lasts, from when it has found so many servers ready."""
+    command = ["haproxy", "-db", "-f", str(CONFIG)]
+    environ = {**os.environ, **FOUND, **variables}
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, env=environ) as process:
+        try:
+            admin = Path(variables["HAPROXY_ADMIN"])
+            proxy = Proxy(f"grpc://{variables['HAPROXY_GRPC']}", f"http://{variables['HAPROXY_HTTP']}", admin)
+            until(lambda: admin.exists() and proxy.replicas_up() == replicas, what=f"{replicas} replicas are up")
+            yield proxy
+        finally:
+            process.terminate()
