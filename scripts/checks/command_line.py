@@ -17,6 +17,7 @@ TYPED = (
     "router_backend/cronnx_router",
     "onnxruntime_backend/cronnx_onnxruntime",
     "scripts/diagnosis",
+    "scripts/fault_drills",
     "scripts/health_check",
     "scripts/load_tests",
     "scripts/launching",
