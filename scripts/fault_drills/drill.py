@@ -78,7 +78,7 @@ def _is_trouble(request: Request) -> bool:
 
 
 def _calm(callers: Callers, fault_s: float) -> bool:
-    """Wait until the last requests are all answered, and were sent after the fault; False where that does not happen."""
+    """Wait until the last requests were sent after the fault and all answered; False where that does not happen."""
     while time.monotonic() < fault_s + LONGEST_S:
         last = callers.requests[-CALM_ANSWERS:]
         if last[0].sent_s > fault_s and not any(each.error for each in last):

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import socket
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from local_server.addresses import Addresses, free_addresses
 from local_server.paths import ROOT
 from tests.server.prometheus import until
 
 CONFIG = ROOT / "deploy" / "haproxy" / "haproxy.cfg"
-FOUND = {"PATH": f"{os.environ['PATH']}:/usr/sbin"}  # where Debian keeps it
+PATH = f"{os.environ['PATH']}:/usr/sbin"  # where Debian keeps it
+
+
+def command(*arguments: str) -> list[str]:
+    """Its command line, with this project's configuration."""
+    found = shutil.which("haproxy", path=PATH)
+    if found is None:
+        pytest.skip("Debian's haproxy is not installed: apt-get install haproxy")
+    return [found, *arguments, "-f", str(CONFIG)]
 
 
 @dataclass(frozen=True)
@@ -57,9 +68,8 @@ def environment(replicas: Sequence[Addresses], folder: Path) -> dict[str, str]:
 @contextlib.contextmanager
 def balancing(variables: Mapping[str, str], *, replicas: int) -> Iterator[Proxy]:
     """Run it while this lasts, from when it has found so many servers ready."""
-    command = ["haproxy", "-db", "-f", str(CONFIG)]
-    environ = {**os.environ, **FOUND, **variables}
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, env=environ) as process:
+    environ = {**os.environ, **variables}
+    with subprocess.Popen(command("-db"), stdin=subprocess.DEVNULL, start_new_session=True, env=environ) as process:
         try:
             admin = Path(variables["HAPROXY_ADMIN"])
             proxy = Proxy(f"grpc://{variables['HAPROXY_GRPC']}", f"http://{variables['HAPROXY_HTTP']}", admin)

@@ -10,7 +10,7 @@ import pytest
 
 from cronnx import Client, InvalidInput
 from fault_drills.callers import asking
-from tests.server.haproxy import CONFIG, FOUND, Proxy, balancing, environment
+from tests.server.haproxy import Proxy, balancing, command, environment
 from tests.server.prometheus import until
 from tests.server.toy import ENSEMBLE, ToyRepository
 from tests.server.triton import Triton
@@ -44,7 +44,7 @@ def replicas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replicas]:
 
 
 def test_haproxy_takes_the_configuration_as_it_stands() -> None:
-    checked = subprocess.run(["haproxy", "-c", "-f", str(CONFIG)], env=FOUND, capture_output=True, text=True)
+    checked = subprocess.run(command("-c"), capture_output=True, text=True)
     assert (checked.returncode, checked.stderr) == (0, "")
 
 
