@@ -37,6 +37,9 @@ _NO_CONNECTION = re.compile(
     re.IGNORECASE,
 )
 
+# A proxy whose server went away cuts the answer off; gRPC makes an UNKNOWN or INTERNAL of it.
+_CUT_OFF = re.compile(r"(ipv[46]:\S+ )?(stream removed|received rst_stream)", re.IGNORECASE)
+
 # Where gRPC's answers have the content of HTTP's.
 _CONTENT = {
     "get_model_config": "config",
@@ -132,5 +135,7 @@ def _translate(error: Exception, call: Call) -> CronnxError:
     if status == "UNAVAILABLE" and _NEVER_CONNECTED.match(message or ""):
         return call.unreachable(message, request_sent=False)
     if status == "UNAVAILABLE" and _NO_CONNECTION.match(message or ""):
+        return call.unreachable(message, request_sent=True)
+    if status in ("UNKNOWN", "INTERNAL") and _CUT_OFF.match(message or ""):
         return call.unreachable(message, request_sent=True)
     return call.refused(status, message)

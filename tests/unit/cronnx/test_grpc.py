@@ -82,6 +82,22 @@ def test_a_full_queue_is_overload(client: Client, grpc_triton: GrpcTriton) -> No
         client.classify(b"cat")
 
 
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (grpc.StatusCode.UNKNOWN, "Stream removed (Data frame with END_STREAM flag received)"),
+        (grpc.StatusCode.INTERNAL, "Received RST_STREAM with error code 2"),
+    ],
+)
+def test_an_answer_that_a_proxy_cuts_off_is_a_broken_connection(
+    client: Client, grpc_triton: GrpcTriton, status: grpc.StatusCode, message: str
+) -> None:
+    grpc_triton.infer = lambda _request, context: context.abort(status, message)
+    with pytest.raises(ConnectionFailed) as caught:
+        client.classify(b"cat")
+    assert caught.value.request_sent
+
+
 def test_a_broken_image_is_refused_in_the_servers_words(client: Client) -> None:
     with pytest.raises(InvalidInput, match=r"^in ensemble 'efficientnet_lite0', image\[0\]: truncated JPEG$"):
         client.classify(b"broken")
