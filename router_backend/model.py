@@ -86,7 +86,7 @@ def _tensors(content: Content) -> list[Any]:
 
 def _response(answer: Content | Failure) -> Any:
     if isinstance(answer, Failure):
-        return _error(answer.message, answer.code)
+        return _error(answer.message, pb_utils.TritonError.UNAVAILABLE if answer.by_overload else answer.code)
     return pb_utils.InferenceResponse(_tensors(answer))
 
 

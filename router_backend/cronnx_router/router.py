@@ -79,7 +79,7 @@ class Router:
             if self._shadow:
                 self._shadow.note(arm, parts, outputs)
             yield from zip(parts, scatter(outputs, parts), strict=True)
-        elif len(parts) > 1 and (outputs.by_caller or arm == self._stable):
+        elif len(parts) > 1 and (outputs.by_caller or arm == self._stable) and not outputs.by_overload:
             # One of them may be at fault, and only that one is to fail; Triton 24.10 does not say whose fault it is.
             for part in parts:
                 yield from self._answered(arm, [part])

@@ -7,7 +7,18 @@ import pytest
 
 from cronnx_router import Failure, Request, Router
 from cronnx_router.batches import as_array
-from tests.unit.router_backend.conftest import BROKEN, CANARY, REFUSED, SHADOW, STABLE, Arms, HeldTensor, Port, request
+from tests.unit.router_backend.conftest import (
+    BROKEN,
+    CANARY,
+    FULL,
+    REFUSED,
+    SHADOW,
+    STABLE,
+    Arms,
+    HeldTensor,
+    Port,
+    request,
+)
 
 MakeRouter = Callable[..., Router]
 
@@ -103,6 +114,32 @@ def test_a_first_arm_that_fails_on_one_request_answers_the_others(
     ]
     assert port.read("images_total") == {"stable": 2}
     assert port.read("failures_total") == {"stable": 1}
+
+
+def test_a_first_arm_that_is_full_is_not_asked_again_for_every_request(
+    make_router: MakeRouter, arms: Arms, port: Port
+) -> None:
+    arms.failures[STABLE] = FULL
+    assert answers(make_router(), [request(1), request(2), request(3)]) == [FULL] * 3
+    assert arms.called() == [STABLE]
+    assert port.read("failures_total") == {"stable": 3}
+
+
+def test_a_canary_that_is_full_is_answered_by_the_first_arm(make_router: MakeRouter, arms: Arms) -> None:
+    arms.failures[CANARY] = FULL
+    assert answers(make_router(), [request(1, users=[b"canary"])]) == [[(1, "stable/1")]]
+
+
+@pytest.mark.parametrize(
+    ("message", "by_overload"),
+    [
+        ("Exceeds maximum queue size", True),
+        ("[request id: 7] Request timeout expired", True),
+        ("out of memory", False),
+    ],
+)
+def test_a_failure_knows_whether_a_queue_was_full(message: str, by_overload: bool) -> None:
+    assert Failure(message, by_caller=False, code=1).by_overload is by_overload
 
 
 def test_a_request_of_which_a_part_fails_fails_once(make_router: MakeRouter, arms: Arms) -> None:
