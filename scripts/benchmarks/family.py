@@ -35,7 +35,25 @@ class Family:
             SetupError: one of them has ended.
         """
         with _alive():
-            return sum(_pss_bytes(process.pid) for process in self._members())
+            return sum(_rolled_up_bytes(process.pid, "Pss") for process in self._members())
+
+    def shared_memory_bytes(self) -> int:
+        """Of that, what is shared memory: by it, tensors pass between the server and its stubs.
+
+        Raises:
+            SetupError: one of them has ended.
+        """
+        with _alive():
+            return sum(_rolled_up_bytes(process.pid, "Pss_Shmem") for process in self._members())
+
+    def descriptors(self) -> int:
+        """Open files, sockets and the like.
+
+        Raises:
+            SetupError: one of them has ended.
+        """
+        with _alive():
+            return sum(process.num_fds() for process in self._members())
 
     def _members(self) -> Iterator[psutil.Process]:
         for pid in self._pids:
@@ -52,10 +70,10 @@ def _alive() -> Iterator[None]:
         raise SetupError(f"process {error.pid}, which is measured, has ended by itself; its log says why") from error
 
 
-def _pss_bytes(pid: int) -> int:
+def _rolled_up_bytes(pid: int, field: str) -> int:
     """The kernel's sum, which costs less than adding up every mapping; Linux `Documentation/filesystems/proc.rst`."""
     with contextlib.suppress(OSError):  # it has ended meanwhile
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
+            if line.startswith(f"{field}:"):
                 return int(line.split()[1]) * 1024
     return 0

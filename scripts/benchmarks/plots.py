@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
@@ -12,6 +11,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 from benchmarks.legs import CLOSED_LOOP, FASTAPI, IN_PROCESS, PERF_ANALYZER, TRITON, Leg
 from benchmarks.plan import REFERENCE_VERSION
 from benchmarks.results import Results, images_per_s
+from benchmarks.svg import svg
 
 SIZE_INCHES = (7.0, 4.0)
 TIMES = ("queue", "compute", "copy")
@@ -31,7 +31,7 @@ def throughput(results: Results) -> str:
         axes.axhline(limit, linestyle="--", color="grey", linewidth=1)
         axes.annotate(f"{IN_PROCESS} limit v{version}", (min(results.plan.concurrency), limit), va="bottom", fontsize=8)
     axes.set_ylim(bottom=0)
-    return _svg(axes)
+    return svg(axes)
 
 
 def latency(results: Results) -> str:
@@ -42,7 +42,7 @@ def latency(results: Results) -> str:
         high = _percentiles_ms(results, legs, 99)
         axes.plot(results.plan.concurrency, high, marker=".", linestyle=":", color=line.get_color())
     axes.set_yscale("log")
-    return _svg(axes)
+    return svg(axes)
 
 
 def steps(results: Results, version: int) -> str:
@@ -58,7 +58,7 @@ def steps(results: Results, version: int) -> str:
     axes.set_xticks(list(positions), list(map(str, results.plan.concurrency)))
     axes.set_xlabel("concurrency")
     axes.set_ylabel(f"ms a request, version {version}")
-    return _svg(axes)
+    return svg(axes)
 
 
 def _curves(results: Results) -> dict[str, list[Leg]]:
@@ -88,15 +88,3 @@ def _axes(results: Results, quantity: str) -> Axes:
     axes.set_xlabel("concurrency")
     axes.set_ylabel(quantity)
     return axes
-
-
-def _svg(axes: Axes) -> str:
-    """The figure as an element of a page."""
-    axes.grid(axis="y", alpha=0.3)
-    axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1.0))
-    text = io.StringIO()
-    figure = axes.get_figure(root=True)
-    assert figure is not None  # noqa: S101 - axes are made with one
-    figure.savefig(text, format="svg", bbox_inches="tight")
-    _prologue, tag, drawing = text.getvalue().partition("<svg")
-    return tag + drawing

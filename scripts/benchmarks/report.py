@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from string import Template
 
@@ -36,20 +35,11 @@ def write(results: Results, verdicts: list[Verdict], *, run: Mapping[str, str], 
 
 def _page(results: Results, verdicts: list[Verdict], run: Mapping[str, str]) -> str:
     return PAGE.substitute(
-        run=_html(Table(("run", ""), list(run.items()))),
-        verdicts=_html(verdict_table(verdicts)),
+        run=Table(("run", ""), list(run.items())).html(),
+        verdicts=verdict_table(verdicts).html(),
         throughput=plots.throughput(results),
         latency=plots.latency(results),
         steps="\n".join(plots.steps(results, version) for version in results.plan.versions),
-        legs=_html(leg_table(results)),
-        step_times=_html(step_table(results)),
+        legs=leg_table(results).html(),
+        step_times=step_table(results).html(),
     )
-
-
-def _html(table: Table) -> str:
-    rows = [_row("th", table.headings), *(_row("td", row) for row in table.rows)]
-    return "\n".join(["<table>", *rows, "</table>"])
-
-
-def _row(element: str, cells: Sequence[str]) -> str:
-    return "<tr>" + "".join(f"<{element}>{html.escape(cell)}</{element}>" for cell in cells) + "</tr>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,10 +24,19 @@ class Table:
         widths = [max(len(line[column]) for line in lines) for column in range(len(self.headings))]
         return "\n".join("  ".join(_padded(line, widths)).rstrip() for line in lines)
 
+    def html(self) -> str:
+        """As an element of a page."""
+        rows = [_html_row("th", self.headings), *(_html_row("td", row) for row in self.rows)]
+        return "\n".join(["<table>", *rows, "</table>"])
+
 
 def _padded(line: Sequence[str], widths: Sequence[int]) -> list[str]:
     first, *others = zip(line, widths, strict=True)
     return [first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)]
+
+
+def _html_row(element: str, cells: Sequence[str]) -> str:
+    return "<tr>" + "".join(f"<{element}>{html.escape(cell)}</{element}>" for cell in cells) + "</tr>"
 
 
 def verdict_table(verdicts: Sequence[Verdict]) -> Table:

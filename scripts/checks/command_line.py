@@ -21,6 +21,7 @@ TYPED = (
     "scripts/health_check",
     "scripts/load_tests",
     "scripts/launching",
+    "scripts/stress_tests",
     "scripts/local_server",
     "scripts/model_builds",
     "scripts/model_additions",

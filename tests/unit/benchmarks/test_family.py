@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import mmap
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import pytest
 from benchmarks.family import Family
 from local_server.errors import SetupError
 
+SHARED_BYTES = 2**20
 USE_A_LITTLE = (
     "import time\nwhile time.process_time() < 0.3: pass\nx = bytearray(30_000_000)\nprint(1, flush=True)\ninput()"
 )
@@ -39,3 +41,12 @@ def test_a_process_that_has_ended_is_named() -> None:
         child.wait()
     with pytest.raises(SetupError, match=f"process {child.pid}, which is measured, has ended"):
         Family([child.pid]).cpu_s()
+
+
+def test_shared_memory_and_descriptors_are_counted() -> None:
+    ourselves = Family([os.getpid()])
+    shared_memory_bytes, descriptors = ourselves.shared_memory_bytes(), ourselves.descriptors()
+    with mmap.mmap(-1, SHARED_BYTES) as memory, open(os.devnull):  # noqa: PTH123 - a descriptor, not a path
+        memory.write(bytes(SHARED_BYTES))
+        assert ourselves.shared_memory_bytes() - shared_memory_bytes >= SHARED_BYTES
+        assert ourselves.descriptors() > descriptors
