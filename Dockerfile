@@ -1,0 +1,104 @@
+# syntax=docker/dockerfile:1
+
+# docker build .                                 for a CPU: tritonserver from its wheel, 0.6 GB
+# docker build --build-arg RUNTIME=nvidia .      for GPUs: NVIDIA's image with the models and backends put in
+# docker build --target tools .                  the scripts that go beside a server: exporter, loadtest
+#
+# TRITON_DIGEST and PYTHON_DIGEST (sha256:…) hold the images below to their bytes: docs/containers.md.
+ARG RUNTIME=cpu
+ARG TRITON_VERSION=26.07
+ARG TRITON_DIGEST=
+ARG PYTHON_VERSION=3.12
+ARG PYTHON_DIGEST=
+
+FROM python:${PYTHON_VERSION}-slim-bookworm${PYTHON_DIGEST:+@${PYTHON_DIGEST}} AS python
+ENV PYTHONUNBUFFERED=1 PIP_ROOT_USER_ACTION=ignore
+
+
+FROM python AS project
+WORKDIR /project
+COPY client client
+COPY requirements requirements
+COPY scripts/set_up scripts/
+COPY scripts/local_server scripts/local_server
+RUN --mount=type=cache,target=/root/.cache/pip scripts/set_up
+
+
+# Models are built from their published weights, and each must take a cat for a cat, or there is no image.
+FROM project AS models
+ARG MODELS="efficientnet_lite0 efficientnet_lite1 efficientnet_lite2"
+# The address of a folder of weights, where the web cannot be reached: docs/models.md.
+ARG CRONNX_MODEL_MIRROR=
+COPY scripts scripts
+COPY preprocess_backend preprocess_backend
+COPY model_repository model_repository
+COPY ensembles ensembles
+# hadolint ignore=SC2086 # names are separated by spaces
+RUN --mount=type=cache,target=/project/.triton/weights scripts/build_models ${MODELS}
+
+
+FROM project AS tools
+RUN --mount=type=cache,target=/root/.cache/pip scripts/set_up load \
+    && install -d -o 1000 -g 1000 reports
+COPY scripts scripts
+COPY tests/load tests/load
+USER 1000:1000
+
+
+# The wheel's server where NVIDIA's image has its own, so that one command line does for both.
+FROM python AS runtime-cpu
+ARG PYTHON_VERSION
+RUN --mount=type=bind,source=requirements,target=/requirements \
+    --mount=type=cache,target=/root/.cache/pip \
+    python3 -m pip install --require-hashes \
+        -r /requirements/backends.txt -r /requirements/onnxruntime_backend.txt \
+    && python3 -m pip install --no-compile --require-hashes --no-deps --target /wheel -r /requirements/server.txt \
+    && mv /wheel/pytriton/tritonserver /opt/tritonserver \
+    && mv /wheel/nvidia_pytriton.libs /opt/tritonserver/lib \
+    && mv "/opt/tritonserver/python_backend_stubs/${PYTHON_VERSION}/triton_python_backend_stub" \
+        /opt/tritonserver/backends/python/ \
+    && chmod +x /opt/tritonserver/bin/tritonserver /opt/tritonserver/backends/python/triton_python_backend_stub \
+    && rm -r /opt/tritonserver/python_backend_stubs /wheel
+ENV PATH=/opt/tritonserver/bin:${PATH} LD_LIBRARY_PATH=/opt/tritonserver/lib
+COPY onnxruntime_backend /opt/tritonserver/backends/onnxruntime
+
+
+# NVIDIA's own onnxruntime backend is there: the stand-in is left out. Packages go where its Python looks by itself, as
+# Triton's stubs need not heed PYTHONPATH: docs/triton.md.
+FROM nvcr.io/nvidia/tritonserver:${TRITON_VERSION}-py3${TRITON_DIGEST:+@${TRITON_DIGEST}} AS runtime-nvidia
+RUN --mount=type=bind,source=requirements,target=/requirements \
+    --mount=type=cache,target=/root/.cache/pip \
+    python3 -m pip install --break-system-packages --require-hashes -r /requirements/backends.txt
+
+
+# hadolint ignore=DL3006 # a stage of this file
+FROM runtime-${RUNTIME} AS server
+ARG REVISION=
+LABEL org.opencontainers.image.title="ONNX image models on NVIDIA Triton" \
+    org.opencontainers.image.licenses="Apache-2.0" \
+    org.opencontainers.image.revision="${REVISION}"
+COPY --from=models /project/model_repository /models/model_repository
+COPY --from=models /project/ensembles /models/ensembles
+COPY preprocess_backend /opt/tritonserver/backends/preprocess
+COPY router_backend /opt/tritonserver/backends/router
+COPY scripts/launch scripts/healthcheck /opt/cronnx/
+COPY scripts/launching /opt/cronnx/launching
+COPY scripts/health_check /opt/cronnx/health_check
+
+# NVIDIA's image calls this user triton-server. All that it may write: TensorRT's engines, for a volume, and /tmp.
+RUN install -d -o 1000 -g 1000 /var/lib/triton /var/lib/triton/.triton /var/lib/triton/.triton/tensorrt
+USER 1000:1000
+WORKDIR /var/lib/triton
+EXPOSE 8000 8001 8002
+# Requests in flight are finished first, for as long as --exit-timeout-secs says.
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=30s --timeout=10s --start-period=5m --start-interval=2s --retries=3 \
+    CMD ["/opt/cronnx/healthcheck", "--timeout-s=8"]
+ENTRYPOINT ["/opt/cronnx/launch", "tritonserver", \
+    "--model-repository=/models/model_repository", \
+    "--model-repository=/models/ensembles", \
+    "--model-control-mode=explicit", \
+    "--exit-timeout-secs=30", \
+    "--metrics-config=summary_latencies=true", \
+    "--metrics-config=summary_quantiles=0.5:0.01,0.95:0.005,0.99:0.001"]
+CMD ["--load-model=efficientnet_lite0"]
