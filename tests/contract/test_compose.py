@@ -1,0 +1,124 @@
+"""The compose file, as far as can be told without an engine."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from local_server.paths import ROOT
+from tests import containers
+
+FILE: Mapping[str, Any] = containers.compose({})
+SERVICES: Mapping[str, Mapping[str, Any]] = FILE["services"]
+SERVERS = [name for name, service in SERVICES.items() if str(service["image"]).startswith("cronnx:")]
+
+every_service = pytest.mark.parametrize("name", SERVICES)
+
+
+@pytest.mark.parametrize("values", [{}, containers.settings()], ids=["plain", "with .env"])
+def test_it_is_what_the_compose_specification_says(values: dict[str, str], tmp_path: Path) -> None:
+    """By the specification's own JSON schema, which check-jsonschema brings."""
+    file = tmp_path / "docker-compose.yml"
+    file.write_text(yaml.safe_dump(containers.compose(values)))
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema=vendor.compose-spec", str(file)]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+def test_docker_compose_takes_it() -> None:
+    docker = shutil.which("docker")
+    if docker is None or subprocess.run([docker, "compose", "version"], capture_output=True).returncode != 0:
+        pytest.skip("there is no `docker compose` here; the schema of its specification is checked")
+    command = [docker, "compose", "--profile", "*", "--env-file", str(containers.SETTINGS), "config", "--quiet"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_a_plain_up_starts_a_server_on_the_cpu_and_nothing_else() -> None:
+    assert [name for name, service in SERVICES.items() if "profiles" not in service] == ["triton"]
+    assert "RUNTIME" not in SERVICES["triton"]["build"]["args"]
+
+
+def test_there_is_a_profile_for_everything_else() -> None:
+    profiles = {profile for service in SERVICES.values() for profile in service.get("profiles", ())}
+    assert profiles == {"gpu", "redis", "replicas", "observe", "load"}
+
+
+@every_service
+def test_a_service_can_do_no_more_than_it_must(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["mem_limit"]
+    assert service["restart"] == ("no" if name == "loadtest" else "unless-stopped")
+
+
+@every_service
+def test_an_image_is_ours_or_has_a_version(name: str) -> None:
+    service = SERVICES[name]
+    assert "build" in service or re.fullmatch(r"[\w./-]+:v?\d+\.\d+[\w.-]*", service["image"]), service["image"]
+
+
+@every_service
+def test_nobody_but_this_machine_reaches_a_port(name: str) -> None:
+    assert all(str(port).startswith("127.0.0.1:") for port in SERVICES[name].get("ports", ()))
+
+
+@every_service
+def test_what_is_mounted_is_there_and_the_projects_own_cannot_be_written(name: str) -> None:
+    for volume in SERVICES[name].get("volumes", ()):
+        source, _, mode = (*volume.split(":"), "rw")[:3]
+        if source.startswith("./"):
+            assert (ROOT / source).exists()
+            assert mode == "ro"
+        else:
+            assert source in FILE["volumes"]
+
+
+@every_service
+def test_a_service_waits_for_the_health_of_those_that_can_tell_it(name: str) -> None:
+    for other, wait in SERVICES[name].get("depends_on", {}).items():
+        tells = other in SERVERS or "healthcheck" in SERVICES[other]
+        assert wait["condition"] == ("service_healthy" if tells else "service_started")
+
+
+def test_no_two_services_want_the_same_port() -> None:
+    ports = [port.rpartition(":")[0] for service in SERVICES.values() for port in service.get("ports", ())]
+    assert len(ports) == len(set(ports))
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_a_server_has_room_for_tensors_time_to_finish_and_a_key(name: str) -> None:
+    service = SERVICES[name]
+    (timeout_s,) = (flag.partition("=")[2] for flag in containers.image_list("ENTRYPOINT") if "exit-timeout" in flag)
+    assert service["shm_size"] == "1g"
+    assert int(service["stop_grace_period"].removesuffix("s")) > int(timeout_s)
+    assert service["secrets"] == ["key"]
+    assert service["environment"]["CRONNX_KEY_FILE"] == "/run/secrets/key"
+
+
+def test_every_setting_that_is_proposed_is_one_that_is_read() -> None:
+    read = {name for name, _ in re.findall(r"\$\{(\w+)(:-[^}]*)?\}", containers.COMPOSE.read_text())}
+    assert set(containers.settings()) - {"COMPOSE_PROFILES"} <= read
+
+
+def test_prometheus_finds_by_name_what_the_rules_tell_apart_by_job() -> None:
+    def jobs(path: str) -> set[str]:
+        return {job["job_name"] for job in yaml.safe_load((ROOT / path).read_text())["scrape_configs"]}
+
+    (servers,) = (
+        job["dns_sd_configs"][0]["names"]
+        for job in yaml.safe_load((ROOT / "deploy/compose/prometheus.yml").read_text())["scrape_configs"]
+        if job["job_name"] == "triton"
+    )
+    assert jobs("deploy/compose/prometheus.yml") == jobs("deploy/prometheus/prometheus.yml")
+    assert servers == SERVERS
