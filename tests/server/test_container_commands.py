@@ -1,0 +1,105 @@
+"""What the images and the manifests have `tritonserver` do, done by the server at hand."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from launching.key import HEADER, KEY_FILE
+from local_server import tritonserver
+from local_server.addresses import free_addresses
+from local_server.paths import ENSEMBLES, MODEL_REPOSITORY
+from local_server.process import ServerProcess
+from model_builds.ready import ready
+from server_statistics.triton import Triton
+from tests import containers
+
+MODEL, KEY = "efficientnet_lite0", "0123456789abcdef"
+REPOSITORIES = {
+    f"--model-repository={folder}/{here.name}": f"--model-repository={here}"
+    for folder in ("/models", "/mnt/models")
+    for here in (MODEL_REPOSITORY, ENSEMBLES)
+}
+REDIS = "--cache-config=redis,"  # a cache that NVIDIA's image has, and the wheel has not
+
+
+@dataclass(frozen=True)
+class Container:
+    """A server that was started as a container's, with the files that the image has from here below `root`."""
+
+    root: Path
+    url: str
+    environment: dict[str, str]
+    pid: int
+
+    def healthcheck(self, **environment: str) -> subprocess.CompletedProcess[str]:
+        script, *options = containers.image_list("HEALTHCHECK")
+        command = [f"{self.root}{script}", *options, f"--url={self.url}", "--timeout-s=60"]
+        return subprocess.run(command, env={**self.environment, **environment}, capture_output=True, text=True)
+
+    def index(self, **headers: str) -> int:
+        """The status of a call that takes the key."""
+        request = urllib.request.Request(f"{self.url}/v2/repository/index", b"{}", headers)
+        try:
+            with urllib.request.urlopen(request) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as refusal:
+            return refusal.code
+
+
+def flags_here(command: containers.Command) -> list[str]:
+    """A command's, with this machine's paths and one model for all: which models there are is a contract test's."""
+    flags = [REPOSITORIES.get(flag, flag) for flag in command.server_flags]
+    return [*(flag for flag in flags if not flag.startswith(("--load-model=", REDIS))), f"--load-model={MODEL}"]
+
+
+def different(commands: list[containers.Command]) -> list[containers.Command]:
+    """Those whose flags are not all among another's."""
+    found: dict[frozenset[str], containers.Command] = {}
+    for command in sorted(commands, key=lambda each: -len(each.server_flags)):
+        flags = frozenset(flags_here(command))
+        if not any(flags <= others for others in found):
+            found[flags] = command
+    return list(found.values())
+
+
+@contextlib.contextmanager
+def running(command: containers.Command, root: Path) -> Iterator[Container]:
+    containers.place(containers.SERVER_STAGE, root)
+    (root / "key").write_text(KEY)
+    distribution, addresses = tritonserver.distribution(), free_addresses()
+    environment = {**distribution.environment(), KEY_FILE: str(root / "key")}
+    launch = command.arguments[0]
+    program = [f"{root}{launch}", *distribution.command([]), *flags_here(command), *addresses.flags()]
+    server = ServerProcess(program, environment)
+    try:
+        assert server.wait_until_ready(addresses)
+        yield Container(root, addresses.http, environment, server.pid)
+    finally:
+        server.end()
+
+
+@pytest.mark.parametrize("command", different(containers.commands()), ids=lambda command: command.source)
+def test_a_container_serves_is_healthy_and_keeps_control_for_who_has_the_key(
+    command: containers.Command, tmp_path: Path
+) -> None:
+    ready([MODEL])
+    with running(command, tmp_path) as container:
+        process = psutil.Process(container.pid)
+        assert process.name() == "tritonserver", "something stands between the engine and it"
+        assert not any(KEY in argument for argument in process.cmdline())
+        checked = container.healthcheck()
+        assert checked.returncode == 0, checked.stdout + checked.stderr
+        assert f"ok      {MODEL} " in checked.stdout
+        assert container.healthcheck(**{KEY_FILE: ""}).returncode == 1
+        assert container.index() != 200
+        assert container.index(**{HEADER: KEY}) == 200
+        assert MODEL in {model.name for model in Triton(container.url, timeout_s=60, key=KEY).server().ready}
