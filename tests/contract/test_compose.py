@@ -111,6 +111,17 @@ def test_every_setting_that_is_proposed_is_one_that_is_read() -> None:
     assert set(containers.settings()) - {"COMPOSE_PROFILES"} <= read
 
 
+def test_prometheus_takes_its_configuration_with_the_rules_that_are_mounted_beside_it(tmp_path: Path) -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("Debian's prometheus is not installed: apt-get install prometheus")
+    shutil.copytree(ROOT / "deploy" / "prometheus" / "rules", tmp_path / "rules")
+    config = shutil.copy(ROOT / "deploy" / "compose" / "prometheus.yml", tmp_path)
+    ended = subprocess.run([promtool, "check", "config", config], capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "2 rule files found" in ended.stdout
+
+
 def test_prometheus_finds_by_name_what_the_rules_tell_apart_by_job() -> None:
     def jobs(path: str) -> set[str]:
         return {job["job_name"] for job in yaml.safe_load((ROOT / path).read_text())["scrape_configs"]}
