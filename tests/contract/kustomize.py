@@ -1,0 +1,51 @@
+"""What `kubectl apply -k` would give a cluster, rendered by kubectl itself; no cluster is asked."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import tarfile
+import zipfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from local_server import packages
+from local_server.paths import REQUIREMENTS, STATE
+
+Manifest = dict[str, Any]
+
+_WHEEL = STATE / "kubectl"
+_LAYER, _PROGRAM = "package/lib/layer.zip", "kubectl/kubectl"
+
+
+@cache
+def rendered(folder: Path) -> list[Manifest]:
+    """The manifests of a kustomization, in the order that they are applied in."""
+    done = subprocess.run([str(_kubectl()), "kustomize", str(folder)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return list(yaml.safe_load_all(done.stdout))
+
+
+@cache
+def _kubectl() -> Path:
+    packages.install_folder((REQUIREMENTS / "kubectl.txt").read_text(), _WHEEL, what="kubectl 1.35 (37 MB)")
+    program = _WHEEL / "kubectl"
+    if not program.exists():
+        partial = program.with_suffix(".partial")
+        partial.write_bytes(_unpacked())
+        partial.chmod(0o755)
+        partial.rename(program)
+    return program
+
+
+def _unpacked() -> bytes:
+    """The program: the wheel holds an npm package, which holds what a function in AWS would have mounted."""
+    (package,) = _WHEEL.glob("aws_cdk/*/_jsii/*.tgz")
+    with tarfile.open(package) as files:
+        layer = files.extractfile(_LAYER)
+        assert layer is not None
+        with zipfile.ZipFile(io.BytesIO(layer.read())) as archive:
+            return archive.read(_PROGRAM)

@@ -1,0 +1,210 @@
+"""Every manifest that kubectl would apply, as far as that can be known without a cluster."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local_server.paths import ENSEMBLES, ROOT
+from tests.contract.kustomize import Manifest, rendered
+from tests.contract.manifest_schemas import VERSIONS, problem
+
+KUBERNETES = ROOT / "deploy" / "kubernetes"
+CPU, GPU, KSERVE = KUBERNETES / "overlays" / "cpu", KUBERNETES / "overlays" / "gpu", ROOT / "deploy" / "kserve"
+ALL = pytest.mark.parametrize("folder", [CPU, GPU, KSERVE], ids=["cpu", "gpu", "kserve"])
+OVERLAYS = pytest.mark.parametrize("folder", [CPU, GPU], ids=["cpu", "gpu"])
+# Triton's default for --exit-timeout-secs, which the image and the runtime say again.
+EXIT_TIMEOUT_S = 30
+
+
+def one(folder: Path, kind: str, name: str) -> Manifest:
+    (found,) = (each for each in rendered(folder) if (each["kind"], each["metadata"]["name"]) == (kind, name))
+    return found
+
+
+def pods(folder: Path) -> Iterator[tuple[Manifest, dict[str, Any]]]:
+    """What describes pods, with their specification."""
+    for manifest in rendered(folder):
+        if manifest["kind"] in ("Deployment", "Job"):
+            yield manifest, manifest["spec"]["template"]["spec"]
+        elif manifest["kind"] == "ServingRuntime":
+            yield manifest, manifest["spec"]
+
+
+def containers(folder: Path) -> list[dict[str, Any]]:
+    return [each for _, pod in pods(folder) for each in (*pod.get("initContainers", ()), *pod["containers"])]
+
+
+def servers(folder: Path) -> list[dict[str, Any]]:
+    return [each for each in containers(folder) if "--load-model=efficientnet_lite0" in each.get("args", ())]
+
+
+@ALL
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_manifest_is_valid_and_has_no_field_that_its_schema_has_not(folder: Path, version: str) -> None:
+    assert [found for found in (problem(manifest, version=version) for manifest in rendered(folder)) if found] == []
+
+
+@ALL
+def test_a_misspelt_field_is_found_in_every_kind_of_manifest(folder: Path) -> None:
+    for manifest in rendered(folder):
+        if "spec" in manifest:
+            misspelt = copy.deepcopy(manifest)
+            misspelt["spec"]["misspelt"] = 1
+            assert "misspelt" in problem(misspelt, version=VERSIONS[0]), manifest["kind"]
+
+
+@OVERLAYS
+def test_everything_is_in_one_namespace(folder: Path) -> None:
+    named = {each["metadata"].get("namespace") for each in rendered(folder) if each["kind"] != "Namespace"}
+    assert named == {one(folder, "Namespace", "triton")["metadata"]["name"]}
+
+
+@ALL
+def test_no_container_may_do_more_than_it_needs(folder: Path) -> None:
+    for manifest, pod in pods(folder):
+        for container in (*pod.get("initContainers", ()), *pod["containers"]):
+            allowed = {**pod.get("securityContext", {}), **container["securityContext"]}
+            assert allowed["runAsNonRoot"], manifest["kind"]
+            assert allowed["runAsUser"] == 1000
+            assert allowed["seccompProfile"] == {"type": "RuntimeDefault"}
+            assert allowed["readOnlyRootFilesystem"]
+            assert allowed["allowPrivilegeEscalation"] is False
+            assert allowed["capabilities"] == {"drop": ["ALL"]}
+            assert "memory" in container["resources"]["limits"]
+
+
+@OVERLAYS
+def test_no_pod_gets_a_token_of_the_cluster(folder: Path) -> None:
+    assert all(pod["automountServiceAccountToken"] is False for _, pod in pods(folder))
+
+
+@ALL
+def test_a_server_reads_models_and_key_and_writes_nowhere_but_in_volumes_of_its_own(folder: Path) -> None:
+    for _, pod in pods(folder):
+        written = {volume["name"] for volume in pod.get("volumes", ()) if "emptyDir" in volume}
+        for container in pod["containers"]:
+            if container in servers(folder):
+                mounts = container["volumeMounts"]
+                assert {mount["name"] for mount in mounts if not mount.get("readOnly")} == written
+                assert {"/dev/shm", "/tmp"} <= {mount["mountPath"] for mount in mounts}  # noqa: S108 - a container's
+
+
+@ALL
+def test_shared_memory_is_memory_and_fits_the_containers_limit(folder: Path) -> None:
+    (pod,) = (pod for _, pod in pods(folder) if pod["containers"][0] in servers(folder))
+    (shm,) = (volume["emptyDir"] for volume in pod["volumes"] if volume["name"] == "shm")
+    assert shm["medium"] == "Memory"
+    limit = pod["containers"][0]["resources"]["limits"]["memory"]
+    assert 2 * int(shm["sizeLimit"].removesuffix("Gi")) <= int(limit.removesuffix("Gi"))
+
+
+@ALL
+def test_a_server_is_told_to_end_after_the_proxies_and_killed_after_its_last_answer(folder: Path) -> None:
+    if folder == KSERVE:
+        service = one(folder, "InferenceService", "cronnx")["spec"]["predictor"]
+        strategy, grace_s = service["deploymentStrategy"], service["terminationGracePeriodSeconds"]
+    else:
+        deployment = one(folder, "Deployment", "triton")["spec"]
+        strategy, grace_s = deployment["strategy"], deployment["template"]["spec"]["terminationGracePeriodSeconds"]
+    assert strategy["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+    (server,) = servers(folder)
+    pause_s = server["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert pause_s > 0
+    assert grace_s > pause_s + EXIT_TIMEOUT_S
+
+
+@ALL
+def test_a_server_is_ready_when_the_models_that_it_loads_answer(folder: Path) -> None:
+    (server,) = servers(folder)
+    loaded = [flag.partition("=")[2] for flag in server["args"] if flag.startswith("--load-model=")]
+    assert all((ENSEMBLES / name / "config.pbtxt").exists() for name in loaded)
+    for probe in (server["startupProbe"], server["readinessProbe"]):
+        program, timeout, option, *asked = probe["exec"]["command"]
+        assert (program, option, asked) == ("/opt/cronnx/healthcheck", "--models", loaded)
+        assert float(timeout.removeprefix("--timeout-s=")) < probe["timeoutSeconds"]
+
+
+@ALL
+def test_a_server_that_is_only_slow_is_not_restarted(folder: Path) -> None:
+    (server,) = servers(folder)
+    assert server["livenessProbe"]["httpGet"]["path"] == "/v2/health/live"
+    waits_s = {name: server[name]["periodSeconds"] * server[name]["failureThreshold"] for name in server if "Probe" in name}
+    assert waits_s["livenessProbe"] > waits_s["readinessProbe"]
+
+
+@OVERLAYS
+def test_every_selector_finds_the_servers_and_nothing_else(folder: Path) -> None:
+    labels = one(folder, "Deployment", "triton")["spec"]["template"]["metadata"]["labels"]
+    for kind, name in (("Service", "triton"), ("Service", "triton-pods")):
+        assert one(folder, kind, name)["spec"]["selector"] == labels
+    for kind in ("Deployment", "PodDisruptionBudget"):
+        assert one(folder, kind, "triton")["spec"]["selector"]["matchLabels"] == labels
+    assert one(folder, "NetworkPolicy", "triton")["spec"]["podSelector"]["matchLabels"] == labels
+    assert "labels" not in one(folder, "Job", "models-1")["spec"]["template"].get("metadata", {})
+
+
+@OVERLAYS
+def test_every_port_leads_to_a_container(folder: Path) -> None:
+    opened = {port["name"]: port["containerPort"] for each in containers(folder) for port in each.get("ports", ())}
+    services = {name: one(folder, "Service", name)["spec"]["ports"] for name in ("triton", "triton-pods")}
+    for port in (port for ports in services.values() for port in ports):
+        assert opened[port["targetPort"]] == port["port"]
+    scraped = {each["port"] for each in one(folder, "ServiceMonitor", "triton")["spec"]["endpoints"]}
+    assert scraped <= {port["name"] for port in services["triton"]}
+    rules = one(folder, "NetworkPolicy", "triton")["spec"]["ingress"]
+    assert {port["port"] for rule in rules for port in rule["ports"]} == set(opened.values())
+
+
+@OVERLAYS
+def test_routes_lead_from_their_listener_to_their_protocols_port(folder: Path) -> None:
+    listeners = {each["name"]: each for each in one(folder, "Gateway", "triton")["spec"]["listeners"]}
+    ports = {port["port"]: port["name"] for port in one(folder, "Service", "triton")["spec"]["ports"]}
+    for kind in ("HTTPRoute", "GRPCRoute"):
+        route = one(folder, kind, "triton")["spec"]
+        (parent,) = route["parentRefs"]
+        listener = listeners[parent["sectionName"]]
+        assert listener["allowedRoutes"]["kinds"] == [{"kind": kind}]
+        assert [listener["hostname"]] == route["hostnames"]
+        assert {ports[each["port"]] for rule in route["rules"] for each in rule["backendRefs"]} == {listener["name"]}
+
+
+def test_no_route_leads_to_what_changes_a_server() -> None:
+    from tritonclient.grpc.service_pb2 import DESCRIPTOR
+
+    methods = {each.name for each in DESCRIPTOR.services_by_name["GRPCInferenceService"].methods}
+    matches = one(CPU, "GRPCRoute", "triton")["spec"]["rules"][0]["matches"]
+    routed = {each["method"]["method"] for each in matches}
+    assert routed <= methods
+    assert not [name for name in routed if re.search("Repository|SharedMemory|Trace|Log", name)]
+    paths = [each["path"] for each in one(CPU, "HTTPRoute", "triton")["spec"]["rules"][0]["matches"]]
+    assert {path["value"] for path in paths if path["type"] == "PathPrefix"} == {"/v2/models", "/v2/health"}
+
+
+@ALL
+def test_servers_have_the_volume_that_the_job_fills(folder: Path) -> None:
+    filled = one(folder, "PersistentVolumeClaim", "models-1")["metadata"]["name"]
+    assert one(folder, "Job", "models-1")["spec"]["template"]["spec"]["volumes"][0] == {
+        "name": "models",
+        "persistentVolumeClaim": {"claimName": filled},
+    }
+    if folder == KSERVE:
+        assert one(folder, "InferenceService", "cronnx")["spec"]["predictor"]["model"]["storageUri"] == f"pvc://{filled}"
+    else:
+        volumes = one(folder, "Deployment", "triton")["spec"]["template"]["spec"]["volumes"]
+        assert {"claimName": filled, "readOnly": True} in [each.get("persistentVolumeClaim") for each in volumes]
+
+
+@ALL
+def test_no_image_is_left_without_a_registry_and_a_version(folder: Path) -> None:
+    assert all(re.fullmatch(r"[\w.]+/cronnx(-tools)?:[\w-]+", each["image"]) for each in containers(folder))
+
+
+def test_only_the_gpu_overlay_asks_for_gpus() -> None:
+    asked = {folder: [each["resources"]["limits"].get("nvidia.com/gpu") for each in servers(folder)] for folder in (CPU, GPU)}
+    assert asked == {CPU: [None], GPU: ["1"]}
