@@ -59,6 +59,8 @@ def _report(findings: Iterable[Finding]) -> int:
 def _line(finding: Finding) -> str:
     if finding.problem:
         return f"failed  {finding.name}: {finding.problem}"
+    if finding.is_full:
+        return f"full    {finding.name}: its queue has no room, as under load it may"
     if finding.took_ms is None:
         return f"unasked {finding.name}: takes shapes of any size"
     return f"ok      {finding.name}  {finding.took_ms:.1f} ms"

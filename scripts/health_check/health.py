@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 from health_check.http_server import NO_HEADERS, HttpServer, NoAnswerError
 from health_check.inference import Config, inference, instances, steps
 
+FULL = "Exceeds maximum queue size"  # Triton's words, before which an ensemble puts its name
+
 
 class Finding(NamedTuple):
     """What came of asking.
@@ -21,15 +23,21 @@ class Finding(NamedTuple):
         name: a model, or `server`.
         problem: why it is not healthy; empty where it is.
         took_ms: how long one answer took, in milliseconds; None where there was none.
+        is_full: it has as many requests as it may have, and so refused this one: well, and busy.
     """
 
     name: str
     problem: str = ""
     took_ms: float | None = None
+    is_full: bool = False
 
 
 class RefusedError(Exception):
     """The server answered, and not with what it was asked for; the text is the server's."""
+
+
+class FullError(RefusedError):
+    """A model's queue had no room: nothing that taking the server away, or starting it anew, would mend."""
 
 
 def check(server: HttpServer, *, models: Sequence[str] = ()) -> Iterator[Finding]:
@@ -87,6 +95,8 @@ def _finding(server: HttpServer, name: str, configs: Mapping[str, Config]) -> Fi
     try:
         for _ in range(rounds):
             _answer(server, f"/v2/models/{name}/infer", *request)
+    except FullError:
+        return Finding(name, is_full=True)
     except (NoAnswerError, RefusedError) as error:
         return Finding(name, str(error))
     return Finding(name, took_ms=1000 * (time.perf_counter() - started_s) / rounds)
@@ -107,4 +117,5 @@ def _answer(server: HttpServer, path: str, body: bytes | None = None, headers: M
         message = json.loads(answer)["error"]
     except (ValueError, LookupError, TypeError):
         message = answer.decode(errors="replace")
-    raise RefusedError(f"HTTP {status}: {' '.join(str(message).split()) or 'no message'}")
+    refusal = FullError if status == 503 and FULL in str(message) else RefusedError
+    raise refusal(f"HTTP {status}: {' '.join(str(message).split()) or 'no message'}")

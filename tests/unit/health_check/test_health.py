@@ -52,6 +52,11 @@ def test_a_dead_stub_is_reported_with_its_model_in_the_servers_words(triton: Fak
     assert problems(found(triton)) == {"photos": f"HTTP 500: {words}"}
 
 
+def test_a_model_whose_queue_is_full_is_well(triton: FakeTriton) -> None:
+    triton.answers["/v2/models/photos/infer"] = (503, refusal("in ensemble 'photos', Exceeds maximum queue size"))
+    assert found(triton)[1:] == [Finding("photos", is_full=True)]
+
+
 @pytest.mark.parametrize(("state", "status"), [("live", 503), ("ready", 400)])
 def test_a_server_that_says_that_it_is_not_well_is_not(triton: FakeTriton, state: str, status: int) -> None:
     triton.answers[f"/v2/health/{state}"] = (status, b"")
