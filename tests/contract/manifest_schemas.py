@@ -21,8 +21,7 @@ def problem(manifest: Manifest, *, version: str) -> str:
     try:
         if schema := _of_custom_resource(manifest):
             jsonschema.Draft202012Validator(schema).validate(manifest["spec"])
-            for pod in _pods(manifest):
-                kubernetes_validate.validate(pod, version, strict=True)
+            kubernetes_validate.validate(_deployment(manifest["spec"]), version, strict=True)
         else:
             kubernetes_validate.validate(manifest, version, strict=True)
     except jsonschema.ValidationError as error:
@@ -38,10 +37,20 @@ def _of_custom_resource(manifest: Manifest) -> dict[str, Any] | None:
     return {**schema, "$defs": known["$defs"]} if schema else None
 
 
-def _pods(manifest: Manifest) -> list[Manifest]:
-    """The pods that a custom resource describes in Kubernetes' own terms."""
-    parts = {key: manifest["spec"][key] for key in ("containers", "volumes") if key in manifest["spec"]}
-    return [{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "part"}, "spec": parts}] if parts else []
+def _deployment(spec: dict[str, Any]) -> Manifest:
+    """What a custom resource says in Kubernetes' own terms, as the Deployment that would be made of it."""
+    predictor = spec.get("predictor", {})
+    pod = {
+        "containers": spec.get("containers", [{"name": "of-the-runtime"}]),
+        "volumes": spec.get("volumes", []),
+        "securityContext": predictor.get("securityContext", {}),
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "made"},
+        "spec": {"selector": {}, "template": {"spec": pod}, "strategy": predictor.get("deploymentStrategy", {})},
+    }
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,6 +58,42 @@ def test_a_misspelt_field_is_found_in_every_kind_of_manifest(folder: Path) -> No
             misspelt = copy.deepcopy(manifest)
             misspelt["spec"]["misspelt"] = 1
             assert "misspelt" in problem(misspelt, version=VERSIONS[0]), manifest["kind"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [
+        ("ServingRuntime", ["containers", 0]),
+        ("ServingRuntime", ["volumes", 0]),
+        ("InferenceService", ["predictor", "deploymentStrategy"]),
+        ("InferenceService", ["predictor", "securityContext"]),
+    ],
+)
+def test_a_misspelt_field_is_found_in_kubernetes_own_parts_of_custom_resources(kind: str, path: list[Any]) -> None:
+    misspelt = copy.deepcopy(one(KSERVE, kind, "cronnx"))
+    part = misspelt["spec"]
+    for step in path:
+        part = part[step]
+    part["misspelt"] = 1
+    assert "misspelt" in problem(misspelt, version=VERSIONS[0])
+
+
+def test_tensorrt_is_added_to_the_gpu_overlay_with_a_place_for_its_engines_and_time_to_build_them(
+    tmp_path: Path,
+) -> None:
+    overlay, component = (
+        os.path.relpath(folder, tmp_path.resolve()) for folder in (GPU, KUBERNETES / "components" / "tensorrt")
+    )
+    (tmp_path / "kustomization.yaml").write_text(f"resources: [{overlay}]\ncomponents: [{component}]\n")
+    manifests = rendered(tmp_path.resolve())
+    assert [found for found in (problem(manifest, version=VERSIONS[0]) for manifest in manifests) if found] == []
+    (deployment,) = (manifest for manifest in manifests if manifest["kind"] == "Deployment")
+    server = deployment["spec"]["template"]["spec"]["containers"][0]
+    assert server["name"] == "triton"
+    assert "--model-config-name=tensorrt" in server["args"]
+    assert "engines" in {mount["name"] for mount in server["volumeMounts"]}
+    startup_s = server["startupProbe"]["failureThreshold"] * server["startupProbe"]["periodSeconds"]
+    assert 600 < startup_s < deployment["spec"]["progressDeadlineSeconds"]
 
 
 @OVERLAYS
