@@ -31,6 +31,7 @@ anew (docs/faults.md).
 exit status: the server's own, 0 after Ctrl-C or SIGTERM; 1 where it could not be set up or started; 2 usage.
 Elsewhere than on loopback, who changes models needs a key: $CRONNX_KEY_FILE, $CRONNX_KEY, or one that is made.
 The first start makes .venv and .triton/ and builds the models. To change the Python of .venv, delete it.
+Relative paths in TRITONSERVER_FLAGS start at the project's folder.
 """
 
 

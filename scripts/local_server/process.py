@@ -18,6 +18,7 @@ from typing import IO
 
 from local_server.addresses import Addresses
 from local_server.errors import SetupError
+from local_server.paths import ROOT
 
 POLL_S = 0.1
 # Kills a process group when its standard input ends, as it does with the process that holds the other end.
@@ -52,6 +53,7 @@ class ServerProcess:
             self._process = subprocess.Popen(
                 command,
                 env=dict(environment),
+                cwd=ROOT,  # the configurations name the folder of TensorRT's engines from here: docs/profiles.md
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE if rewrite_log else sys.stderr,
                 stderr=subprocess.STDOUT if rewrite_log else None,

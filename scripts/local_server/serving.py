@@ -72,7 +72,7 @@ def serve(
         print(f"\n{first_answer.report(addresses, classifiers, key=key)}\n", flush=True)
 
     def start(more: Sequence[str]) -> ServerProcess:
-        given = [*distribution.command(folders), *flags, regions.flag(), *server_flags, *more]
+        given = [*distribution.command(map(Path.resolve, folders)), *flags, regions.flag(), *server_flags, *more]
         command, variables = _with_key(given, distribution.environment(), key)
         return ServerProcess(command, variables, rewrite_log=json_lines if json_log else None)
 

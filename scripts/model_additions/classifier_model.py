@@ -89,7 +89,12 @@ def _write_models(
     ensemble = configs.ensemble_config(options.name, size=size, top_k=top_k, max_batch_size=options.batch_size)
     placed.write(
         repositories.models / f"{options.name}_onnx",
-        {"config.pbtxt": config.encode(), "1/.gitkeep": b"", "1/model.onnx": content},
+        {
+            "config.pbtxt": config.encode(),
+            **{path: profile.encode() for path, profile in configs.profiles(config).items()},
+            "1/.gitkeep": b"",
+            "1/model.onnx": content,
+        },
     )
     placed.write(repositories.ensembles / options.name, {"config.pbtxt": ensemble.encode(), "1/.gitkeep": b""})
 

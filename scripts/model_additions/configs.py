@@ -11,6 +11,7 @@ from cronnx_onnxruntime.autocomplete import completions
 from cronnx_onnxruntime.signature import Config, Signature
 
 TEMPLATES = Path(__file__).with_name("templates")
+PROFILES = ("cuda", "tensorrt")
 
 
 def onnx_config(config: Config, *, max_queue_delay_ms: float | None) -> str:
@@ -34,6 +35,11 @@ def classifier_config(signature: Signature, *, size: int, max_batch_size: int, m
     config = completions({"max_batch_size": max_batch_size, "input": [], "output": []}, signature)
     graph = onnx_config(config, max_queue_delay_ms=max_queue_delay_ms)
     return graph + _filled("onnx_classifier", max_batch_size=max_batch_size, size=size)
+
+
+def profiles(classifier: str) -> dict[str, str]:
+    """The profiles of a classifier's configuration, by their paths below the model's folder."""
+    return {f"configs/{name}.pbtxt": classifier + _filled(name) for name in PROFILES}
 
 
 def preprocess_config(size: int) -> str:

@@ -5,6 +5,7 @@ Both are part of the ONNX graph, so that pixels reach the model as bytes and no 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -48,6 +49,8 @@ def classifier(
     normalised = compose.merge_models(normaliser, network, io_map=[("normalised", network_input.name)])
     model = compose.merge_models(normalised, head, io_map=[(network_output.name, "scores")])
     versions = {opset.domain: opset.version for opset in model.opset_import}
+    # TensorRT's engines are cached by the graph's name and shape, not by its weights: docs/profiles.md.
+    model.graph.name = re.sub(r"\W", "_", served_by)
     del model.opset_import[:]  # merging names each domain once a part
     model.opset_import.extend(helper.make_opsetid(*each) for each in versions.items())
     return model

@@ -124,6 +124,7 @@ def test_a_profile_is_passed_on_and_falls_back_to_the_cpu() -> None:
         assert "espresso" in report_of(process)
         with urllib.request.urlopen(f"{addresses.http}/v2/models/efficientnet_lite0_onnx/config") as answer:
             assert b'"tensorrt"' in answer.read()
+        assert {each.cwd() for each in started_by(process.pid)} == {str(ROOT)}, "its engines' folder is relative"
 
 
 def test_a_taken_port_is_named_with_the_option_that_changes_it() -> None:

@@ -83,6 +83,8 @@ def test_a_new_classifier_has_the_folders_and_files_of_one_made_by_hand(reposito
     files = {str(path.relative_to(repositories.models.parent)) for path in repositories.models.parent.rglob("*")}
     assert {
         "model_repository/mine_onnx/config.pbtxt",
+        "model_repository/mine_onnx/configs/cuda.pbtxt",
+        "model_repository/mine_onnx/configs/tensorrt.pbtxt",
         "model_repository/mine_onnx/1/.gitkeep",
         "model_repository/mine_onnx/1/model.onnx",
         "model_repository/preprocess_32/config.pbtxt",

@@ -38,7 +38,7 @@ def signature(model: Model) -> Signature:
         mean=model.mean,
         std=model.std,
         labels=["some"] * 1000,
-        served_by="",
+        served_by="toy/1@0123abcd",
     )
     return Signature.of(onnxruntime.InferenceSession(made.SerializeToString()))
 

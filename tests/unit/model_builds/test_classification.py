@@ -58,7 +58,7 @@ def answers(*logits: list[int]) -> dict[str, Array]:
 def normalised_bytes(mean: tuple[float, ...], std: tuple[float, ...]) -> Array:
     """What each of the 256 values becomes in each channel: [3, 256]."""
     labels = [str(number) for number in range(3 * 256)]
-    model = classifier(flat_network(size=16), size=16, mean=mean, std=std, labels=labels, served_by="")
+    model = classifier(flat_network(size=16), size=16, mean=mean, std=std, labels=labels, served_by="toy/1@0123abcd")
     every_byte = np.repeat(np.arange(256, dtype=np.uint8), 3).reshape(1, 16, 16, 3)
     (logits,) = session(model).run(["logits"], {"pixels": every_byte})
     return np.asarray(logits).reshape(3, 256)
@@ -126,7 +126,9 @@ def test_each_picture_of_a_batch_has_its_own_answer(batch: int) -> None:
 
 
 def test_of_fewer_classes_than_five_all_are_ranked() -> None:
-    model = classifier(flat_network(size=3, classes=2), size=3, labels=LABELS[:2], served_by="", **UNCHANGED)
+    model = classifier(
+        flat_network(size=3, classes=2), size=3, labels=LABELS[:2], served_by="toy/1@0123abcd", **UNCHANGED
+    )
     label, class_id = session(model).run(["label", "class_id"], {"pixels": pictures([3, 9, 0, 0, 0, 0, 0])})
     assert class_id.tolist() == [[1, 0]]
     assert label.tolist() == [["goldfish", "tench"]]
@@ -135,7 +137,7 @@ def test_of_fewer_classes_than_five_all_are_ranked() -> None:
 def test_a_network_of_newer_versions_keeps_them() -> None:
     network = flat_network(size=3, classes=7)
     network.ir_version, network.opset_import[0].version = 10, 21
-    model = classifier(network, size=3, labels=LABELS, served_by="", **UNCHANGED)
+    model = classifier(network, size=3, labels=LABELS, served_by="toy/1@0123abcd", **UNCHANGED)
     assert model.ir_version == 10
     assert {opset.domain: opset.version for opset in model.opset_import} == {"": 21, "ai.onnx.ml": 2}
     assert session(model).run(["class_id"], {"pixels": pictures([3, 9, 1, 7, 2, 8, 0])})[0].tolist() == [
@@ -144,6 +146,14 @@ def test_a_network_of_newer_versions_keeps_them() -> None:
 
 
 def test_the_model_is_written_in_versions_that_triton_24_10_reads() -> None:
-    model = classifier(flat_network(size=3, classes=7), size=3, labels=LABELS, served_by="", **UNCHANGED)
+    model = classifier(flat_network(size=3, classes=7), size=3, labels=LABELS, served_by="toy/1@0123abcd", **UNCHANGED)
     assert model.ir_version == 8
     assert [(opset.domain, opset.version) for opset in model.opset_import] == [("", 17), ("ai.onnx.ml", 2)]
+
+
+def test_a_graph_is_named_by_the_weights_that_it_is_of() -> None:
+    # TensorRT would otherwise serve one version by another's engine, as their graphs differ in nothing but weights.
+    network = flat_network(size=3, classes=len(LABELS))
+    versions = ("toy/1@0123abcd", "toy/2@4567cdef")
+    made = [classifier(network, size=3, labels=LABELS, served_by=version, **UNCHANGED) for version in versions]
+    assert [model.graph.name for model in made] == ["toy_1_0123abcd", "toy_2_4567cdef"]

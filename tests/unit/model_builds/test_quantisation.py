@@ -50,6 +50,10 @@ def test_inputs_and_outputs_are_kept_by_name_type_and_shape(model: ModelProto, i
     assert list(int8.graph.output) == list(model.graph.output)
 
 
+def test_the_graph_keeps_its_name(model: ModelProto, int8: ModelProto) -> None:
+    assert int8.graph.name == model.graph.name != ""
+
+
 def test_the_model_is_valid_and_of_the_versions_it_was_in(model: ModelProto, int8: ModelProto) -> None:
     checker.check_model(int8, full_check=True)
     assert int8.ir_version == model.ir_version

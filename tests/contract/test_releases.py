@@ -1,0 +1,43 @@
+"""That both ends of the supported range of Triton, 24.10 and 26.07, know every field and value of every config."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from google.protobuf import text_format
+
+from model_additions.configs import TEMPLATES
+from tests.contract import configs
+from tests.contract.model_config import RELEASES, model_config
+
+every_config = pytest.mark.parametrize("path", [*configs.DEFAULTS, *configs.PROFILES], ids=configs.name)
+
+
+@every_config
+def test_a_config_means_the_same_to_every_release(path: Path) -> None:
+    meanings = [
+        text_format.Parse(path.read_text(), model_config(release)()).SerializeToString(deterministic=True)
+        for release in RELEASES
+    ]
+    assert meanings[0] == meanings[1] != b""
+
+
+@pytest.mark.parametrize("newer", ["model_metrics { }", "ensemble_scheduling { max_inflight_requests: 1 }"])
+def test_what_24_10_lacks_is_refused_by_its_descriptor_alone(newer: str) -> None:
+    text_format.Parse(newer, model_config("26.07")())
+    with pytest.raises(text_format.ParseError, match="has no field named"):
+        text_format.Parse(newer, model_config("24.10")())
+
+
+@pytest.mark.parametrize("unknown", ["kind: 1", "instance_group [ { kind: KIND_NPU } ]"])
+def test_a_field_or_value_that_no_release_has_is_refused(unknown: str) -> None:
+    for release in RELEASES:
+        with pytest.raises(text_format.ParseError):
+            text_format.Parse(unknown, model_config(release)())
+
+
+@pytest.mark.parametrize("name", ["cuda", "tensorrt"])
+def test_what_is_added_to_a_model_of_ones_own_is_known_as_well(name: str) -> None:
+    for release in RELEASES:
+        text_format.Parse((TEMPLATES / f"{name}.pbtxt").read_text(), model_config(release)())
