@@ -13,7 +13,7 @@ from local_server.errors import SetupError
 CONCURRENCY = (1, 4, 16, 64)
 PICTURES = ("vga", "tiny", "12mp")
 ROUNDS, SECONDS = 6, 2.0
-METRICS_CONCURRENCY = 16
+KINDS_CONCURRENCY = 16
 QUICK_ROUNDS, QUICK_SECONDS, QUICK_CONCURRENCY = 1, 0.5, (1, 16)
 
 EPILOG = """\
@@ -24,6 +24,7 @@ examples:
   scripts/bench --versions 1 --pictures vga --concurrency 1 16
   scripts/bench --backend-overhead
   scripts/bench --metrics-cost --rounds 20
+  scripts/bench --profile cuda tensorrt --concurrency 64
 
 Legs of a few seconds take turns, round after round; what is compared is measured side by side. A full run takes about
 ten minutes and wants the machine for itself. It ends in a table of targets, and leaves a page with plots and the raw
@@ -52,8 +53,8 @@ def main() -> int:
 def _bench(options: argparse.Namespace) -> int:
     if options.backend_overhead:
         return _backend_overhead(options.model)
-    if options.metrics_cost:
-        return _metrics_cost(options)
+    if options.metrics_cost or options.profile:
+        return _server_kinds(options)
     from benchmarks.bench import Bench, bench  # needs the environment
 
     quick = options.quick
@@ -85,18 +86,21 @@ def _backend_overhead(model: str) -> int:
     return 0
 
 
-def _metrics_cost(options: argparse.Namespace) -> int:
-    from benchmarks.metrics_cost import table  # needs the environment
+def _server_kinds(options: argparse.Namespace) -> int:
+    from benchmarks import metrics_cost, profiles, server_kinds  # need the environment
+    from benchmarks.run_facts import machine
 
-    print(
-        table(
-            options.model,
-            picture=options.pictures[0],
-            concurrency=max(options.concurrency or [METRICS_CONCURRENCY]),
-            count=options.rounds or ROUNDS,
-            seconds=options.seconds or SECONDS,
-        )
+    kinds = profiles.kinds(options.profile) if options.profile else metrics_cost.KINDS
+    quick = options.quick
+    load = server_kinds.Load(
+        model=options.model,
+        picture=options.pictures[0],
+        concurrency=max(options.concurrency or [KINDS_CONCURRENCY]),
+        rounds=options.rounds or (QUICK_ROUNDS if quick else ROUNDS),
+        seconds=options.seconds or (QUICK_SECONDS if quick else SECONDS),
     )
+    print(server_kinds.table(kinds, load, what="profile" if options.profile else "metrics"))
+    print(f"{load.model}, {load.concurrency} at a time, {load.rounds} rounds; {machine()}")
     return 0
 
 
@@ -138,6 +142,12 @@ def _parser() -> argparse.ArgumentParser:
         "--metrics-cost",
         action="store_true",
         help="measure only what each kind of metric costs: one set of pictures at one concurrency, the highest or 16",
+    )
+    parser.add_argument(
+        "--profile",
+        nargs="+",
+        metavar="NAME",
+        help="measure only what configs/NAME.pbtxt gives over the default: pictures and concurrency likewise",
     )
     parser.add_argument("--quick", action="store_true", help="see that it works; its figures mean little")
     return parser

@@ -23,7 +23,7 @@ def run_facts(*, model: str, note: str, rounds: int, seconds: float) -> dict[str
         "commit": commit(),
         "model": model,
         "rounds": f"{rounds} of {seconds:g} s a leg",
-        "machine": f"{len(os.sched_getaffinity(0))} cores, {_processor()}",
+        "machine": machine(),
         "system": f"Linux {platform.release()}, glibc {platform.libc_ver()[1]}, Python {platform.python_version()}",
         "packages": ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES),
     }
@@ -37,6 +37,20 @@ def commit() -> str:
     except OSError:
         return "unknown"
     return described.stdout.strip() or "unknown"
+
+
+def machine() -> str:
+    """Its cores, its processor, and its GPUs where it has any."""
+    return ", ".join([f"{len(os.sched_getaffinity(0))} cores", _processor(), *_gpus()])
+
+
+def _gpus() -> list[str]:
+    command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+    try:
+        named = subprocess.run(command, capture_output=True, text=True)
+    except OSError:
+        return []
+    return named.stdout.splitlines() if named.returncode == 0 else []
 
 
 def _processor() -> str:
