@@ -29,6 +29,7 @@ TYPED = (
     "scripts/checks",
     "scripts/server_statistics",
     "scripts/tuning",
+    "scripts/documentation",
 )
 
 
