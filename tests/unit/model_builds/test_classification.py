@@ -157,3 +157,11 @@ def test_a_graph_is_named_by_the_weights_that_it_is_of() -> None:
     versions = ("toy/1@0123abcd", "toy/2@4567cdef")
     made = [classifier(network, size=3, labels=LABELS, served_by=version, **UNCHANGED) for version in versions]
     assert [model.graph.name for model in made] == ["toy_1_0123abcd", "toy_2_4567cdef"]
+
+
+def test_pixels_become_planes_and_then_numbers() -> None:
+    # The TensorRT profiles give shapes for these by name: tests/contract/test_profiles.py.
+    model = classifier(flat_network(size=3, classes=7), size=3, labels=LABELS, served_by="toy/1@0", **UNCHANGED)
+    first, second = model.graph.node[:2]
+    assert [*first.input, *first.output, *second.output] == ["pixels", "planes", "planes_fp32"]
+    assert [first.op_type, second.op_type] == ["Transpose", "Cast"]
