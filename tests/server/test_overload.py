@@ -178,15 +178,18 @@ def test_the_surplus_is_refused_at_once_and_what_was_accepted_is_answered(
 def test_callers_of_an_ab_test_are_refused_where_others_have_filled_its_arm(
     client: Client, threads: ThreadPoolExecutor, gate: Gate, addresses: Addresses
 ) -> None:
+    others = []
     with gate.closed():
         # The second wave takes what the first has left: a batch may leave the queue while the callers come.
         for callers, places in ((CALLERS, QUEUE + BATCH), (2 * BATCH, BATCH)):
-            others = ask_all(threads, client, "held", callers=callers)
-            assert refused(others, at_least=callers - places) == {Overloaded}
+            wave = ask_all(threads, client, "held", callers=callers)
+            assert refused(wave, at_least=callers - places) == {Overloaded}
+            others += wave
         with pytest.raises(Overloaded, match="Exceeds maximum queue size"):
             ask(client, "held_ab")
         assert status(addresses, "held_ab") == 503
         assert status(addresses, "held_second") == 503
+    assert {_error(each) for each in others} == {Overloaded, None}
     assert ask(client, "held_ab") == b"0"
 
 
