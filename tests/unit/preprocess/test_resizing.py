@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+from PIL.Image import Resampling
+
+from cronnx_preprocess.geometry import Box, Size
+from cronnx_preprocess.resizing import FILTERS, resized
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+@pytest.mark.parametrize(
+    ("source", "size", "box"),
+    [
+        ((50, 40), (32, 32), (12.096774193548388, 7.2, 37.903225806451616, 32.8)),
+        ((8, 3), (26, 2), (1.4, 1.2, 6.6, 1.6)),
+        ((104, 3), (285, 15), (23.4, 0.0, 80.4, 3.0)),
+        ((50, 2), (105, 6), (7.333333333333333, 0.0, 42.333333333333336, 2.0)),
+        ((9, 9), (3, 3), (3.0, 3.0, 6.0, 6.0)),
+    ],
+)
+def test_a_part_whose_first_pixel_lies_on_one_of_the_image_is_enlarged(
+    mode: str, source: Size, size: Size, box: Box
+) -> None:
+    # Left to cykooz_resizer, every one of these ends the process.
+    for _ in range(100):
+        assert resized(Image.new(mode, source), size, box=box, resample=Resampling.BICUBIC).size == size
+
+
+@pytest.mark.parametrize("resample", FILTERS)
+def test_both_resizers_agree_where_one_takes_over_from_the_other(resample: Resampling) -> None:
+    dice = np.random.default_rng(seed=2)
+    image = Image.fromarray(dice.integers(0, 256, (12, 16, 3), np.uint8)).resize((160, 120), Resampling.BICUBIC)
+    enlarged = np.asarray(resized(image, (92, 92), box=(30.2, 10.1, 131.39, 111.29), resample=resample), np.int16)
+    reduced = np.asarray(resized(image, (92, 92), box=(30.2, 10.1, 131.41, 111.31), resample=resample), np.int16)
+    assert np.abs(enlarged - reduced).mean() < 2
