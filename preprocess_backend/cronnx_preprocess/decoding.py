@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,9 +15,13 @@ from PIL.ImageFile import ImageFile
 from cronnx_preprocess.errors import InvalidImageError
 from cronnx_preprocess.geometry import Box, Size
 from cronnx_preprocess.payload import EncodedImage
+from cronnx_preprocess.scans import MOST_SCANS, has_too_many_scans
 
 # Pillow's own limit warns, and fails only at twice its value; `open_image` checks `max_pixels` instead.
 Image.MAX_IMAGE_PIXELS = None
+
+# Of what it skips in damaged files, with numbers of theirs: Python would remember every text, for as long as it runs.
+warnings.filterwarnings("ignore", module="PIL")
 
 # JPEG's limit. Pillow keeps boxes in 32-bit floats, exact to 1/256 of a pixel up to here.
 LONGEST_SIDE = 65_535
@@ -43,7 +48,7 @@ def open_image(encoded: EncodedImage, *, max_pixels: int) -> ImageFile:
     """Read an image's header; no pixel is decoded yet.
 
     Raises:
-        InvalidImageError: The file is damaged, or has more than `max_pixels`.
+        InvalidImageError: The file is damaged, or has more than `max_pixels`, or more scans than a picture needs.
     """
     with damage_reported(encoded.format):
         image = Image.open(BytesIO(encoded.file), formats=(encoded.format,))
@@ -52,6 +57,8 @@ def open_image(encoded: EncodedImage, *, max_pixels: int) -> ImageFile:
         raise InvalidImageError(f"{width * height} pixels ({width}x{height}), at most {max_pixels} are accepted")
     if max(width, height) > LONGEST_SIDE:
         raise InvalidImageError(f"{width}x{height} pixels, at most {LONGEST_SIDE} on a side are accepted")
+    if encoded.format == "JPEG" and has_too_many_scans(encoded.file):
+        raise InvalidImageError(f"more than {MOST_SCANS} scans, which no picture needs")
     return image
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from io import BytesIO
 
@@ -11,7 +13,9 @@ from PIL.ImageFile import ImageFile
 from cronnx_preprocess.decoding import DAMAGE, LONGEST_SIDE, damage_reported, draft, open_image
 from cronnx_preprocess.errors import InvalidImageError
 from cronnx_preprocess.payload import EncodedImage
+from local_server.paths import ROOT
 
+BACKEND = ROOT / "preprocess_backend"
 Encode = Callable[..., bytes]
 FORMATS = ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF"]
 
@@ -43,6 +47,21 @@ def test_pillows_own_limit_is_out_of_the_way(encode: Encode, recwarn: pytest.War
     file[18:26] = struct.pack("<ii", 30_000, 30_000)
     assert opened(bytes(file), "BMP", max_pixels=10**9).size == (30_000, 30_000)
     assert not recwarn.list
+
+
+def test_what_pillow_warns_of_is_neither_written_nor_remembered(encode: Encode) -> None:
+    file = encode(Image.new("L", (2, 2)), "JPEG", exif=b"Exif\0\0II*\0\x08\0\0\0\xff\xff")
+    program = f"""
+from cronnx_preprocess.decoding import open_image
+from cronnx_preprocess.payload import EncodedImage
+from PIL import TiffImagePlugin
+open_image(EncodedImage("JPEG", {file!r}), max_pixels=9).getexif().get(1)
+print([text for text in getattr(TiffImagePlugin, "__warningregistry__", {{}}) if text != "version"])
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=BACKEND, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert (ran.stdout, ran.stderr) == ("[]\n", "")
 
 
 def test_a_side_too_long_is_refused(encode: Encode) -> None:
