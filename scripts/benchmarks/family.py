@@ -18,6 +18,13 @@ class Family:
         """Name the processes; those they start are looked up whenever they are needed."""
         self._pids = tuple(pids)
 
+    def pids(self) -> frozenset[int]:
+        """Of those that live."""
+        try:
+            return frozenset(each.pid for each in self._members() if each.status() != psutil.STATUS_ZOMBIE)
+        except psutil.NoSuchProcess:  # one of those named has ended, and nobody can tell any more whom it had started
+            return frozenset()
+
     def cpu_s(self) -> float:
         """CPU time so far, of the kernel's work for them too.
 

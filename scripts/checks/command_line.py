@@ -19,6 +19,7 @@ TYPED = (
     "scripts/diagnosis",
     "scripts/fault_drills",
     "scripts/health_check",
+    "scripts/fuzzing",
     "scripts/load_tests",
     "scripts/launching",
     "scripts/stress_tests",

@@ -1,0 +1,135 @@
+"""Small files that ask for much, in pixels, bytes or time."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import numpy as np
+from PIL import Image
+
+from fuzzing.seeds import encode, photo
+from tests.corpus.pictures import Picture, unreadable
+
+LARGEST_FILE = 20 * 2**20
+
+
+def png_chunk(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+
+def png(width: int, height: int, pixels: bytes = b"", *, depth: int = 8, colour: int = 0, more: bytes = b"") -> bytes:
+    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
+    end = png_chunk(b"IDAT", zlib.compress(pixels)) + png_chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + header + more + end
+
+
+def jpeg_of(width: int, height: int) -> bytes:
+    """A JPEG whose frame header says so."""
+    file = bytearray(encode(photo(), "JPEG"))
+    frame = file.index(b"\xff\xc0") + 5
+    file[frame : frame + 4] = struct.pack(">HH", height, width)
+    return bytes(file)
+
+
+def gif_of(width: int, height: int, *, screen: tuple[int, int] | None = None) -> bytes:
+    """A GIF whose screen, or whose first frame on a `screen`, says so."""
+    file = bytearray(encode(photo(), "GIF"))
+    file[6:10] = struct.pack("<HH", *(screen or (width, height)))
+    frame = file.index(b"\x2c", 13 + 768) + 5
+    file[frame : frame + 4] = struct.pack("<HH", width, height)
+    return bytes(file)
+
+
+def bmp_of(width: int, height: int) -> bytes:
+    file = bytearray(encode(photo(), "BMP"))
+    file[18:26] = struct.pack("<ii", width, height)
+    return bytes(file)
+
+
+def webp_of(width: int, height: int) -> bytes:
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    file = bytearray(encode(frames[0], "WEBP", save_all=True, append_images=frames[1:]))
+    canvas = file.index(b"VP8X") + 12
+    file[canvas : canvas + 6] = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    return bytes(file)
+
+
+def tiff_with(changed: dict[int, int], *, mode: str = "L") -> bytes:
+    """A TIFF with other values of some tags, each kept in a long."""
+    file = bytearray(encode(photo().convert(mode), "TIFF"))
+    directory = struct.unpack_from("<I", file, 4)[0]
+    for entry in range(directory + 2, directory + 2 + 12 * struct.unpack_from("<H", file, directory)[0], 12):
+        tag = struct.unpack_from("<H", file, entry)[0]
+        if tag in changed:
+            file[entry + 2 : entry + 12] = struct.pack("<HII", 4, 1, changed[tag])
+    return bytes(file)
+
+
+def tiff_of(width: int, height: int) -> bytes:
+    return tiff_with({256: width, 257: height})
+
+
+def progressive_of_many_scans(count: int) -> bytes:
+    """A large grey progressive JPEG, its last scan so many times: each passes over every block."""
+    file = encode(Image.new("L", (2048, 2048), 128), "JPEG", progressive=True)
+    last = file.rindex(b"\xff\xda")
+    return file[:last] + file[last:-2] * count + b"\xff\xd9"
+
+
+def _text_chunk() -> bytes:
+    return png_chunk(b"zTXt", b"Comment\0\0" + zlib.compress(b"\0" * 100 * 2**20, 9))
+
+
+def _profile_chunk() -> bytes:
+    return png_chunk(b"iCCP", b"profile\0\0" + zlib.compress(b"\0" * 100 * 2**20, 9))
+
+
+def _noise(byte_count: int) -> bytes:
+    return np.random.default_rng(seed=3).bytes(byte_count)
+
+
+def _too_large(width: int, height: int) -> str:
+    return rf"{width * height} pixels \({width}x{height}\), at most 50000000 are accepted"
+
+
+BOMBS = [
+    Picture("PNG of 30,000 by 30,000", lambda: png(30_000, 30_000), _too_large(30_000, 30_000)),
+    Picture("PNG of 2^31 - 1 squared", lambda: png(2**31 - 1, 2**31 - 1), _too_large(2**31 - 1, 2**31 - 1)),
+    Picture("JPEG of 65,500 squared", lambda: jpeg_of(65_500, 65_500), _too_large(65_500, 65_500)),
+    Picture("GIF of 65,535 squared", lambda: gif_of(65_535, 65_535), _too_large(65_535, 65_535)),
+    Picture(
+        "GIF of a frame larger than its screen",
+        lambda: gif_of(65_535, 65_535, screen=(1, 1)),
+        _too_large(65_535, 65_535),
+    ),
+    Picture("BMP of 2^31 - 1 squared", lambda: bmp_of(2**31 - 1, 2**31 - 1), _too_large(2**31 - 1, 2**31 - 1)),
+    Picture("WebP of 16,384 squared", lambda: webp_of(16_384, 16_384), _too_large(16_384, 16_384)),
+    Picture("TIFF of 2^32 - 1 squared", lambda: tiff_of(2**32 - 1, 2**32 - 1), _too_large(2**32 - 1, 2**32 - 1)),
+    Picture("TIFF of a strip of 4 GB", lambda: tiff_with({279: 2**32 - 1})),
+    Picture("PNG of 49 megapixels in 50 KB", lambda: png(7000, 7000, b"\0" * 7001 * 7000)),
+    Picture("PNG with a text of 100 MB", lambda: png(1, 1, b"\0\0", more=_text_chunk()), unreadable("PNG")),
+    Picture("PNG with a profile of 100 MB", lambda: png(1, 1, b"\0\0", more=_profile_chunk()), unreadable("PNG")),
+    Picture(
+        "JPEG of 20,000 scans", lambda: progressive_of_many_scans(20_000), "more than 100 scans, which no picture needs"
+    ),
+    Picture(
+        "JPEG of 20 MiB and a byte",
+        lambda: encode(photo(), "JPEG").ljust(LARGEST_FILE + 1, b"\0"),
+        f"{LARGEST_FILE + 1} bytes, at most {LARGEST_FILE} are accepted",
+    ),
+    Picture(
+        "JPEG of 100 MB",
+        lambda: encode(photo(), "JPEG").ljust(10**8, b"\0"),
+        f"100000000 bytes, at most {LARGEST_FILE} are accepted",
+    ),
+    Picture("PNG of 70,000 by 1", lambda: png(70_000, 1), "70000x1 pixels, at most 65535 on a side are accepted"),
+    Picture("PNG of 30,000 by 1", lambda: png(30_000, 1, b"\0" * 30_001)),
+    Picture("PNG of 1 by 30,000", lambda: png(1, 30_000, b"\0\0" * 30_000)),
+    Picture("PNG of 0 by 0", lambda: png(0, 0), unreadable("PNG")),
+    Picture("JPEG of 0 by 0", lambda: jpeg_of(0, 0), unreadable("JPEG")),
+    Picture("GIF of 0 by 0", lambda: gif_of(0, 0), unreadable("GIF")),
+    Picture("BMP of 0 by 0", lambda: bmp_of(0, 0), unreadable("BMP")),
+    Picture("TIFF of 0 by 0", lambda: tiff_of(0, 0), unreadable("TIFF")),
+    Picture("TIFF of 40 by 0", lambda: tiff_of(40, 0), unreadable("TIFF")),
+]

@@ -1,0 +1,68 @@
+"""What requests over HTTP are made of, whole or not."""
+
+from __future__ import annotations
+
+import json
+import struct
+from base64 import b64encode
+from typing import Any
+
+from fuzzing.seeds import encode, photo
+from fuzzing.wire import HttpRequest
+from tests.corpus.malformed import MODEL, Malformed
+
+INFER = f"/v2/models/{MODEL}/infer"
+GENERATE = f"/v2/models/{MODEL}/generate"
+FILE = encode(photo(), "JPEG")
+TEXT = b64encode(FILE).decode()
+TENSOR = {"name": "image", "datatype": "BYTES", "shape": [1, 1], "data": [TEXT]}
+ABSENT = object()
+
+# Triton answers INTERNAL, 500, where the JSON is not what it expects: docs/triton.md.
+MISREAD = 500
+NO_JSON = "failed to parse the request JSON buffer"
+NO_PICTURE = "image[0]: not a JPEG, PNG, WebP, BMP, TIFF or GIF image, nor the base64 or data URL of one"
+ONE_SOURCE = "Input must set only one of the following fields: 'data', 'binary_data_size' in 'parameters'"
+
+
+def document(*tensors: Any, **fields: Any) -> bytes:
+    return json.dumps({"inputs": list(tensors), **fields}).encode()
+
+
+def infer(kind: str, body: bytes, message: str, status: int = 400, **headers: str) -> Malformed:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Malformed(f"infer: {kind}", HttpRequest(INFER, body, named), status, message)
+
+
+def tensor(kind: str, message: str, status: int = 400, **changed: Any) -> Malformed:
+    """One tensor, with fields changed or left out."""
+    fields = {name: value for name, value in {**TENSOR, **changed}.items() if value is not ABSENT}
+    return infer(kind, document(fields), message, status)
+
+
+def generate(kind: str, image: Any, message: str, status: int = 400) -> Malformed:
+    fields = {} if image is ABSENT else {"image": image}
+    return Malformed(f"generate: {kind}", HttpRequest(GENERATE, json.dumps(fields).encode()), status, message)
+
+
+def elsewhere(kind: str, path: str, message: str, status: int, method: str = "POST") -> Malformed:
+    return Malformed(
+        kind, HttpRequest(path, document(TENSOR) if method == "POST" else b"", method=method), status, message
+    )
+
+
+def binary(kind: str, elements: bytes, message: str, status: int = 400, **changed: Any) -> Malformed:
+    """A tensor behind the JSON; `changed` are its fields."""
+    fields = {
+        "name": "image",
+        "datatype": "BYTES",
+        "shape": [1, 1],
+        "parameters": {"binary_data_size": len(elements)},
+        **changed,
+    }
+    head = document(fields)
+    return infer(kind, head + elements, message, status, Inference_Header_Content_Length=str(len(head)))
+
+
+def element(content: bytes, length: int | None = None) -> bytes:
+    return struct.pack("<I", len(content) if length is None else length) + content
