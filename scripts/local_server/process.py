@@ -76,13 +76,18 @@ class ServerProcess:
         """The server's process; its stubs are its children."""
         return self._process.pid
 
-    def wait_until_ready(self, addresses: Addresses) -> bool:
+    def wait_until_ready(self, addresses: Addresses, *, meanwhile: Callable[[], None] = lambda: None) -> bool:
         """Return True when every model asked for is ready, False if the server was stopped before.
+
+        Args:
+            addresses: where it listens.
+            meanwhile: called again and again.
 
         Raises:
             SetupError: the server ended by itself before.
         """
         while not is_ready(addresses):
+            meanwhile()
             try:
                 status = self._process.wait(POLL_S)
             except subprocess.TimeoutExpired:

@@ -54,7 +54,8 @@ class Supervisor:
             SetupError: the first ended before it was ready, or one after another.
         """
         with self._started() as server:
-            if server.wait_until_ready(self._addresses):
+            # From the start: a process that dies before it was looked at has no name.
+            if server.wait_until_ready(self._addresses, meanwhile=lambda: self._watch(server)):
                 report()
             status = self._watched(server)
         while status and not self._is_stopped:
