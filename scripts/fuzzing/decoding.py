@@ -66,8 +66,8 @@ def resizings(draw: st.DrawFn) -> Resizing:
     """Sides of one pixel, slivers thinner than that, strips as long as files may be."""
     sides = st.sampled_from((1, 1, 2, 3)) | st.integers(1, 500)
     source = draw(st.tuples(sides, sides) | st.sampled_from(((30_000, 1), (1, 30_000), (65_535, 2), (2, 65_535))))
-    (left, right), (top, bottom) = (sorted(draw(st.tuples(*[st.floats(0, side)] * 2))) for side in source)
-    box = (left, top, max(right, min(left + 1e-3, source[0])), max(bottom, min(top + 1e-3, source[1])))
+    (left, right), (top, bottom) = (sorted(draw(st.tuples(*[st.floats(0, side - 0.01)] * 2))) for side in source)
+    box = (left, top, max(right, left + 0.01), max(bottom, top + 0.01))
     mode = draw(st.sampled_from(("L", "RGB", "RGBA")))
     colour = draw(st.tuples(*[st.integers(0, 255)] * len(mode)))
     return Resizing(mode, colour, source, box, draw(st.tuples(sides, sides)), draw(st.sampled_from(FILTERS)))

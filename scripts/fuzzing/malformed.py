@@ -22,7 +22,7 @@ _ELEMENT = struct.pack("<I", len(_FILE)) + _FILE
 Json: TypeAlias = dict[str, Any] | list[Any] | str | float | bool | None
 
 _NUMBERS = (0, 1, -1, 2, 17, 2**31, 2**32, 2**32 + 1, 2**40, 2**62, 2**63, -(2**63), 2**64, 1e308, 0.5)
-_WORDS = ("", "image", "label", "BYTES", "UINT8", "x", "\0", "\U0001f4f7", "../..", "x" * 200)
+_WORDS = ("", "image", "label", "BYTES", "UINT8", "x", "\0", "\U0001f4f7", "../..", "x" * 60)
 _ODD = st.sampled_from((None, True, *_NUMBERS, *_WORDS)) | st.text(max_size=20)
 _VALUES = st.recursive(
     _ODD, lambda odd: st.lists(odd, max_size=3) | st.dictionaries(st.sampled_from(_WORDS), odd, max_size=3)

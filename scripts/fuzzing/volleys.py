@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fuzzing import malformed
 from fuzzing.campaign import Tally
 from fuzzing.damage import payloads
-from fuzzing.verdict import wrong
+from fuzzing.verdict import OF_A_NEIGHBOUR, wrong
 from fuzzing.ways import WAYS, Payload, over_generate
 from fuzzing.wire import NoAnswerError, Request, Wire
 from local_server.paths import PICTURES
@@ -69,6 +69,8 @@ class Questioner:
         except NoAnswerError as error:
             return "no answer", f"no answer {error}", time.perf_counter() - start
         seconds = time.perf_counter() - start
+        if question is self._sound and OF_A_NEIGHBOUR in answer.message:
+            return "failed by a neighbour", None, seconds
         fault = wrong(answer, statuses=question.statuses)
         if question is self._sound and not fault and (labels := json.loads(answer.body)["label"]) != self._labels:
             fault = f"labels {labels}, alone {self._labels}"
