@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from launching.key import HEADER
+from local_server.access import Key
 from local_server.addresses import Addresses
 from local_server.dead_stubs import DeadStubs
 from local_server.restarts import MOST
@@ -52,6 +54,7 @@ class Loads:
     addresses: Addresses
     status: int = 200
     asked: list[str] = field(default_factory=list)
+    keys: list[str | None] = field(default_factory=list)
 
 
 @pytest.fixture
@@ -59,6 +62,7 @@ def loads() -> Iterator[Loads]:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             seen.asked.append(self.path)
+            seen.keys.append(self.headers[HEADER])
             self.send_response(seen.status)
             self.end_headers()
 
@@ -102,6 +106,16 @@ def test_the_model_of_a_stub_that_stays_dead_is_loaded_anew_once(server: Server,
     assert loads.asked == ["/v2/repository/models/toy_onnx/load"]
     assert version.stat().st_mtime > 0, "Triton would not load what is as old as before"
     assert not server.was_killed
+
+
+def test_a_load_brings_the_key_that_it_takes(server: Server, version: Path, loads: Loads) -> None:
+    stubs = DeadStubs(loads.addresses, key=Key("0123456789abcdef", "$CRONNX_KEY"), proc=server.proc)
+    server.has(7, "S", STUB, version / "model.onnx")
+    stubs.watch(server)
+    server.has(7, "Z")
+    stubs.watch(server)
+    stubs.watch(server)
+    assert loads.keys == ["0123456789abcdef"]
 
 
 def test_one_that_is_collected_is_none(server: Server, version: Path, loads: Loads) -> None:
