@@ -76,7 +76,7 @@ def _parse() -> argparse.Namespace:
         help="show the test on a web page while it lasts (default port: %(const)s)",
     )
     parser.add_argument(
-        "--reports", type=Path, default=REPORTS, metavar="DIR", help="where to write the report (default: %(default)s)"
+        "--reports", type=Path, default=REPORTS, metavar="DIR", help="where to write the report (default: reports/)"
     )
     add_options(parser)
     return parser.parse_args()

@@ -16,7 +16,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add what a test asks, and what it has to hold: texts and numbers, which Locust can send to its workers."""
     parser.add_argument("--models", nargs="+", metavar="NAME", help="the models to ask (default: the shape's own)")
     parser.add_argument(
-        "--images", default=str(PICTURES), metavar="DIR", help="send the images in it (default: %(default)s)"
+        "--images", default=str(PICTURES), metavar="DIR", help="send the images in it (default: the project's)"
     )
     parser.add_argument(
         "--max-error-rate", type=float, default=0.0, metavar="SHARE", help="of the requests (default: %(default)g)"
