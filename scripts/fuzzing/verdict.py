@@ -18,7 +18,7 @@ _MISREAD = re.compile(
 )
 
 # Triton 24.10 fails a whole batch for one element of BYTES that is shorter than its length says: docs/triton.md.
-OF_A_NEIGHBOUR = "incomplete string data"
+OF_A_NEIGHBOUR = "incomplete string "
 
 
 def complaint(message: str) -> str | None:
