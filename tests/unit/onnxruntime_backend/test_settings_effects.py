@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import gc
-import threading
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -26,14 +26,16 @@ def runner(path: Path, model: bytes, given: Config) -> Runner:
 
 
 def threads_of(given: Config, path: Path) -> int:
-    """How many threads a session has started."""
-    gc.collect()
-    for thread in threading.enumerate():  # of runners of other tests, on their way out
-        if "share of a batch" in thread.name:
-            thread.join()
-    before = PROCESS.num_threads()
+    """How many threads a session starts, in a process of its own: in this one, other tests' threads end meanwhile."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
+        return process.submit(threads_here, given, path).result()
+
+
+def threads_here(given: Config, path: Path) -> int:
+    process = psutil.Process()
+    before = process.num_threads()
     loaded = runner(path, graphs.identity(), given)
-    started = PROCESS.num_threads() - before
+    started = process.num_threads() - before
     del loaded
     return started
 
