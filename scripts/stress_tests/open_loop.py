@@ -10,17 +10,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import json
 import random
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
 import httptools
-import uvloop
+
+from benchmarks.load.load_process import carry_out
 
 BROKEN = 0
 """What stands for a status where the connection broke."""
@@ -181,17 +181,5 @@ async def ask(order: Order) -> Outcome:
     return await callers.end()
 
 
-def main() -> int:
-    """Carry out the order on stdin; 1 with a line on stderr where it could not be."""
-    order = Order(**json.load(sys.stdin))
-    try:
-        outcome = uvloop.run(ask(order))
-    except OSError as error:
-        print(error, file=sys.stderr)
-        return 1
-    json.dump(asdict(outcome), sys.stdout)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(carry_out(Order, ask))

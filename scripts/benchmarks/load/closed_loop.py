@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 import httptools
-import uvloop
 
 from benchmarks.legs import Span
+from benchmarks.load.load_process import carry_out
 
 SUCCESS = 200
 
@@ -139,17 +138,5 @@ async def ask(order: Order) -> Outcome:
     return Outcome(loop.spans, loop.failed, time.process_time() - cpu_s_before)
 
 
-def main() -> int:
-    """Carry out the order on stdin; 1 with a line on stderr where it could not be."""
-    order = Order(**json.load(sys.stdin))
-    try:
-        outcome = uvloop.run(ask(order))
-    except OSError as error:
-        print(error, file=sys.stderr)
-        return 1
-    json.dump(asdict(outcome), sys.stdout)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(carry_out(Order, ask))
