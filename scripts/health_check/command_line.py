@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import math
 import os
 from collections.abc import Iterable
 
 from health_check.health import Finding, check
 from health_check.http_server import HttpServer, UrlError
+from health_check.seconds import seconds
 from launching.key import KEY_FILE, KeyFileError, read_key
 
 EPILOG = f"""\
@@ -35,7 +35,7 @@ def main() -> int:
         "--models", nargs="+", default=[], metavar="NAME", help="these only, whatever the others do (default: all)"
     )
     parser.add_argument(
-        "--timeout-s", type=_seconds, default=5.0, metavar="SECONDS", help="for all together (default: %(default)g)"
+        "--timeout-s", type=seconds, default=5.0, metavar="SECONDS", help="for all together (default: %(default)g)"
     )
     options = parser.parse_args()
     try:
@@ -64,13 +64,3 @@ def _line(finding: Finding) -> str:
     if finding.took_ms is None:
         return f"unasked {finding.name}: takes shapes of any size"
     return f"ok      {finding.name}  {finding.took_ms:.1f} ms"
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"'{text}' came, a number of seconds above 0 is expected")
-    return seconds

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 
+from health_check.seconds import seconds
 from launching.key import KeyFileError, read_key
 from local_server import environment
 from local_server.errors import SetupError
@@ -58,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--address", default="127.0.0.1", help="where to listen (default: %(default)s)")
     parser.add_argument("--port", type=_port, default=8003, help="default: %(default)s; 0 is any that is free")
     parser.add_argument(
-        "--timeout-s", type=_seconds, default=5.0, metavar="S", help="for each of the server's answers (%(default)s)"
+        "--timeout-s", type=seconds, default=5.0, metavar="S", help="for each of the server's answers (%(default)s)"
     )
     return parser
 
@@ -73,13 +74,3 @@ def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"'{text}' is not a port, 0 to 65535")
     return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise argparse.ArgumentTypeError(f"'{text}' came, a number of seconds above 0 is expected")
-    return seconds
