@@ -17,16 +17,17 @@ from local_server.addresses import Addresses, free_addresses
 from local_server.paths import ROOT
 from tests.server.prometheus import until
 
-CONFIG = ROOT / "deploy" / "haproxy" / "haproxy.cfg"
+CONFIGS = ROOT / "deploy" / "haproxy"
+PLAIN, WITH_TLS = ("haproxy.cfg",), ("haproxy.cfg", "tls.cfg")
 PATH = f"{os.environ['PATH']}:/usr/sbin"  # where Debian keeps it
 
 
-def command(*arguments: str) -> list[str]:
-    """Its command line, with this project's configuration."""
+def command(*arguments: str, configs: Sequence[str] = PLAIN) -> list[str]:
+    """Its command line, with these of this project's configurations."""
     found = shutil.which("haproxy", path=PATH)
     if found is None:
         pytest.skip("Debian's haproxy is not installed: apt-get install haproxy")
-    return [found, *arguments, "-f", str(CONFIG)]
+    return [found, *arguments, "--", *(str(CONFIGS / name) for name in configs)]
 
 
 @dataclass(frozen=True)
@@ -66,10 +67,11 @@ def environment(replicas: Sequence[Addresses], folder: Path) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def balancing(variables: Mapping[str, str], *, replicas: int) -> Iterator[Proxy]:
+def balancing(variables: Mapping[str, str], *, replicas: int, configs: Sequence[str] = PLAIN) -> Iterator[Proxy]:
     """Run it while this lasts, from when it has found so many servers ready."""
     environ = {**os.environ, **variables}
-    with subprocess.Popen(command("-db"), stdin=subprocess.DEVNULL, start_new_session=True, env=environ) as process:
+    started = command("-db", configs=configs)
+    with subprocess.Popen(started, stdin=subprocess.DEVNULL, start_new_session=True, env=environ) as process:
         try:
             admin = Path(variables["HAPROXY_ADMIN"])
             proxy = Proxy(f"grpc://{variables['HAPROXY_GRPC']}", f"http://{variables['HAPROXY_HTTP']}", admin)

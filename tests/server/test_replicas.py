@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
 
 import pytest
 
 from cronnx import Client, InvalidInput
-from fault_drills.callers import asking
+from fault_drills.callers import Callers, asking
 from tests.server.haproxy import Proxy, balancing, command, environment
 from tests.server.prometheus import until
 from tests.server.toy import ENSEMBLE, ToyRepository
@@ -20,12 +23,40 @@ REPLICAS = 3
 
 
 @dataclass(frozen=True)
+class Everybody:
+    """The callers of every protocol."""
+
+    callers: list[Callers]
+
+    def go_on(self) -> None:
+        for each in self.callers:
+            each.go_on()
+
+    def errors(self) -> list[str]:
+        return [error for each in self.callers for error in each.errors()]
+
+
+@dataclass(frozen=True)
 class Replicas:
     servers: list[Triton]
     proxy: Proxy
 
     def wait_until_up(self, count: int) -> None:
         until(lambda: self.proxy.replicas_up() == count, what=f"{count} replicas are up")
+
+    def bring_back(self, server: Triton) -> None:
+        server.start()
+        self.wait_until_up(REPLICAS)
+
+    @contextmanager
+    def asked(self) -> Iterator[Everybody]:
+        """Asked by callers of both protocols while this lasts, and for some requests before and after."""
+        with ExitStack() as stack:
+            urls = (self.proxy.grpc, self.proxy.http)
+            everybody = Everybody([stack.enter_context(asking(url, ENSEMBLE, ToyRepository.image)) for url in urls])
+            everybody.go_on()
+            yield everybody
+            everybody.go_on()
 
 
 @pytest.fixture(scope="module")
@@ -48,31 +79,43 @@ def test_haproxy_takes_the_configuration_as_it_stands() -> None:
     assert (checked.returncode, checked.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("protocol", ["grpc", "http"])
-def test_a_replica_killed_and_brought_back_costs_a_caller_no_request(replicas: Replicas, protocol: str) -> None:
+def test_a_replica_killed_and_brought_back_costs_no_caller_a_request(replicas: Replicas) -> None:
     victim = replicas.servers[0]
-    with asking(getattr(replicas.proxy, protocol), ENSEMBLE, ToyRepository.image) as callers:
-        callers.go_on()
+    with replicas.asked() as callers:
         victim.kill()
         replicas.wait_until_up(REPLICAS - 1)
         callers.go_on()
-        victim.start()
-        replicas.wait_until_up(REPLICAS)
-        callers.go_on()
+        replicas.bring_back(victim)
     assert callers.errors() == []
 
 
-@pytest.mark.parametrize("protocol", ["grpc", "http"])
-def test_a_rolling_restart_costs_a_caller_no_request(replicas: Replicas, protocol: str) -> None:
-    with asking(getattr(replicas.proxy, protocol), ENSEMBLE, ToyRepository.image) as callers:
-        callers.go_on()
+def test_a_rolling_restart_costs_no_caller_a_request(replicas: Replicas) -> None:
+    with replicas.asked() as callers:
         for server in replicas.servers:
             server.end()
             replicas.wait_until_up(REPLICAS - 1)
-            server.start()
-            replicas.wait_until_up(REPLICAS)
-        callers.go_on()
+            replicas.bring_back(server)
     assert callers.errors() == []
+
+
+def test_a_replica_whose_python_process_has_died_costs_no_caller_a_request(replicas: Replicas) -> None:
+    victim = replicas.servers[0]
+    with replicas.asked() as callers:
+        for stub in victim.family()[1:]:
+            stub.kill()
+        callers.go_on()
+        victim.end()
+        replicas.bring_back(victim)
+    assert callers.errors() == []
+
+
+def test_a_body_that_no_replica_would_take_is_refused_before_it_has_come(replicas: Replicas) -> None:
+    where = urlsplit(replicas.proxy.http)
+    with closing(HTTPConnection(where.netloc, timeout=60)) as connection:
+        connection.putrequest("POST", f"/v2/models/{ENSEMBLE}/generate")
+        connection.putheader("Content-Length", str(2**26 + 1))
+        connection.endheaders()
+        assert connection.getresponse().status == 413
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "http"])
