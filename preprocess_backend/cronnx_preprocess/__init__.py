@@ -1,7 +1,19 @@
 """Image bytes to the pixels a model takes: what the Triton backend `preprocess` computes, free of Triton."""
 
-from cronnx_preprocess.errors import ConfigError, InvalidImageError, PreprocessError
+from cronnx_preprocess.errors import ConfigError, InvalidImageError, OverloadError, PreprocessError
 from cronnx_preprocess.options import Options
 from cronnx_preprocess.preprocessor import Preprocessor
+from cronnx_preprocess.queue import FULL, Entry, Outcome, Queue
 
-__all__ = ["ConfigError", "InvalidImageError", "Options", "PreprocessError", "Preprocessor"]
+__all__ = [
+    "FULL",
+    "ConfigError",
+    "Entry",
+    "InvalidImageError",
+    "Options",
+    "Outcome",
+    "OverloadError",
+    "PreprocessError",
+    "Preprocessor",
+    "Queue",
+]

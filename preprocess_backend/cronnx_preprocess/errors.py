@@ -2,7 +2,8 @@
 
 PreprocessError
 ├── ConfigError        a model config this backend refuses to load
-└── InvalidImageError  a payload that holds no acceptable image
+├── InvalidImageError  a payload that holds no acceptable image
+└── OverloadError      a request that there is no room or no time for
 """
 
 from __future__ import annotations
@@ -38,3 +39,7 @@ class InvalidImageError(PreprocessError):
         super().__init__(reason if element is None else f"{element}: {reason}")
         self.reason = reason
         self.element = element
+
+
+class OverloadError(PreprocessError):
+    """A request that came when the queue was full, or has waited for too long. Its text is fit for the caller."""

@@ -26,6 +26,8 @@ class Options:
         max_bytes: The largest image file accepted.
         max_pixels: The largest image accepted, by its header.
         threads: Images preprocessed at a time; 0 is one a core.
+        max_queue_size: Images that may wait.
+        default_timeout_microseconds: For how long a request may wait.
     """
 
     tensors: Tensors
@@ -37,6 +39,8 @@ class Options:
     max_bytes: int = 20 * 2**20
     max_pixels: int = 50_000_000
     threads: int = 0
+    max_queue_size: int = 128
+    default_timeout_microseconds: int = 10_000_000
 
     @classmethod
     def from_model_config(cls, config: ModelConfig) -> Options:

@@ -72,5 +72,9 @@ _PARAMETERS = {
     ),
     "max_bytes": _Parameter(lambda text: _whole(text, least=1), "a whole number of bytes, at least 1"),
     "max_pixels": _Parameter(lambda text: _whole(text, least=1), "a whole number of pixels, at least 1"),
+    "max_queue_size": _Parameter(lambda text: _whole(text, least=1), "a whole number of images, at least 1"),
+    "default_timeout_microseconds": _Parameter(
+        lambda text: _whole(text, least=1), "a whole number of microseconds, at least 1"
+    ),
     "threads": _Parameter(lambda text: _whole(text, least=0), "a whole number, 0 for one a core"),
 }

@@ -57,8 +57,8 @@ def _filled(template: str, **values: object) -> str:
 
 
 def _dynamic_batching(max_queue_delay_ms: float | None) -> str:
-    delay = f"  max_queue_delay_microseconds: {round(1000 * max_queue_delay_ms)}\n" if max_queue_delay_ms else ""
-    return _filled("dynamic_batching", delay=delay)
+    delay = f"max_queue_delay_microseconds: {round(1000 * max_queue_delay_ms)} " if max_queue_delay_ms else ""
+    return f"dynamic_batching {{ {delay}}}\n"
 
 
 def _tensors(entries: Iterable[Mapping[str, Any]]) -> str:

@@ -114,6 +114,7 @@ class Callers:
         self._order = order
         self._started_at = time.perf_counter()
         self._under_way = 0
+        self._opening: list[asyncio.Future[None]] = []
         self._all_answered = asyncio.Event()
         self._all_answered.set()
         self.free: list[Connection] = []
@@ -123,20 +124,22 @@ class Callers:
         """Seconds since the start."""
         return time.perf_counter() - self._started_at
 
-    async def send(self, request: bytes, *, due_at: float) -> None:
-        """Send a request now.
-
-        Raises:
-            OSError: the server cannot be reached.
-        """
+    def send(self, request: bytes, *, due_at: float) -> None:
+        """Send a request now, or as soon as there is a connection for it."""
         self._under_way += 1
         self._all_answered.clear()
         if self.free:
-            connection = self.free.pop()
+            self._send(self.free.pop(), request, due_at)
         else:
-            _, connection = await asyncio.get_running_loop().create_connection(
-                lambda: Connection(self), *self._order.address
-            )
+            self._opening.append(asyncio.ensure_future(self._send_on_a_new_one(request, due_at)))
+
+    async def _send_on_a_new_one(self, request: bytes, due_at: float) -> None:
+        _, connection = await asyncio.get_running_loop().create_connection(
+            lambda: Connection(self), *self._order.address
+        )
+        self._send(connection, request, due_at)
+
+    def _send(self, connection: Connection, request: bytes, due_at: float) -> None:
         self.outcome.late_s.append(self.now() - due_at)
         connection.send(request)
 
@@ -148,7 +151,12 @@ class Callers:
             self._all_answered.set()
 
     async def end(self) -> Outcome:
-        """Wait for the last answers, and hang up."""
+        """Wait for the last answers, and hang up.
+
+        Raises:
+            OSError: the server could not be reached.
+        """
+        await asyncio.gather(*self._opening)
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._all_answered.wait(), self._order.patience_s)
         for connection in self.free:
@@ -173,11 +181,9 @@ async def ask(order: Order) -> Outcome:
     """
     requests = itertools.cycle([Path(path).read_bytes() for path in order.requests])
     callers = Callers(order)
-    sending = []
     for due_at, request in zip(due(order), requests, strict=False):
         await asyncio.sleep(max(0.0, due_at - callers.now()))
-        sending.append(asyncio.ensure_future(callers.send(request, due_at=due_at)))
-    await asyncio.gather(*sending)
+        callers.send(request, due_at=due_at)
     return await callers.end()
 
 

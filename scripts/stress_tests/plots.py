@@ -16,22 +16,29 @@ SIZE_INCHES = (9.0, 2.6)
 KINDS = {"results": ACCEPTED, "refusals": REFUSED}
 
 
-def overload_plots(overload: Overload) -> list[str]:
-    """Answers by the second they were sent in: how many, and the slowest."""
+def overload_plots(rounds: Sequence[Overload]) -> list[str]:
+    """Answers by the second of overload they were sent in, one round after the other: how many, and the slowest."""
     rates, latencies = _axes("a second"), _axes("slowest, in ms")
     for name, status in KINDS.items():
-        by_second: dict[int, list[float]] = {}
-        for sent, ended, found in overload.outcome.answers:
-            if found == status:
-                by_second.setdefault(int(sent), []).append(1000 * (ended - sent))
-        seconds = sorted(by_second)
-        rates.plot(seconds, [len(by_second[second]) for second in seconds], label=name)
-        latencies.plot(seconds, [max(by_second[second]) for second in seconds], label=name)
-    rates.axhline(overload.peak_per_s, linestyle="--", color="grey", linewidth=1, label="peak")
+        by_second = _by_second(rounds, status)
+        rates.plot(list(by_second), [len(found) for found in by_second.values()], label=name)
+        latencies.plot(list(by_second), [1000 * max(found) for found in by_second.values()], label=name)
+    spans = [(number * each.seconds, each) for number, each in enumerate(rounds)]
+    times = [time for start, each in spans for time in (start, start + each.seconds)]
+    rates.plot(times, [peak for each in rounds for peak in each.peaks_per_s], "--", color="grey", label="peak")
     latencies.set_yscale("log")
     for axes in (rates, latencies):
         axes.set_xlabel("seconds")
     return [svg(rates), svg(latencies)]
+
+
+def _by_second(rounds: Sequence[Overload], status: int) -> dict[int, list[float]]:
+    found: dict[int, list[float]] = {}
+    for number, each in enumerate(rounds):
+        for sent, ended, status_found in each.outcome.answers:
+            if status_found == status:
+                found.setdefault(int(number * each.seconds + sent), []).append(ended - sent)
+    return dict(sorted(found.items()))
 
 
 def soak_plots(samples: Sequence[Sample]) -> list[str]:

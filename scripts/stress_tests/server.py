@@ -11,11 +11,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from google.protobuf import json_format
+from tritonclient.grpc.model_config_pb2 import ModelConfig
+
 from benchmarks import pictures
 from benchmarks.contenders import triton
 from benchmarks.family import Family
 from benchmarks.load import closed_loop, generator
 from benchmarks.load.http_requests import to_triton
+from cronnx_preprocess import Options
 from local_server import environment, repository
 from local_server.addresses import Addresses
 from local_server.paths import ENSEMBLES, MODEL_REPOSITORY, ROOT
@@ -101,14 +105,24 @@ def written(model: str, images: list[bytes], *, folder: Path) -> list[str]:
 
 
 def places(model: str) -> int:
-    """How many requests an ensemble's steps can have, waiting and at work: what is ahead of the last one accepted.
+    """How many requests an ensemble can have, waiting and at work: what is ahead of the last one accepted.
+
+    What waits is in the queue of `preprocess`; a later step has what the one before it hands over, a batch at a time.
 
     Raises:
         SetupError: a step's configuration cannot be read.
     """
-    found = 0
+    found = handed_over = 0
     for step in repository.steps(repository.read_config(ENSEMBLES / model)):
         config = repository.read_config(MODEL_REPOSITORY / step)
+        if config.backend == "preprocess":
+            found += _max_queue_size(config)
         instances = sum(group.count or 1 for group in config.instance_group) or 1
-        found += config.dynamic_batching.default_queue_policy.max_queue_size + instances * config.max_batch_size
+        found += handed_over + instances * config.max_batch_size
+        handed_over = config.max_batch_size
     return found
+
+
+def _max_queue_size(config: ModelConfig) -> int:
+    model_config = json_format.MessageToDict(config, preserving_proto_field_name=True)
+    return Options.from_model_config(model_config).max_queue_size

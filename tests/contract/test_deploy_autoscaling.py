@@ -20,7 +20,8 @@ RULES = {
 }
 SERIES = {
     # 30 ms a request in one model of pod a, 3 ms in another; nothing has come to pod b.
-    'nv_inference_queue_duration_us{model="slow",version="1",POD_A}': "0+3000000x40",
+    'nv_inference_queue_duration_us{model="slow",version="1",POD_A}': "0+1000000x40",
+    'cronnx_preprocess_queue_duration_us{model="slow",version="1",POD_A}': "0+2000000x40",
     'nv_inference_request_success{model="slow",version="1",POD_A}': "0+100x40",
     'nv_inference_queue_duration_us{model="fast",version="1",POD_A}': "0+300000x40",
     'nv_inference_request_success{model="fast",version="1",POD_A}': "0+100x40",

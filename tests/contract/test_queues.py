@@ -5,28 +5,36 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tritonclient.grpc.model_config_pb2 import ModelQueuePolicy
+from google.protobuf import json_format
 
+from cronnx_preprocess import Options
 from tests.contract import configs
 
 BATCHED = [path for path in (*configs.DEFAULTS, *configs.PROFILES) if configs.read(path).backend]
+PREPROCESS = [path for path in configs.DEFAULTS if configs.read(path).backend == "preprocess"]
 
 
 @pytest.mark.parametrize("path", BATCHED, ids=configs.name)
-def test_a_queue_is_bounded_in_length_and_in_time_and_holds_a_few_batches(path: Path) -> None:
-    config = configs.read(path)
-    policy = config.dynamic_batching.default_queue_policy
-    assert policy.max_queue_size >= 4 * config.max_batch_size
-    assert policy.timeout_action == ModelQueuePolicy.REJECT
-    assert policy.default_timeout_microseconds > 10 * config.dynamic_batching.max_queue_delay_microseconds
-    assert policy.default_timeout_microseconds > 0
-
-
-@pytest.mark.parametrize("path", BATCHED, ids=configs.name)
-def test_no_request_has_a_queue_of_its_own_rules(path: Path) -> None:
+def test_no_queue_of_tritons_own_is_bounded_which_would_idle_the_instance(path: Path) -> None:
     batching = configs.read(path).dynamic_batching
+    assert not batching.HasField("default_queue_policy")
     assert not batching.priority_levels
     assert not batching.priority_queue_policy
+
+
+@pytest.mark.parametrize("path", PREPROCESS, ids=configs.name)
+def test_the_queue_of_preprocess_holds_a_few_batches(path: Path) -> None:
+    config = configs.read(path)
+    model_config = json_format.MessageToDict(config, preserving_proto_field_name=True)
+    options = Options.from_model_config(model_config)
+    assert options.max_queue_size >= 4 * config.max_batch_size
+    assert options.default_timeout_microseconds > 0
+
+
+@pytest.mark.parametrize("path", configs.ENSEMBLE_MODELS, ids=configs.name)
+def test_what_an_ensemble_is_asked_comes_to_a_bounded_queue_first(path: Path) -> None:
+    first = configs.read(path).ensemble_scheduling.step[0]
+    assert first.model_name in {each.parent.name for each in PREPROCESS}
 
 
 @pytest.mark.parametrize("path", configs.ENSEMBLE_MODELS, ids=configs.name)

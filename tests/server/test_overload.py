@@ -1,12 +1,17 @@
-"""Beyond what a server can take: the surplus is refused, whichever queue is full, and nobody waits for ever."""
+"""Beyond what a server can take: the surplus is refused, whichever queue is full, and nobody waits for ever.
+
+The queue of this project's models is that of `preprocess`. Triton's own are tried too: others have them.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
 import json
+from base64 import b64encode
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from urllib.error import HTTPError
@@ -14,6 +19,7 @@ from urllib.request import urlopen
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from cronnx import Client, Overloaded, Retry
 from local_server.addresses import Addresses
@@ -75,6 +81,26 @@ def put_model(repository: Path, name: str, config: str, *, gate: Path) -> None:
     (put(repository, name, f"{config} {parameters}") / "model.py").write_text(MODEL)
 
 
+def put_preprocess(repository: Path, name: str, **parameters: int) -> None:
+    """A model of the backend `preprocess` that works on one picture at a time, and an ensemble of it."""
+    texts = [f'{{ key: "{key}" value {{ string_value: "{value}" }} }}' for key, value in parameters.items()]
+    given = "".join(f" parameters {text}" for text in ('{ key: "threads" value { string_value: "1" } }', *texts))
+    tensors = (
+        'input [ { name: "image" data_type: TYPE_STRING dims: [ 1 ] } ] '
+        'output [ { name: "pixels" data_type: TYPE_UINT8 dims: [ 8, 8, 3 ] } ]'
+    )
+    batching = f"max_batch_size: {BATCH} instance_group [ {{ count: 1 }} ] dynamic_batching {{ }}"
+    maps = 'input_map { key: "image" value: "image" } output_map { key: "pixels" value: "pixels" }'
+    steps = f'step [ {{ model_name: "{name}" model_version: -1 {maps} }} ]'
+    configs = {
+        name: f'backend: "preprocess" {batching} {given} {tensors}',
+        f"{name}_first": f'platform: "ensemble" max_batch_size: {BATCH} {tensors} ensemble_scheduling {{ {steps} }}',
+    }
+    for model, config in configs.items():
+        (repository / model / "1").mkdir(parents=True)
+        (repository / model / "config.pbtxt").write_text(config)
+
+
 def put_router(repository: Path, name: str, arm: str) -> None:
     arms = f'parameters {{ key: "arms" value {{ string_value: "{arm}/1=1" }} }}'
     put(repository, name, f'backend: "router" {policy()} {arms}')
@@ -112,8 +138,19 @@ def addresses(tmp_path_factory: pytest.TempPathFactory, gate: Gate) -> Iterator[
     for arm in ("held", "late"):
         put_router(repository, f"{arm}_router", arm)
         put(repository, f"{arm}_ab", ensemble("free", f"{arm}_router"))
+    put_preprocess(repository, "pictures", max_queue_size=QUEUE)
+    put_preprocess(repository, "late_pictures", default_timeout_microseconds=1)
     with running([repository]) as addresses:
         yield addresses
+
+
+@pytest.fixture(scope="module")
+def picture() -> bytes:
+    """One that takes some time: nothing of it can be left out."""
+    file = BytesIO()
+    noise = np.random.default_rng(seed=1).integers(0, 256, (1000, 1000, 3), np.uint8)
+    Image.fromarray(noise).save(file, "PNG", compress_level=1)
+    return file.getvalue()
 
 
 @pytest.fixture(params=["grpc", "http"])
@@ -150,14 +187,43 @@ def _error(asked: Future[bytes]) -> type[BaseException] | None:
     return type(error) if error else None
 
 
-def status(addresses: Addresses, model_name: str) -> int:
-    tensor = {"name": "image", "datatype": "BYTES", "shape": [1, 1], "data": ["a"]}
+def status(addresses: Addresses, model_name: str, content: str = "a") -> int:
+    tensor = {"name": "image", "datatype": "BYTES", "shape": [1, 1], "data": [content]}
     body = json.dumps({"inputs": [tensor]}).encode()
     try:
         with urlopen(f"{addresses.http}/v2/models/{model_name}/infer", body, timeout=TIMEOUT_S) as answer:
             return int(answer.status)
     except HTTPError as error:
         return error.code
+
+
+def look(client: Client, model_name: str, picture: bytes) -> bytes:
+    answer = client.infer(model_name, {"image": np.array([[picture]], dtype=object)})
+    pixels: bytes = answer["pixels"].tobytes()
+    return pixels
+
+
+@pytest.mark.parametrize("model_name", ["pictures", "pictures_first"])
+def test_pictures_that_there_is_no_room_for_are_refused_and_the_others_answered(
+    client: Client, threads: ThreadPoolExecutor, picture: bytes, model_name: str
+) -> None:
+    alone = look(client, model_name, picture)
+    asked = [threads.submit(look, client, model_name, picture) for _ in range(CALLERS)]
+    assert {_error(each) for each in asked} == {Overloaded, None}
+    answered = [each.result() for each in asked if not each.exception()]
+    assert len(answered) >= QUEUE
+    assert set(answered) == {alone}
+    assert any("Exceeds maximum queue size" in str(each.exception()) for each in asked)
+    assert look(client, model_name, picture) == alone
+
+
+@pytest.mark.parametrize("model_name", ["late_pictures", "late_pictures_first"])
+def test_a_picture_that_has_waited_for_too_long_is_refused(
+    client: Client, addresses: Addresses, picture: bytes, model_name: str
+) -> None:
+    with pytest.raises(Overloaded, match="Request timeout expired"):
+        look(client, model_name, picture)
+    assert status(addresses, model_name, b64encode(picture).decode()) == 503
 
 
 @pytest.mark.parametrize("model_name", ["held", "held_first", "held_second", "held_ab"])

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from local_server.paths import MODEL_REPOSITORY, ROOT
 from model_builds.catalogue import catalogue
 from model_builds.in_process import InProcess
 from tests.server.conftest import Served
+from tests.server.prometheus import until
 
 Answer = tuple[int, dict[str, Any]]
 
@@ -82,3 +85,17 @@ def test_pixels_are_those_of_the_functions_in_process(
     model = catalogue()["efficientnet_lite0"]
     reference = InProcess(model.path(MODEL_REPOSITORY), size=model.size)
     np.testing.assert_array_equal(pixels, reference.pixels(files))
+
+
+def test_the_time_in_its_own_queue_is_counted_for_the_metrics_port(
+    served: Served, triton: tritonclient.http.InferenceServerClient, pictures: dict[str, Path]
+) -> None:
+    def counted() -> list[float]:
+        with urlopen(served.addresses.metrics, timeout=30) as answer:
+            text = answer.read().decode()
+        series = r'^cronnx_preprocess_%s_duration_us\{model="preprocess_224",version="1"\} (\S+)$'
+        return [float(re.findall(series % name, text, re.MULTILINE)[0]) for name in ("queue", "compute")]
+
+    before = counted()
+    ask_for_pixels(triton, [path.read_bytes() for path in pictures.values()])
+    until(lambda: all(now > then for now, then in zip(counted(), before, strict=True)), what="both have grown")

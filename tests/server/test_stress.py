@@ -44,11 +44,12 @@ def test_of_more_than_there_is_room_for_each_is_answered_or_refused(servers: dic
 
 
 def test_overload_is_measured_between_two_peaks_and_reported(servers: dict[str, Server], tmp_path: Path) -> None:
-    measured = overload.measure(servers[MODELS[0]], peak_s=0.5, seconds=1)
-    verdicts = overload.verdicts(measured, places=places(MODELS[0]))
+    rounds = overload.measure(servers[MODELS[0]], peak_s=0.5, seconds=1, rounds=2)
+    assert rounds[0].peaks_per_s[1] == rounds[1].peaks_per_s[0]
+    verdicts = overload.verdicts(rounds, places=places(MODELS[0]))
     assert [each.name for each in verdicts] == ["goodput", "p99", "refusal", "failed", "hanging"]
     assert [each.measured for each in verdicts[3:]] == ["0", "0"]
-    page = Report("overload", verdicts, plots.overload_plots(measured), {}).write(tmp_path, run={"model": "a"})
+    page = Report("overload", verdicts, plots.overload_plots(rounds), {}).write(tmp_path, run={"model": "a"})
     assert page.read_text().count("<svg") == 2
 
 

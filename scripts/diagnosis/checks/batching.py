@@ -54,22 +54,16 @@ def _batcher(model: Model) -> Iterator[Finding]:
 
 def _queue(model: Model) -> Iterator[Finding]:
     batching = model.config.dynamic_batching
-    policy, delay_us = batching.default_queue_policy, batching.max_queue_delay_microseconds
+    delay_us = batching.max_queue_delay_microseconds
     if delay_us and 1 in batching.preferred_batch_size:
         yield warning(
             model.config_path,
             f"max_queue_delay_microseconds {delay_us} has no effect: a batch of 1 is preferred, and never waits",
             "Take the 1 out of preferred_batch_size, or the delay.",
         )
-    if 0 < policy.default_timeout_microseconds <= delay_us:
+    if batching.HasField("default_queue_policy") or batching.priority_levels:
         yield warning(
             model.config_path,
-            f"requests time out after {policy.default_timeout_microseconds} us, and may wait {delay_us} us for a batch",
-            "Make default_timeout_microseconds several times max_queue_delay_microseconds.",
-        )
-    if 0 < policy.max_queue_size < model.config.max_batch_size:
-        yield warning(
-            model.config_path,
-            f"max_queue_size is {policy.max_queue_size}: no batch of {model.config.max_batch_size} can form",
-            "Make max_queue_size at least max_batch_size.",
+            "a queue policy ends Triton's prefetching: between two batches the instance may idle for half a second",
+            "Take default_queue_policy and priority_levels out; preprocess bounds its queue itself: docs/overload.md.",
         )

@@ -22,6 +22,8 @@ def test_every_parameter_is_read() -> None:
         max_bytes="1000",
         max_pixels="2000",
         threads="0",
+        max_queue_size="16",
+        default_timeout_microseconds="5",
     ) == {
         "resize": Resize.LETTERBOX,
         "resample": Resampling.LANCZOS,
@@ -31,6 +33,8 @@ def test_every_parameter_is_read() -> None:
         "max_bytes": 1000,
         "max_pixels": 2000,
         "threads": 0,
+        "max_queue_size": 16,
+        "default_timeout_microseconds": 5,
     }
 
 
@@ -63,6 +67,8 @@ def test_an_unknown_parameter_is_refused_by_name() -> None:
         ("max_pixels", "-1"),
         ("threads", "-1"),
         ("threads", "1.5"),
+        ("max_queue_size", "0"),
+        ("default_timeout_microseconds", "0"),
     ],
 )
 def test_a_bad_value_is_refused_by_name_with_what_was_expected(name: str, text: str) -> None:

@@ -33,19 +33,18 @@ def test_an_ensemble_whose_batch_is_over_a_steps_is_named_with_both(disk: OnDisk
         ),
         (
             "dynamic_batching { }",
-            "dynamic_batching { max_queue_delay_microseconds: 5 "
-            "default_queue_policy { default_timeout_microseconds: 4 } }",
+            "dynamic_batching { default_queue_policy { max_queue_size: 64 } }",
             Severity.WARNING,
-            "time out after 4 us, and may wait 5 us",
+            "the instance may idle for half a second",
         ),
         (
             "dynamic_batching { }",
-            "dynamic_batching { default_queue_policy { max_queue_size: 15 } }",
+            "dynamic_batching { priority_levels: 2 }",
             Severity.WARNING,
-            "max_queue_size is 15: no batch of 16 can form",
+            "ends Triton's prefetching",
         ),
     ],
-    ids=["no batcher", "batch of 1", "preferred over largest", "delay for 1", "timeout under delay", "short queue"],
+    ids=["no batcher", "batch of 1", "preferred over largest", "delay for 1", "queue policy", "priorities"],
 )
 def test_settings_that_fight_are_named(disk: OnDisk, old: str, new: str, severity: Severity, problem: str) -> None:
     disk.change("classify", "max_batch_size: 8", "max_batch_size: 1")
@@ -59,7 +58,6 @@ def test_settings_that_go_together_are_fine(disk: OnDisk) -> None:
     disk.change(
         "net",
         "dynamic_batching { }",
-        "dynamic_batching { preferred_batch_size: [ 4, 8 ] max_queue_delay_microseconds: 500 "
-        "default_queue_policy { max_queue_size: 64 default_timeout_microseconds: 100000 } }",
+        "dynamic_batching { preferred_batch_size: [ 4, 8 ] max_queue_delay_microseconds: 500 }",
     )
     assert not list(batching.check(disk.read()))
