@@ -1,18 +1,20 @@
 """Image bytes to the pixels a model takes: what the Triton backend `preprocess` computes, free of Triton."""
 
-from cronnx_preprocess.errors import ConfigError, InvalidImageError, OverloadError, PreprocessError
+from cronnx_preprocess.errors import CancelledError, ConfigError, InvalidImageError, OverloadError, PreprocessError
 from cronnx_preprocess.options import Options
-from cronnx_preprocess.preprocessor import Preprocessor
+from cronnx_preprocess.preprocessor import Payloads, Preprocessor
 from cronnx_preprocess.queue import FULL, Entry, Outcome, Queue
 
 __all__ = [
     "FULL",
+    "CancelledError",
     "ConfigError",
     "Entry",
     "InvalidImageError",
     "Options",
     "Outcome",
     "OverloadError",
+    "Payloads",
     "PreprocessError",
     "Preprocessor",
     "Queue",

@@ -3,7 +3,8 @@
 PreprocessError
 ├── ConfigError        a model config this backend refuses to load
 ├── InvalidImageError  a payload that holds no acceptable image
-└── OverloadError      a request that there is no room or no time for
+├── OverloadError      a request that there is no room or no time for
+└── CancelledError     a request whose caller has given up
 """
 
 from __future__ import annotations
@@ -43,3 +44,7 @@ class InvalidImageError(PreprocessError):
 
 class OverloadError(PreprocessError):
     """A request that came when the queue was full, or has waited for too long. Its text is fit for the caller."""
+
+
+class CancelledError(PreprocessError):
+    """A request whose caller has given up before its turn came."""

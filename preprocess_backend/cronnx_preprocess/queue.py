@@ -1,13 +1,12 @@
 """Requests that wait to be preprocessed, and the thread that works them off.
 
 Triton's own `default_queue_policy` bounds a queue too, but leaves an instance idle for up to half a second between two
-batches wherever nothing is put into its queue meanwhile, as nothing can be once it is full: docs/overload.md. So a
-request leaves Triton's queue at once and waits in this one.
+batches wherever nothing is put into its queue meanwhile, as nothing can be once it is full: docs/overload.md. So
+requests of which there are more than are worked off leave Triton's queue at once, and wait in this one.
 """
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 import traceback
@@ -16,12 +15,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from cronnx_preprocess.errors import OverloadError
+from cronnx_preprocess.errors import CancelledError, OverloadError
 from cronnx_preprocess.pixels import Pixels
 from cronnx_preprocess.preprocessor import Payloads
-
-NICENESS = 10
-"""Of the thread and those it starts, added to the process's own: a tenth of the weight, Linux `sched(7)`."""
 
 FULL = "Exceeds maximum queue size"
 EXPIRED = "Request timeout expired"
@@ -37,11 +33,13 @@ class Entry:
     Attributes:
         payloads: its images, [batch, 1] or [1].
         answer: takes what came of it, once.
+        is_cancelled: tells whether its caller has given up; it costs a message to the server and back.
         put_at: when it came, of `time.monotonic`.
     """
 
     payloads: Payloads
     answer: Callable[[Outcome], None]
+    is_cancelled: Callable[[], bool]
     put_at: float = field(default_factory=time.monotonic)
 
 
@@ -55,8 +53,8 @@ class Work(Protocol):
 class Tell(Protocol):
     """Who is told of a batch that is done."""
 
-    def __call__(self, *, requests: int, queue_s: float, compute_s: float) -> None:
-        """Take the number of its requests, the time that they waited, together, and the time it was at work."""
+    def __call__(self, *, queue_s: float, compute_s: float) -> None:
+        """Take the time that its requests waited, and that they were at work, each together."""
 
 
 class Queue:
@@ -76,7 +74,7 @@ class Queue:
         self._max_size, self._timeout_s, self._max_batch_size = max_size, timeout_s, max_batch_size
         self._entries: deque[Entry] = deque()
         # Each is counted by one thread, so that neither needs a lock.
-        self._put = self._taken = 0
+        self._put = self._taken = self._done = 0
         self._filled, self._is_closed = threading.Event(), False
         self._thread = threading.Thread(target=self._run, name="preprocess")
         self._thread.start()
@@ -85,6 +83,11 @@ class Queue:
     def is_full(self) -> bool:
         """Whether the next request is to be refused."""
         return self._put - self._taken >= self._max_size
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether something that was put is not answered yet."""
+        return self._done != self._put
 
     def put(self, entry: Entry) -> None:
         """Have a request wait; `go_on` when all that came together have been put."""
@@ -102,27 +105,34 @@ class Queue:
         self._thread.join()
 
     def _run(self) -> None:
-        # Where the network shares the cores, it goes first: the surplus then waits here, and is refused here, not
-        # after it has cost its preprocessing.
-        os.nice(NICENESS)
         while self._entries or not self._is_closed:
             self._filled.wait()
             self._filled.clear()
             while batch := self._take():
                 self._answer(batch)
+                self._done = self._taken
+            self._done = self._taken  # those that expired, too
 
     def _take(self) -> list[Entry]:
         batch: list[Entry] = []
-        images, expired_at = 0, time.monotonic() - self._timeout_s
+        images = 0
         while self._entries and images < self._max_batch_size:
             entry = self._entries.popleft()
             self._taken += entry.payloads.size
-            if entry.put_at < expired_at:
-                _do(entry.answer, OverloadError(EXPIRED))
+            if refusal := self._refusal(entry):
+                _do(entry.answer, refusal)
             else:
                 batch.append(entry)
                 images += entry.payloads.size
         return batch
+
+    def _refusal(self, entry: Entry) -> Exception | None:
+        if time.monotonic() - entry.put_at > self._timeout_s:
+            return OverloadError(EXPIRED)
+        try:
+            return CancelledError("cancelled before it was preprocessed") if entry.is_cancelled() else None
+        except Exception as error:  # noqa: BLE001 - who comes next is to be answered
+            return error
 
     def _answer(self, batch: Sequence[Entry]) -> None:
         began_at = time.monotonic()
@@ -131,7 +141,7 @@ class Queue:
         for entry, outcome in zip(batch, outcomes, strict=True):
             _do(entry.answer, outcome)
         queue_s = sum(began_at - entry.put_at for entry in batch)
-        _do(self._tell, requests=len(batch), queue_s=queue_s, compute_s=compute_s)
+        _do(self._tell, queue_s=queue_s, compute_s=compute_s * len(batch))
 
     def _outcomes(self, batch: Sequence[Entry]) -> Sequence[Outcome]:
         try:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
-from base64 import b64encode
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from io import BytesIO
@@ -187,8 +186,9 @@ def _error(asked: Future[bytes]) -> type[BaseException] | None:
     return type(error) if error else None
 
 
-def status(addresses: Addresses, model_name: str, content: str = "a") -> int:
-    tensor = {"name": "image", "datatype": "BYTES", "shape": [1, 1], "data": [content]}
+def status(addresses: Addresses, model_name: str, *contents: str) -> int:
+    data = contents or ("a",)
+    tensor = {"name": "image", "datatype": "BYTES", "shape": [len(data), 1], "data": data}
     body = json.dumps({"inputs": [tensor]}).encode()
     try:
         with urlopen(f"{addresses.http}/v2/models/{model_name}/infer", body, timeout=TIMEOUT_S) as answer:
@@ -197,8 +197,8 @@ def status(addresses: Addresses, model_name: str, content: str = "a") -> int:
         return error.code
 
 
-def look(client: Client, model_name: str, picture: bytes) -> bytes:
-    answer = client.infer(model_name, {"image": np.array([[picture]], dtype=object)})
+def look(client: Client, model_name: str, *pictures: bytes) -> bytes:
+    answer = client.infer(model_name, {"image": np.array(pictures, dtype=object).reshape(-1, 1)})
     pixels: bytes = answer["pixels"].tobytes()
     return pixels
 
@@ -219,11 +219,11 @@ def test_pictures_that_there_is_no_room_for_are_refused_and_the_others_answered(
 
 @pytest.mark.parametrize("model_name", ["late_pictures", "late_pictures_first"])
 def test_a_picture_that_has_waited_for_too_long_is_refused(
-    client: Client, addresses: Addresses, picture: bytes, model_name: str
+    client: Client, addresses: Addresses, model_name: str
 ) -> None:
     with pytest.raises(Overloaded, match="Request timeout expired"):
-        look(client, model_name, picture)
-    assert status(addresses, model_name, b64encode(picture).decode()) == 503
+        look(client, model_name, *[b"a"] * BATCH)  # fewer would not have to wait
+    assert status(addresses, model_name, *["a"] * BATCH) == 503
 
 
 @pytest.mark.parametrize("model_name", ["held", "held_first", "held_second", "held_ab"])

@@ -6,6 +6,7 @@ import base64
 import json
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,7 @@ def test_pixels_are_those_of_the_functions_in_process(
     np.testing.assert_array_equal(pixels, reference.pixels(files))
 
 
-def test_the_time_in_its_own_queue_is_counted_for_the_metrics_port(
+def test_more_than_a_batch_at_once_is_answered_and_its_wait_is_counted_for_the_metrics_port(
     served: Served, triton: tritonclient.http.InferenceServerClient, pictures: dict[str, Path]
 ) -> None:
     def counted() -> list[float]:
@@ -96,6 +97,12 @@ def test_the_time_in_its_own_queue_is_counted_for_the_metrics_port(
         series = r'^cronnx_preprocess_%s_duration_us\{model="preprocess_224",version="1"\} (\S+)$'
         return [float(re.findall(series % name, text, re.MULTILINE)[0]) for name in ("queue", "compute")]
 
-    before = counted()
-    ask_for_pixels(triton, [path.read_bytes() for path in pictures.values()])
+    def ask(_: int) -> bytes:
+        with tritonclient.http.InferenceServerClient(served.addresses.http.removeprefix("http://")) as client:
+            return bytes(ask_for_pixels(client, [file] * 16).tobytes())
+
+    file, before = pictures["coffee"].read_bytes(), counted()
+    alone = ask_for_pixels(triton, [file] * 16).tobytes()
+    with ThreadPoolExecutor(6) as threads:
+        assert set(threads.map(ask, range(48))) == {alone}
     until(lambda: all(now > then for now, then in zip(counted(), before, strict=True)), what="both have grown")

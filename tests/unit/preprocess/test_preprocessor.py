@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,11 +12,12 @@ from PIL import Image
 
 from cronnx_preprocess.errors import InvalidImageError
 from cronnx_preprocess.options import Options
-from cronnx_preprocess.preprocessor import Preprocessor
+from cronnx_preprocess.preprocessor import NICENESS, Preprocessor
 from cronnx_preprocess.tensors import Layout
 
 Encode = Callable[..., bytes]
 MakeOptions = Callable[..., Options]
+LEAST_PRIORITY = 19
 COLOURS = [(255, 0, 0), (0, 255, 0), (0, 0, 255)]
 
 
@@ -77,3 +80,19 @@ def test_the_output_is_contiguous_in_either_layout(files: list[bytes], make_opti
     assert pixels(outcome).dtype == np.float32
     assert pixels(outcome).flags.c_contiguous
     np.testing.assert_allclose(pixels(outcome)[0, :, 0, 0], [1, 0, 0], atol=1e-6)
+
+
+def test_the_threads_of_a_pool_yield_to_the_network_and_the_process_does_not(
+    make_options: MakeOptions, files: list[bytes]
+) -> None:
+    own, before = os.getpriority(os.PRIO_PROCESS, 0), threads()
+    preprocessor = Preprocessor(make_options(size=(8, 4), threads=2))
+    preprocessor.preprocess([batch(*files)])
+    made = threads() - before
+    assert {os.getpriority(os.PRIO_PROCESS, thread) for thread in made} == {min(own + NICENESS, LEAST_PRIORITY)}
+    assert os.getpriority(os.PRIO_PROCESS, 0) == own
+    preprocessor.close()
+
+
+def threads() -> set[int]:
+    return {int(path.name) for path in Path("/proc/self/task").iterdir()}

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -8,11 +7,9 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from cronnx_preprocess.errors import OverloadError
+from cronnx_preprocess.errors import CancelledError, OverloadError
 from cronnx_preprocess.preprocessor import Payloads
-from cronnx_preprocess.queue import EXPIRED, FULL, NICENESS, Entry, Outcome, Queue
-
-LEAST_PRIORITY = 19
+from cronnx_preprocess.queue import EXPIRED, FULL, Entry, Outcome, Queue
 
 
 def payloads(count: int = 1) -> Payloads:
@@ -27,22 +24,23 @@ class Bench:
         self.may_go_on.set()
         self.batches: list[list[int]] = []
         self.answers: list[Outcome] = []
-        self.told: list[tuple[int, float, float]] = []
-        self.nice = 0
+        self.told: list[tuple[float, float]] = []
 
     def work(self, requests: Sequence[Payloads]) -> Sequence[Outcome]:
         self.is_at_work.set()
         self.may_go_on.wait()
-        self.nice = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
         self.batches.append([each.size for each in requests])
         return [np.full(1, each.size) for each in requests]
 
-    def tell(self, *, requests: int, queue_s: float, compute_s: float) -> None:
-        self.told.append((requests, queue_s, compute_s))
+    def tell(self, *, queue_s: float, compute_s: float) -> None:
+        self.told.append((queue_s, compute_s))
 
     def entry(self, count: int = 1, *, put_at: float | None = None) -> Entry:
         times = {} if put_at is None else {"put_at": put_at}
-        return Entry(payloads(count), self.answers.append, **times)
+        return Entry(payloads(count), self.answers.append, self.is_cancelled, **times)
+
+    def is_cancelled(self) -> bool:
+        return False
 
 
 @pytest.fixture
@@ -103,6 +101,13 @@ def test_what_has_waited_for_too_long_is_refused_and_costs_nothing(bench: Bench)
     assert isinstance(answer, np.ndarray)
 
 
+def test_what_its_caller_has_given_up_costs_nothing(bench: Bench) -> None:
+    with serving(bench) as queue:
+        put(queue, Entry(payloads(2), bench.answers.append, lambda: True), bench.entry())
+    assert bench.batches == [[1]]
+    assert isinstance(bench.answers[0], CancelledError)
+
+
 def test_a_batch_that_fails_fails_alone(bench: Bench) -> None:
     def fail_once(requests: Sequence[Payloads]) -> Sequence[Outcome]:
         if not bench.answers:
@@ -122,26 +127,27 @@ def test_an_answer_that_cannot_be_given_holds_up_nobody(bench: Bench, capsys: py
         raise OSError("no shared memory")
 
     with serving(bench) as queue:
-        put(queue, Entry(payloads(), refuse), bench.entry())
+        put(queue, Entry(payloads(), refuse, bench.is_cancelled), bench.entry())
     assert len(bench.answers) == 1
     assert "no shared memory" in capsys.readouterr().err
 
 
-def test_it_tells_how_long_a_batch_waited_and_took(bench: Bench) -> None:
+def test_it_is_behind_while_something_is_not_answered(bench: Bench) -> None:
+    bench.may_go_on.clear()
+    with serving(bench) as queue:
+        assert not queue.is_behind
+        put(queue, bench.entry(), bench.entry(put_at=0.0))
+        assert bench.is_at_work.wait(60)
+        assert queue.is_behind
+    assert not queue.is_behind
+
+
+def test_it_tells_how_long_the_requests_of_a_batch_waited_and_took(bench: Bench) -> None:
     with serving(bench) as queue:
         put(queue, bench.entry(), bench.entry())
-    ((requests, queue_s, compute_s),) = bench.told
-    assert requests == 2
+    ((queue_s, compute_s),) = bench.told
     assert queue_s > 0
     assert compute_s > 0
-
-
-def test_its_thread_yields_to_the_network_and_the_process_does_not(bench: Bench) -> None:
-    own = os.getpriority(os.PRIO_PROCESS, 0)
-    with serving(bench) as queue:
-        put(queue, bench.entry())
-    assert bench.nice == min(own + NICENESS, LEAST_PRIORITY)
-    assert os.getpriority(os.PRIO_PROCESS, 0) == own
 
 
 def test_the_refusals_are_those_that_callers_know_from_triton() -> None:

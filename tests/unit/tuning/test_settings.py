@@ -43,8 +43,7 @@ def test_the_lines_that_differ_make_the_settings_in_a_config_of_their_own() -> N
     lines = list(differing_lines(PREPROCESS, changed))
     assert lines == [
         "instance_group { count: 2 }",
-        "dynamic_batching { preferred_batch_size: 4 preferred_batch_size: 8 max_queue_delay_microseconds: 500 "
-        "default_queue_policy { default_timeout_microseconds: 10000000 max_queue_size: 128 } }",
+        "dynamic_batching { preferred_batch_size: 4 preferred_batch_size: 8 max_queue_delay_microseconds: 500 }",
         'parameters { key: "threads" value { string_value: "1" } }',
     ]
     alone = text_format.Parse("\n".join(lines), ModelConfig(backend="preprocess"))
