@@ -78,7 +78,7 @@ def decoding_fault(case: Decoding) -> str | None:
     preprocessor = Preprocessor(case.options)
     (outcome,) = preprocessor.preprocess([np.array([case.payload], dtype=object)])
     if isinstance(outcome, InvalidImageError):
-        return complaint(str(outcome))
+        return complaint(str(outcome), sent=case.payload)
     if isinstance(outcome, Exception):
         return f"it raised {outcome!r}"
     return None

@@ -21,13 +21,18 @@ _MISREAD = re.compile(
 OF_A_NEIGHBOUR = "incomplete string "
 
 
-def complaint(message: str) -> str | None:
-    """What makes a message unfit for a caller; None where it is fit."""
-    if not message.strip():
+# Of the caller's own making, however long it is.
+_REQUEST_ID = re.compile(r"^\[request id: .*?\] ", re.DOTALL)
+
+
+def complaint(message: str, *, sent: bytes = b"") -> str | None:
+    """What makes a message unfit for a caller, None where it is fit; what the caller has `sent` it may repeat."""
+    text = _REQUEST_ID.sub("", message)
+    if not text.strip():
         return "it says nothing"
-    if len(message) > LONGEST_MESSAGE:
-        return f"it has {len(message)} characters, at most {LONGEST_MESSAGE} are read"
-    if leak := _LEAK.search(message):
+    if len(text) > LONGEST_MESSAGE:
+        return f"it has {len(text)} characters, at most {LONGEST_MESSAGE} are read"
+    if (leak := _LEAK.search(text)) and leak[0].encode() not in sent:
         return f"it shows {leak[0]!r} of the server"
     return None
 

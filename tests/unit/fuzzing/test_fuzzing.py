@@ -41,6 +41,12 @@ def test_a_message_that_says_nothing_too_much_or_shows_the_server_is_unfit(messa
     assert wrong(Answer(400, message=message), statuses={400})
 
 
+def test_a_message_may_repeat_what_the_caller_sent() -> None:
+    assert complaint(f"[request id: {'x' * LONGEST_MESSAGE}] too large") is None
+    assert complaint("not an image (starts with '/opt/trit')", sent=b"/opt/tritonserver") is None
+    assert complaint("not an image (starts with '/opt/trit')", sent=b"/usr/tritonserver")
+
+
 def test_a_status_that_was_not_expected_is_wrong_and_one_that_was_is_not() -> None:
     found = wrong(Answer(500, message="internal"), statuses={200, 400})
     assert found == "status 500, expected one of [200, 400]: internal"
