@@ -17,10 +17,13 @@ ENV PYTHONUNBUFFERED=1 PIP_ROOT_USER_ACTION=ignore
 
 FROM python AS project
 WORKDIR /project
-COPY client client
 COPY requirements requirements
-COPY scripts/set_up scripts/
-COPY scripts/local_server scripts/local_server
+COPY client client
+COPY server server
+COPY onnxruntime_backend onnxruntime_backend
+COPY preprocess_backend preprocess_backend
+COPY router_backend router_backend
+COPY scripts scripts
 RUN --mount=type=cache,target=/root/.cache/pip scripts/set_up
 
 
@@ -29,8 +32,6 @@ FROM project AS models
 ARG MODELS="efficientnet_lite0 efficientnet_lite1 efficientnet_lite2"
 # The address of a folder of weights, where the web cannot be reached: docs/models.md.
 ARG CRONNX_MODEL_MIRROR=
-COPY scripts scripts
-COPY preprocess_backend preprocess_backend
 COPY model_repository model_repository
 COPY ensembles ensembles
 # hadolint ignore=SC2086 # names are separated by spaces
@@ -38,10 +39,9 @@ RUN --mount=type=cache,target=/project/.triton/weights scripts/build_models ${MO
 
 
 FROM project AS tools
-RUN --mount=type=cache,target=/root/.cache/pip scripts/set_up load \
+COPY lab lab
+RUN --mount=type=cache,target=/root/.cache/pip scripts/set_up lab \
     && install -d -o 1000 -g 1000 reports
-COPY scripts scripts
-COPY tests/load tests/load
 USER 1000:1000
 
 
@@ -52,7 +52,7 @@ RUN --mount=type=bind,source=requirements,target=/requirements \
     --mount=type=cache,target=/root/.cache/pip \
     python3 -m pip install --require-hashes \
         -r /requirements/backends.txt -r /requirements/onnxruntime_backend.txt \
-    && python3 -m pip install --no-compile --require-hashes --no-deps --target /wheel -r /requirements/server.txt \
+    && python3 -m pip install --no-compile --require-hashes --no-deps --target /wheel -r /requirements/tritonserver.txt \
     && mv /wheel/pytriton/tritonserver /opt/tritonserver \
     && mv /wheel/nvidia_pytriton.libs /opt/tritonserver/lib \
     && mv "/opt/tritonserver/python_backend_stubs/${PYTHON_VERSION}/triton_python_backend_stub" \
@@ -81,9 +81,8 @@ COPY --from=models /project/model_repository /models/model_repository
 COPY --from=models /project/ensembles /models/ensembles
 COPY preprocess_backend /opt/tritonserver/backends/preprocess
 COPY router_backend /opt/tritonserver/backends/router
-COPY scripts/launch scripts/healthcheck /opt/cronnx/
-COPY scripts/launching /opt/cronnx/launching
-COPY scripts/health_check /opt/cronnx/health_check
+COPY deploy/image /opt/cronnx
+COPY server/src/cronnx_server /opt/cronnx/cronnx_server
 
 # NVIDIA's image calls this user triton-server. All that it may write: TensorRT's engines, for a volume, and /tmp.
 RUN install -d -o 1000 -g 1000 /var/lib/triton /var/lib/triton/.triton /var/lib/triton/.triton/tensorrt

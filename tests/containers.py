@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from local_server.paths import ROOT
+from cronnx_server.paths import ROOT
 
 DOCKERFILE, COMPOSE, SETTINGS = ROOT / "Dockerfile", ROOT / "docker-compose.yml", ROOT / ".env.example"
 MANIFESTS = (ROOT / "deploy" / "kubernetes", ROOT / "deploy" / "kserve")

@@ -2,8 +2,8 @@
 
 from cronnx_preprocess.errors import CancelledError, ConfigError, InvalidImageError, OverloadError, PreprocessError
 from cronnx_preprocess.options import Options
-from cronnx_preprocess.preprocessor import Payloads, Preprocessor
-from cronnx_preprocess.queue import FULL, Entry, Outcome, Queue
+from cronnx_preprocess.preprocessor import Outcome, Payloads, Preprocessor
+from cronnx_preprocess.queue import FULL, Entry, Queue
 
 __all__ = [
     "FULL",

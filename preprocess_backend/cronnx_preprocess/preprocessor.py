@@ -17,6 +17,7 @@ from cronnx_preprocess.pixels import Pixels, PixelWriter
 from cronnx_preprocess.rendering import render
 
 Payloads = npt.NDArray[Any]
+Outcome = Pixels | Exception
 
 NICENESS = 10
 """Of the threads, added to the process's own: a tenth of the weight, Linux `sched(7)`."""
@@ -45,7 +46,7 @@ class Preprocessor:
         if self._pool:
             self._pool.shutdown()
 
-    def preprocess(self, requests: Sequence[Payloads]) -> list[Pixels | Exception]:
+    def preprocess(self, requests: Sequence[Payloads]) -> list[Outcome]:
         """Preprocess the images of several requests together.
 
         Args:
@@ -59,7 +60,7 @@ class Preprocessor:
         outputs = [np.empty(payloads.shape[:-1] + self._writer.shape, self._writer.dtype) for payloads in requests]
         images = [image for pair in zip(requests, outputs, strict=True) for image in self._images(*pair)]
         failures = iter(self._preprocess_all(images))
-        outcomes: list[Pixels | Exception] = []
+        outcomes: list[Outcome] = []
         for payloads, out in zip(requests, outputs, strict=True):
             failed = [failure for failure in islice(failures, payloads.size) if failure]
             outcomes.append(failed[0] if failed else out)

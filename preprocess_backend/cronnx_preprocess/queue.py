@@ -16,14 +16,14 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from cronnx_preprocess.errors import CancelledError, OverloadError
-from cronnx_preprocess.pixels import Pixels
-from cronnx_preprocess.preprocessor import Payloads
+from cronnx_preprocess.preprocessor import Outcome, Payloads
 
 FULL = "Exceeds maximum queue size"
 EXPIRED = "Request timeout expired"
 """As Triton's queues refuse, so that a caller need not know which queue it was."""
 
-Outcome = Pixels | Exception
+Work = Callable[[Sequence[Payloads]], Sequence[Outcome]]
+"""What is done with a batch: an outcome for each request, in order."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,6 @@ class Entry:
     answer: Callable[[Outcome], None]
     is_cancelled: Callable[[], bool]
     put_at: float = field(default_factory=time.monotonic)
-
-
-class Work(Protocol):
-    """What is done with a batch."""
-
-    def __call__(self, requests: Sequence[Payloads], /) -> Sequence[Outcome]:
-        """An outcome for each request, in order."""
 
 
 class Tell(Protocol):
@@ -108,10 +101,10 @@ class Queue:
         while self._entries or not self._is_closed:
             self._filled.wait()
             self._filled.clear()
-            while batch := self._take():
-                self._answer(batch)
+            while self._entries:
+                if batch := self._take():
+                    self._answer(batch)
                 self._done = self._taken
-            self._done = self._taken  # those that expired, too
 
     def _take(self) -> list[Entry]:
         batch: list[Entry] = []

@@ -9,7 +9,7 @@ from google.protobuf import text_format
 from google.protobuf.json_format import MessageToDict
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
-from local_server.paths import ENSEMBLES, MODEL_REPOSITORY, ROOT
+from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY, ROOT
 
 REPOSITORIES = (MODEL_REPOSITORY, ENSEMBLES)
 

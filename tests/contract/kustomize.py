@@ -12,8 +12,8 @@ from typing import Any
 
 import yaml
 
-from local_server import packages
-from local_server.paths import REQUIREMENTS, STATE
+from cronnx_server import packages
+from cronnx_server.paths import REQUIREMENTS, STATE
 
 Manifest = dict[str, Any]
 

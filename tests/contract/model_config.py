@@ -15,8 +15,8 @@ from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from google.protobuf.message import Message
 
-from local_server import packages
-from local_server.paths import REQUIREMENTS, STATE
+from cronnx_server import packages
+from cronnx_server.paths import REQUIREMENTS, STATE
 
 RELEASES = ("24.10", "26.07")
 GENERATED = Path("tritonclient") / "grpc" / "model_config_pb2.py"

@@ -12,15 +12,15 @@ from cronnx_onnxruntime.providers import CPU, CUDA, TENSORRT, providers
 from cronnx_onnxruntime.settings import settings
 from cronnx_onnxruntime.signature import Signature
 from cronnx_preprocess import Options
-from local_server import environment
-from local_server.paths import MODEL_REPOSITORY
-from model_builds.build import build
-from model_builds.catalogue import Model, catalogue
-from model_builds.ready import ready
+from cronnx_server import environment
+from cronnx_server.build_models.build import build
+from cronnx_server.build_models.catalogue import Model, catalogue
+from cronnx_server.build_models.ready import ready
+from cronnx_server.paths import MODEL_REPOSITORY
 from tests.contract import configs
-from tests.unit.model_builds.mirror_server import mirror_of
-from tests.unit.model_builds.twin_models import twin_models
-from tests.unit.model_builds.zoo_twins import TWINS
+from tests.unit.cronnx_server.build_models.mirror_server import mirror_of
+from tests.unit.cronnx_server.build_models.twin_models import twin_models
+from tests.unit.cronnx_server.build_models.zoo_twins import TWINS
 
 every_onnx_config = pytest.mark.parametrize("path", configs.ONNX_MODELS, ids=configs.name)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from model_builds.catalogue import LIVE_VERSION, Model, catalogue
+from cronnx_server.build_models.catalogue import LIVE_VERSION, Model, catalogue
 from tests.contract import configs
 
 MODELS = catalogue()

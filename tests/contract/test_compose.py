@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from local_server.paths import ROOT
+from cronnx_server.paths import ROOT
 from tests import containers
 
 FILE: Mapping[str, Any] = containers.compose({})

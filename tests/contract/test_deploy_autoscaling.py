@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from local_server.paths import ROOT
+from cronnx_server.paths import ROOT
 from tests.contract.kustomize import rendered
 
 KUBERNETES = ROOT / "deploy" / "kubernetes"

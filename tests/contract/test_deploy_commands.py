@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from local_server.paths import ROOT
+from cronnx_server.paths import ROOT
 from tests.contract.kustomize import Manifest, rendered
 from tests.contract.manifest_schemas import VERSIONS, problem
 

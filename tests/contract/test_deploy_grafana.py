@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from local_server.paths import ROOT
+from cronnx_server.paths import ROOT
 
 FOLDER = ROOT / "deploy" / "grafana"
 DASHBOARD = json.loads((FOLDER / "dashboards" / "triton_models.json").read_text())

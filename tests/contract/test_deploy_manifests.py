@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from local_server.paths import ENSEMBLES, ROOT
+from cronnx_server.paths import ENSEMBLES, ROOT
 from tests.contract.kustomize import Manifest, rendered
 from tests.contract.manifest_schemas import VERSIONS, problem
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from local_server.paths import ROOT
+from cronnx_server.paths import ROOT
 
 CONFIG: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "otel" / "collector.yaml").read_text())
 PIPELINE = CONFIG["service"]["pipelines"]["traces"]

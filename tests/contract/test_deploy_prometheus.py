@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from local_server.paths import ROOT
+from cronnx_server.paths import ROOT
 
 FOLDER = ROOT / "deploy" / "prometheus"
 

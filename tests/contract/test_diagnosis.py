@@ -8,13 +8,13 @@ import sys
 
 import pytest
 
-from diagnosis.diagnosis import diagnose
-from diagnosis.machine import Machine
-from diagnosis.repositories import read
-from local_server import environment, repository
-from local_server.paths import ROOT
-from local_server.tritonserver import OUR_BACKENDS
-from model_builds.ready import ready
+from cronnx_server import environment, repository
+from cronnx_server.build_models.ready import ready
+from cronnx_server.doctor.diagnosis import diagnose
+from cronnx_server.doctor.machine import Machine
+from cronnx_server.doctor.repositories import read
+from cronnx_server.paths import ROOT
+from cronnx_server.serve.tritonserver import OUR_BACKENDS
 from tests.contract import configs
 
 NOT_TO_BE_HAD = {"weights"}  # of a model whose source cannot be reached: `scripts/serve` leaves it out

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from local_server.paths import ENSEMBLES, ROOT
+from cronnx_server.paths import ENSEMBLES, ROOT
 from tests import containers
 
 REQUIREMENTS = ROOT / "requirements"
@@ -52,7 +52,8 @@ def test_the_server_is_the_last_stage_and_not_run_by_root() -> None:
 
 
 def test_the_stand_in_for_onnxruntime_is_in_the_cpus_image_alone() -> None:
-    stages = {copy.stage for copy in containers.copies() if "onnxruntime_backend" in copy.sources}
+    copies = [copy for copy in containers.copies() if copy.target.startswith("/opt/tritonserver/")]
+    stages = {copy.stage for copy in copies if "onnxruntime_backend" in copy.sources}
     assert stages == {"runtime-cpu"}
     assert not any("onnxruntime" in line for line in of("runtime-nvidia", "RUN"))
 
@@ -68,16 +69,18 @@ def test_what_is_copied_is_there_and_sent_to_the_engine(copy: containers.Copy) -
 
 
 @pytest.mark.parametrize(
-    ("stage", "modules"),
+    ("stage", "module"),
     [
-        ("models", ["model_builds.command_line", "model_builds.build"]),
-        ("tools", ["server_statistics.command_line", "server_statistics.export", "load_tests.command_line"]),
+        ("models", "cronnx_server.build_models.__main__"),
+        ("tools", "cronnx_server.exporter.__main__"),
+        ("tools", "cronnx_lab.loadtest.__main__"),
     ],
 )
-def test_a_stage_has_the_files_that_its_scripts_import(stage: str, modules: list[str], tmp_path: Path) -> None:
+def test_a_stage_has_the_files_that_its_scripts_import(stage: str, module: str, tmp_path: Path) -> None:
     for each in ("project", stage):
         containers.place(each, tmp_path)
-    program = f"import sys; sys.path.insert(0, 'scripts'); import {', '.join(modules)}; print({modules[0]}.__file__)"
+    assert (tmp_path / "scripts" / module.split(".")[1]).exists()
+    program = f"import sys; sys.path[:0] = ['server/src', 'lab/src']; import {module} as found; print(found.__file__)"
     ended = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.startswith(str(tmp_path))
@@ -129,7 +132,7 @@ def imports(folder: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("lock", ["backends", "onnxruntime_backend"])
 def test_an_image_has_the_versions_that_the_tests_ran_with(lock: str) -> None:
-    assert pins(lock) <= pins("serve")
+    assert pins(lock) <= pins("server")
 
 
 def pins(lock: str) -> set[str]:

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from local_server.paths import ROOT
+from cronnx_server.paths import ROOT
 
 TEXT = (ROOT / "docs" / "scaling.md").read_text()
 KB = {"small": 66, "large": 1800}

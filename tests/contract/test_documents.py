@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from documentation.command_help import of
-from documentation.documents import DOCS, DOCUMENTS
-from local_server.paths import ROOT
+from cronnx_lab.document.command_help import of
+from cronnx_lab.document.documents import DOCS, DOCUMENTS
+from cronnx_server.paths import ROOT
 
 FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")

@@ -7,9 +7,9 @@ import re
 import pytest
 from google.protobuf.json_format import MessageToDict
 
-from local_server.paths import ROOT, STATE
-from model_additions import configs as additions
-from model_builds.catalogue import Model, Quantised, catalogue
+from cronnx_server.add_model import configs as additions
+from cronnx_server.build_models.catalogue import Model, Quantised, catalogue
+from cronnx_server.paths import ROOT, STATE
 from tests.contract import configs
 
 MODELS = catalogue()

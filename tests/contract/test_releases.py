@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from google.protobuf import text_format
 
-from model_additions.configs import TEMPLATES
+from cronnx_server.add_model.configs import TEMPLATES
 from tests.contract import configs
 from tests.contract.model_config import RELEASES, model_config
 

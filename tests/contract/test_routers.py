@@ -8,8 +8,8 @@ import pytest
 from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig, ModelInput, ModelOutput
 
 from cronnx_router import USER_ID, Options
-from local_server.paths import ENSEMBLES
-from model_builds.catalogue import catalogue
+from cronnx_server.build_models.catalogue import catalogue
+from cronnx_server.paths import ENSEMBLES
 from tests.contract import configs
 
 every_router = pytest.mark.parametrize("path", configs.ROUTER_MODELS, ids=configs.name)

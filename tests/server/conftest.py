@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from local_server.addresses import Addresses, free_addresses
-from local_server.paths import PICTURES, ROOT
+from cronnx_server.paths import PICTURES, ROOT
+from cronnx_server.serve.addresses import Addresses, free_addresses
 from tests.server.processes import started_by
 
 LABELLED_PICTURES = ROOT.parent / "shared" / "images"

@@ -9,10 +9,10 @@ from typing import ClassVar
 
 import onnx
 
-from local_server.paths import ENSEMBLES, MODEL_REPOSITORY, PICTURES
-from model_builds.build import write_whole
-from model_builds.catalogue import catalogue
-from model_builds.ready import ready
+from cronnx_server.build_models.build import write_whole
+from cronnx_server.build_models.catalogue import catalogue
+from cronnx_server.build_models.ready import ready
+from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY, PICTURES
 
 MODEL = catalogue()["efficientnet_lite0"]
 

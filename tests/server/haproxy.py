@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from local_server.addresses import Addresses, free_addresses
-from local_server.paths import ROOT
+from cronnx_server.paths import ROOT
+from cronnx_server.serve.addresses import Addresses, free_addresses
 from tests.server.prometheus import until
 
 CONFIGS = ROOT / "deploy" / "haproxy"

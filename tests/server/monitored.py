@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from local_server.metrics import LATENCY_SUMMARIES
-from local_server.paths import ROOT
+from cronnx_server.paths import ROOT
+from cronnx_server.serve.metrics import LATENCY_SUMMARIES
 from tests.server import echo
 from tests.server.prometheus import Prometheus, scraping
 from tests.server.toy import CLASSIFIER, ToyRepository

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import tritonclient.grpc
 from tritonclient.utils import np_to_triton_dtype
 
-from local_server.addresses import Addresses
+from cronnx_server.serve.addresses import Addresses
 
 Array = npt.NDArray[Any]
 Infer = Callable[..., dict[str, Array]]

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from local_server.addresses import free_addresses
-from local_server.paths import ROOT
+from cronnx_server.paths import ROOT
+from cronnx_server.serve.addresses import free_addresses
 
 CONFIG = ROOT / "deploy" / "prometheus" / "prometheus.yml"
 LONG_S, POLL_S = 90.0, 0.1

@@ -19,10 +19,10 @@ import pytest
 import tritonclient.grpc
 from tritonclient.utils import InferenceServerException
 
-import server_statistics.triton
 from cronnx import Client, CronnxError, InvalidInput, Retry, Tls
-from local_server.addresses import Addresses, free_addresses
-from local_server.paths import ROOT, VENV
+from cronnx_server.exporter.triton import Triton
+from cronnx_server.paths import ROOT, VENV
+from cronnx_server.serve.addresses import Addresses, free_addresses
 from tests.certificates import Identity, identity
 from tests.server import echo
 from tests.server.conftest import ports
@@ -204,8 +204,8 @@ def test_the_health_check_and_the_exporter_take_the_key_from_the_environment(ser
     refused = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert refused.returncode == 1
     assert "HTTP 403: This API is restricted, expecting header 'cronnx-key'" in refused.stdout
-    assert server_statistics.triton.Triton(server.http, timeout_s=30, key=KEY).server().is_ready
-    assert not server_statistics.triton.Triton(server.http, timeout_s=30).server().is_ready
+    assert Triton(server.http, timeout_s=30, key=KEY).server().is_ready
+    assert not Triton(server.http, timeout_s=30).server().is_ready
 
 
 def test_the_key_is_in_no_process_list_no_stubs_environment_and_no_log(server: Exposed) -> None:

@@ -14,23 +14,22 @@ import pytest
 from onnx import ModelProto
 
 from cronnx import Client
-from local_server.addresses import Addresses
-from local_server.paths import ROOT
+from cronnx_server.paths import ROOT
+from cronnx_server.serve.addresses import Addresses
 from tests.server.triton import running
-from tests.unit.model_additions import graphs
+from tests.unit.cronnx_server.add_model import graphs
 
 README_COMMAND = re.search(r"^scripts/add_model (.*)$", (ROOT / "README.md").read_text(), re.MULTILINE)
+BACKENDS = ("onnxruntime_backend", "preprocess_backend", "router_backend")
 EXPLICIT = "--model-control-mode=explicit"
 
 
 def copied(folder: Path) -> Path:
     """The scripts and backends of the project, and of its models one that makes pixels."""
-    for name in ("scripts", "preprocess_backend", "onnxruntime_backend", "requirements"):
+    for name in ("scripts", "client", "lab", "server", "requirements", *BACKENDS):
         shutil.copytree(ROOT / name, folder / name)
     shutil.copytree(ROOT / "model_repository" / "preprocess_224", folder / "model_repository" / "preprocess_224")
     (folder / "ensembles").mkdir()
-    (folder / "client").mkdir()
-    shutil.copy(ROOT / "client" / "pyproject.toml", folder / "client")
     (folder / ".venv").symlink_to(ROOT / ".venv")
     return folder
 

@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from local_server.paths import ROOT
+from cronnx_server.paths import ROOT
 from tests.server.conftest import Served
 
 PAGE = (ROOT / "docs" / "api.md").read_text()

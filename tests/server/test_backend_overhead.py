@@ -3,8 +3,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from benchmarks.backend_overhead import measure
-from local_server.paths import ROOT
+from cronnx_lab.bench.backend_overhead import measure
+from cronnx_server.paths import ROOT
 
 
 def test_each_size_is_measured_served_and_in_process() -> None:

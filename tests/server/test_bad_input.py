@@ -11,13 +11,13 @@ from contextlib import ExitStack, closing
 
 import pytest
 
-from benchmarks.family import Family
-from fuzzing.campaign import explore
-from fuzzing.verdict import OF_A_NEIGHBOUR, wrong
-from fuzzing.volleys import VOLLEY, Questioner, volleys
-from fuzzing.ways import WAYS, Payload, over_generate
-from fuzzing.wire import Answer, Request, Wire
-from local_server.paths import PICTURES as PHOTOGRAPHS
+from cronnx_lab.bench.family import Family
+from cronnx_lab.fuzz.campaign import explore
+from cronnx_lab.fuzz.verdict import OF_A_NEIGHBOUR, wrong
+from cronnx_lab.fuzz.volleys import VOLLEY, Questioner, volleys
+from cronnx_lab.fuzz.ways import WAYS, Payload, over_generate
+from cronnx_lab.fuzz.wire import Answer, Request, Wire
+from cronnx_server.paths import PICTURES as PHOTOGRAPHS
 from tests.corpus.catalogue import PICTURES, REQUESTS
 from tests.corpus.malformed import MODEL
 from tests.server.conftest import Served

@@ -15,14 +15,14 @@ from typing import Any
 
 import pytest
 
-from benchmarks import pictures
-from benchmarks.contenders import fastapi
-from benchmarks.legs import TRITON, Leg
-from benchmarks.load.http_requests import to_fastapi
-from benchmarks.plan import Plan
-from local_server.paths import MODEL_REPOSITORY, ROOT
-from model_builds.in_process import InProcess
-from model_builds.ready import ready
+from cronnx_lab.bench import pictures
+from cronnx_lab.bench.contenders import fastapi
+from cronnx_lab.bench.legs import TRITON, Leg
+from cronnx_lab.bench.load.http_requests import to_fastapi
+from cronnx_lab.bench.plan import Plan
+from cronnx_server.build_models.in_process import InProcess
+from cronnx_server.build_models.ready import ready
+from cronnx_server.paths import MODEL_REPOSITORY, ROOT
 from tests.server.processes import started_by
 
 BENCH = [sys.executable, str(ROOT / "scripts" / "bench")]

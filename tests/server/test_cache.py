@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from cronnx import Client, InvalidInput
-from local_server.addresses import Addresses, free_addresses
-from local_server.paths import PICTURES
+from cronnx_server.paths import PICTURES
+from cronnx_server.serve.addresses import Addresses, free_addresses
 from tests.server.efficientnet import EfficientNetRepository
 from tests.server.test_serve import report_of, serving
 from tests.server.toy import CLASSIFIER, ToyRepository

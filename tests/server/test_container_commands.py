@@ -13,13 +13,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from launching.key import HEADER, KEY_FILE
-from local_server import tritonserver
-from local_server.addresses import free_addresses
-from local_server.paths import ENSEMBLES, MODEL_REPOSITORY
-from local_server.process import ServerProcess
-from model_builds.ready import ready
-from server_statistics.triton import Triton
+from cronnx_server.build_models.ready import ready
+from cronnx_server.exporter.triton import Triton
+from cronnx_server.key import HEADER, KEY_FILE
+from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
+from cronnx_server.serve import tritonserver
+from cronnx_server.serve.addresses import free_addresses
+from cronnx_server.serve.process import ServerProcess
 from tests import containers
 
 MODEL, KEY = "efficientnet_lite0", "0123456789abcdef"

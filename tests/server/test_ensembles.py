@@ -14,10 +14,10 @@ import pytest
 from PIL import Image
 
 from cronnx import Classification, Client, InvalidInput
-from local_server.paths import MODEL_REPOSITORY
-from model_builds.catalogue import Model, catalogue
-from model_builds.in_process import InProcess
-from model_builds.weights import PackagedFile
+from cronnx_server.build_models.catalogue import Model, catalogue
+from cronnx_server.build_models.in_process import InProcess
+from cronnx_server.build_models.weights import PackagedFile
+from cronnx_server.paths import MODEL_REPOSITORY
 from tests.server.conftest import LabelledPicture, Served
 
 MODELS = {name: model for name, model in catalogue().items() if isinstance(model.weights(), PackagedFile)}

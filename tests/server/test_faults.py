@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from cronnx import Client, CronnxError
-from fault_drills import drill
-from fault_drills.drills import drills
-from fault_drills.service import Service
+from cronnx_lab.faults import drill
+from cronnx_lab.faults.drills import drills
+from cronnx_lab.faults.service import Service
 from tests.server.prometheus import until
 from tests.server.toy import CLASSIFIER, ENSEMBLE, ToyRepository
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from local_server import repository
-from local_server.paths import ENSEMBLES, ROOT
+from cronnx_server import repository
+from cronnx_server.paths import ENSEMBLES, ROOT
 from tests.server import echo
 from tests.server.conftest import Served
 from tests.server.toy import ToyRepository

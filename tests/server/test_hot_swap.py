@@ -14,7 +14,7 @@ import pytest
 
 from cronnx import AsyncClient, Client, InvalidInput, ModelNotFound, Promotion, ServerFault
 from cronnx._model_config import served_config
-from local_server.addresses import Addresses
+from cronnx_server.serve.addresses import Addresses
 from tests.server.swap_load import under_load
 from tests.server.test_readme import CLIENT_BLOCKS
 from tests.server.toy import CLASSIFIER, ENSEMBLE, ToyRepository

@@ -15,9 +15,9 @@ from urllib.request import urlopen
 import pytest
 
 from cronnx import Client
-from load_tests.alone import REQUESTS
-from local_server.addresses import Addresses, free_addresses
-from local_server.paths import ROOT
+from cronnx_lab.loadtest.alone import REQUESTS
+from cronnx_server.paths import ROOT
+from cronnx_server.serve.addresses import Addresses, free_addresses
 from tests.server import echo, toy
 from tests.server.triton import running
 

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from cronnx import Client
-from local_server.addresses import Addresses, free_addresses
-from local_server.paths import PICTURES, ROOT
+from cronnx_server.paths import PICTURES, ROOT
+from cronnx_server.serve.addresses import Addresses, free_addresses
 from tests.server.conftest import ports, report_of
 
 PICTURE = (PICTURES / "coffee.jpg").read_bytes()

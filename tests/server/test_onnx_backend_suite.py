@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from local_server.paths import ROOT
+from cronnx_server.paths import ROOT
 from tests.server import onnx_suite, onnx_suite_list
 from tests.server.onnx_suite import Case
 from tests.server.onnx_suite_carriers import answered_by_server, answered_in_process

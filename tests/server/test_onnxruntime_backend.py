@@ -20,11 +20,11 @@ import tritonclient.http
 from onnx import TensorProto, helper
 from tritonclient.utils import InferenceServerException
 
-from local_server.addresses import Addresses
+from cronnx_server.serve.addresses import Addresses
 from tests.server.onnx_models import ONE_INSTANCE, Array, Infer, executions, inferring, parameter, put
 from tests.server.processes import started_by
 from tests.server.triton import running
-from tests.unit.onnxruntime_backend import graphs
+from tests.unit.cronnx_onnxruntime import graphs
 
 X_TO_Y = """
 input [ { name: "x" data_type: TYPE_FP32 dims: [ 3 ] } ]

@@ -15,7 +15,7 @@ from tritonclient.utils import InferenceServerException
 
 from tests.server.onnx_models import ONE_INSTANCE, Array, Infer, executions, grpc_client, infer_inputs, inferring, put
 from tests.server.triton import running
-from tests.unit.onnxruntime_backend import graphs
+from tests.unit.cronnx_onnxruntime import graphs
 
 CALLERS = 64
 REQUESTS = 10_000

@@ -15,7 +15,7 @@ from onnx import TensorProto, external_data_helper, helper
 
 from tests.server.onnx_models import ONE_INSTANCE, Array, Infer, grpc_client, inferring, put
 from tests.server.triton import running
-from tests.unit.onnxruntime_backend import graphs
+from tests.unit.cronnx_onnxruntime import graphs
 
 LARGE_ROWS, LARGE_COLUMNS = 2**16, 2**13  # in FP32 2 GiB, more than the one message a model is can hold
 

@@ -21,7 +21,7 @@ import pytest
 from PIL import Image
 
 from cronnx import Client, Overloaded, Retry
-from local_server.addresses import Addresses
+from cronnx_server.serve.addresses import Addresses
 from tests.server.triton import running
 
 CALLERS, QUEUE, BATCH = 48, 4, 2

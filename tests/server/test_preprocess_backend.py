@@ -17,9 +17,9 @@ import pytest
 import tritonclient.http
 from tritonclient.utils import InferenceServerException
 
-from local_server.paths import MODEL_REPOSITORY, ROOT
-from model_builds.catalogue import catalogue
-from model_builds.in_process import InProcess
+from cronnx_server.build_models.catalogue import catalogue
+from cronnx_server.build_models.in_process import InProcess
+from cronnx_server.paths import MODEL_REPOSITORY, ROOT
 from tests.server.conftest import Served
 from tests.server.prometheus import until
 

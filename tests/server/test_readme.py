@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from local_server.paths import ROOT
+from cronnx_server.paths import ROOT
 from tests.server.conftest import Served
 
 README = (ROOT / "README.md").read_text()

@@ -20,7 +20,7 @@ import numpy.typing as npt
 import pytest
 
 from cronnx import Client, CronnxError, InvalidInput, NotReady, Retry, ServerFault
-from local_server.addresses import Addresses
+from cronnx_server.serve.addresses import Addresses
 from tests.server import echo
 from tests.server.triton import running
 

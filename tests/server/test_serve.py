@@ -15,8 +15,8 @@ import psutil
 import pytest
 
 from cronnx import Client
-from local_server.addresses import Addresses, free_addresses
-from local_server.paths import MODEL_REPOSITORY, ROOT
+from cronnx_server.paths import MODEL_REPOSITORY, ROOT
+from cronnx_server.serve.addresses import Addresses, free_addresses
 from tests.server.conftest import Served, ports, report_of
 from tests.server.processes import started_by
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from benchmarks import profiles
-from benchmarks.metrics_cost import KINDS, NONE, SCRAPED
-from benchmarks.server_kinds import Kind, Load, table
+from cronnx_lab.bench import profiles
+from cronnx_lab.bench.metrics_cost import KINDS, NONE, SCRAPED
+from cronnx_lab.bench.server_kinds import Kind, Load, table
 
 LOAD = Load(model="efficientnet_lite0", picture="tiny", concurrency=2, rounds=1, seconds=0.2)
 

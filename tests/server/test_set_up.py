@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from local_server.addresses import free_addresses
-from local_server.paths import ROOT
+from cronnx_server.paths import ROOT
+from cronnx_server.serve.addresses import free_addresses
 from tests.server.conftest import ports
 
 NOBODY_LISTENS = "http://127.0.0.1:9/simple"
@@ -54,4 +54,4 @@ def test_without_a_network_the_start_ends_in_one_clear_line_every_time(fresh_cop
         assert "Traceback" not in ended.stderr
         *steps, line = ended.stderr.splitlines()
         assert all(step.startswith(("==> ", "    ")) for step in steps), steps
-        assert line.startswith("serve: cannot install serve.txt: the package index cannot be reached")
+        assert line.startswith("serve: cannot install server.txt: the package index cannot be reached")

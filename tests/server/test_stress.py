@@ -8,15 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import pictures
-from benchmarks.contenders import triton
-from local_server import environment
-from local_server.paths import ENSEMBLES, MODEL_REPOSITORY
-from model_builds.ready import ready
-from stress_tests import overload, plots, soak
-from stress_tests.overload import ACCEPTED, REFUSED, Overload
-from stress_tests.report import Report
-from stress_tests.server import Server, places, written
+from cronnx_lab.bench import pictures
+from cronnx_lab.bench.contenders import triton
+from cronnx_lab.overload import rounds as overload
+from cronnx_lab.overload.rounds import ACCEPTED, REFUSED, Overload
+from cronnx_lab.soak import slices as soak
+from cronnx_lab.stress import plots
+from cronnx_lab.stress.report import Report
+from cronnx_lab.stress.server import Server, places, written
+from cronnx_server import environment
+from cronnx_server.build_models.ready import ready
+from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
 
 MODELS = ["efficientnet_lite0", "efficientnet_lite0_ab"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cronnx import Client, ConnectionFailed, InvalidInput, Retry, Tls
-from local_server.addresses import free_addresses
+from cronnx_server.serve.addresses import free_addresses
 from tests.certificates import identity
 from tests.server.conftest import Served
 from tests.server.haproxy import WITH_TLS, balancing, environment

@@ -11,11 +11,11 @@ from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
 from cronnx import Client
-from local_server import environment
-from local_server.addresses import Addresses
-from local_server.paths import ENSEMBLES, MODEL_REPOSITORY, PICTURES, ROOT
-from local_server.tracing import Tracing
-from model_builds.ready import ready
+from cronnx_server import environment
+from cronnx_server.build_models.ready import ready
+from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY, PICTURES, ROOT
+from cronnx_server.serve.addresses import Addresses
+from cronnx_server.serve.tracing import Tracing
 from tests.server.otlp_receiver import OtlpReceiver, Span, receiving
 from tests.server.triton import running
 from tests.traced_program import SERVICE, tracing_to

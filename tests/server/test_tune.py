@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from local_server import repository
-from local_server.paths import ROOT
+from cronnx_lab.tune.candidates import batchings, shapes
+from cronnx_lab.tune.halving import kept
+from cronnx_lab.tune.settings import Settings
+from cronnx_lab.tune.tuning import Tuned, Tuning
+from cronnx_server import repository
+from cronnx_server.paths import ROOT
 from tests.server.efficientnet import EfficientNetRepository
-from tuning.candidates import batchings, shapes
-from tuning.halving import kept
-from tuning.settings import Settings
-from tuning.tuning import Tuned, Tuning
 
 NAME, NETWORK, PREPROCESS = EfficientNetRepository.ensemble, EfficientNetRepository.classifier, "preprocess_224"
 CORES, CONCURRENCY = 1, 2

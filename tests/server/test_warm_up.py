@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from cronnx import Client
-from local_server import environment, repository
-from local_server.paths import ENSEMBLES, MODEL_REPOSITORY
-from model_builds.ready import ready
+from cronnx_server import environment, repository
+from cronnx_server.build_models.ready import ready
+from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
 from tests.server import triton
 
 ENSEMBLE = "efficientnet_lite0"

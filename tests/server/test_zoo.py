@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 from cronnx import Client
-from local_server.addresses import Addresses
-from local_server.paths import ENSEMBLES, MODEL_REPOSITORY
-from model_builds.build import CAT, build
-from model_builds.catalogue import Model
-from model_builds.in_process import InProcess
+from cronnx_server.build_models.build import CAT, build
+from cronnx_server.build_models.catalogue import Model
+from cronnx_server.build_models.in_process import InProcess
+from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
+from cronnx_server.serve.addresses import Addresses
 from tests.server.triton import running
-from tests.unit.model_builds.mirror_server import mirror_of
-from tests.unit.model_builds.twin_models import twin_models
-from tests.unit.model_builds.zoo_twins import TWINS
+from tests.unit.cronnx_server.build_models.mirror_server import mirror_of
+from tests.unit.cronnx_server.build_models.twin_models import twin_models
+from tests.unit.cronnx_server.build_models.zoo_twins import TWINS
 
 MODELS = ("mobilenet_v2", "resnet50")
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import psutil
 
-from local_server import tritonserver
-from local_server.addresses import Addresses, free_addresses
-from local_server.process import ServerProcess
+from cronnx_server.serve import tritonserver
+from cronnx_server.serve.addresses import Addresses, free_addresses
+from cronnx_server.serve.process import ServerProcess
 from tests.server.processes import started_by
 
 

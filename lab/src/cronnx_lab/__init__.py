@@ -1,0 +1,1 @@
+"""What measures a server or breaks one."""

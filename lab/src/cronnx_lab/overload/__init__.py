@@ -1,0 +1,1 @@
+"""A server that is offered more than it can do."""

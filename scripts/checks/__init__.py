@@ -1,1 +1,0 @@
-"""What has to hold before a change is submitted."""

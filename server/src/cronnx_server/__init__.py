@@ -1,0 +1,1 @@
+"""What operators run: a server, its models, and the tools beside it."""

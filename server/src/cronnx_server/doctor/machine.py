@@ -1,0 +1,88 @@
+"""The machine a server would run on, as a value."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import os
+import shutil
+import sys
+import sysconfig
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cronnx_server.serve.tritonserver import NVIDIA, NVIDIA_ONNXRUNTIME, OUR_BACKENDS
+
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - POSIX shared memory, where Triton's Python stubs keep tensors
+CGROUP = Path("/sys/fs/cgroup")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a machine has.
+
+    Attributes:
+        cores: CPU cores that a process sees, and that libraries count on.
+        core_limit: how many cores' time it may use; less than `cores` in a container with a quota.
+        gpus: NVIDIA GPUs.
+        shared_memory_free_bytes: what Python stubs can still take.
+        python_based: whether a backend runs in Python stubs, by the name of each backend there is.
+        missing_library: the library that the stubs need and this machine lacks, if any.
+    """
+
+    cores: int
+    core_limit: float
+    gpus: int
+    shared_memory_free_bytes: int
+    python_based: Mapping[str, bool]
+    missing_library: str | None = None
+
+    def threads(self, asked: int) -> int:
+        """How many threads a library starts that was asked for so many, 0 being one a core."""
+        return asked or self.cores
+
+
+def this_machine() -> Machine:
+    """What this machine has."""
+    cores = len(os.sched_getaffinity(0))
+    nvidia = (NVIDIA / NVIDIA_ONNXRUNTIME).exists()
+    return Machine(
+        cores=cores,
+        core_limit=min(cores, quota_cores()),
+        gpus=len(list(Path("/dev").glob("nvidia[0-9]*"))),
+        shared_memory_free_bytes=shutil.disk_usage(SHARED_MEMORY).free if SHARED_MEMORY.is_dir() else 0,
+        python_based=_nvidia_backends() if nvidia else dict.fromkeys((*OUR_BACKENDS, "python"), True),
+        missing_library=None if nvidia else _missing_library(),
+    )
+
+
+def quota_cores(cgroup: Path = CGROUP) -> float:
+    """How many cores' time a container may use: its CPU quota over its period; infinite without a quota.
+
+    Source: `cpu.max` in the kernel's cgroup-v2 documentation, and version 1's `cpu.cfs_quota_us`.
+    """
+    try:
+        quota, period = (cgroup / "cpu.max").read_text().split()
+    except (OSError, ValueError):
+        try:
+            quota, period = ((cgroup / "cpu" / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
+        except OSError:
+            return math.inf
+    return int(quota) / int(period) if quota.strip() not in ("max", "-1") else math.inf
+
+
+def _nvidia_backends() -> dict[str, bool]:
+    found = {path.name: not list(path.glob("libtriton_*.so")) for path in (NVIDIA / "backends").iterdir()}
+    return {**dict.fromkeys(OUR_BACKENDS, True), **found, "python": True}
+
+
+def _missing_library() -> str | None:
+    name = f"libpython{sys.version_info.major}.{sys.version_info.minor}.so.1.0"
+    if (Path(sysconfig.get_config_var("LIBDIR")) / name).exists():
+        return None
+    try:
+        ctypes.CDLL(name)
+    except OSError:
+        return name
+    return None

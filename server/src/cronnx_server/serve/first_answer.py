@@ -1,0 +1,56 @@
+"""What the user sees when the server is up: one picture classified, and where to go on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from cronnx import Client, CronnxError
+from cronnx_server.paths import PICTURES, ROOT
+from cronnx_server.serve.access import Key
+from cronnx_server.serve.addresses import Addresses
+
+PICTURE = PICTURES / "coffee.jpg"
+
+
+def report(addresses: Addresses, classifiers: list[str], *, key: Key | None = None) -> str:
+    """The first answer of the first of these ensembles, the addresses and where the key is, as text."""
+    lines = [_answer(addresses, classifiers[0]), ""] if classifiers else []
+    lines += [f"HTTP     {addresses.http}", f"gRPC     {addresses.grpc}", f"metrics  {addresses.metrics}"]
+    if key:
+        lines.append(f"key      {key.source} (asked of who changes models: SECURITY.md)")
+    if classifiers:
+        lines += ["", curl(addresses.http, classifiers[0])]
+    return "\n".join(lines)
+
+
+def _answer(addresses: Addresses, model_name: str) -> str:
+    with Client(addresses.http) as client:  # over gRPC a proxy of the environment's would be asked first
+        try:
+            return classified(client, model_name)
+        except CronnxError as error:
+            return f"{PICTURE.relative_to(ROOT)}: no answer: {error}"
+
+
+def classified(client: Client, model_name: str) -> str:
+    """What an ensemble says of the picture, as text.
+
+    Raises:
+        CronnxError: there is no answer.
+    """
+    start = time.perf_counter()
+    answer = client.classify(PICTURE, model_name=model_name)
+    milliseconds = 1000 * (time.perf_counter() - start)
+    return shown(f"{answer.served_by} in {milliseconds:.0f} ms", [(each.score, each.label) for each in answer.top])
+
+
+def shown(by: str, scored: Iterable[tuple[float, str]]) -> str:
+    """Scores and labels for the picture as text, under who gave them."""
+    lines = (f"  {score:6.1%}  {label}" for score, label in scored)
+    return "\n".join((f"{PICTURE.relative_to(ROOT)} by {by}", *lines))
+
+
+def curl(url: str, model_name: str) -> str:
+    """The line that asks an ensemble of the server at `url`."""
+    body = f"""(printf '{{"image": "'; base64 -w0 {PICTURE.relative_to(ROOT)}; printf '"}}')"""
+    return f"{body} | curl -d @- {url}/v2/models/{model_name}/generate"

@@ -1,0 +1,120 @@
+"""The `tritonserver` of this machine: NVIDIA's where it is installed, else the one in the nvidia-pytriton wheel.
+
+Our Python-based backends stand beside the distribution's own, as symbolic links in one backend folder. The stand-in
+for onnxruntime is left out where NVIDIA's is there.
+"""
+
+from __future__ import annotations
+
+import os
+import sysconfig
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cronnx_server import packages
+from cronnx_server.paths import BACKENDS, REQUIREMENTS, ROOT, SERVER, VENV
+from cronnx_server.serve import stub
+
+NVIDIA = Path("/opt/tritonserver")
+NVIDIA_ONNXRUNTIME = "backends/onnxruntime/libtriton_onnxruntime.so"
+OUR_BACKENDS = {
+    name.removesuffix("_backend"): ROOT / name
+    for name in ("preprocess_backend", "router_backend", "onnxruntime_backend")
+    if (ROOT / name).is_dir()
+}
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """A `tritonserver` ready to start.
+
+    Attributes:
+        executable: the server.
+        backends: for `--backend-directory`.
+        caches: for `--cache-directory`.
+        libraries: folders to put on `LD_LIBRARY_PATH`.
+    """
+
+    executable: Path
+    backends: Path
+    caches: Path
+    libraries: tuple[Path, ...] = ()
+
+    def command(self, repositories: Iterable[Path]) -> list[str]:
+        """The server's command line as far as it depends on this machine and what is served."""
+        return [
+            str(self.executable),
+            f"--backend-directory={self.backends}",
+            f"--cache-directory={self.caches}",
+            *(f"--model-repository={repository}" for repository in repositories),
+        ]
+
+    def environment(self) -> dict[str, str]:
+        """The server's environment variables: the stubs find `.venv` by the first `python3` on PATH."""
+        bytecode = {"PYTHONDONTWRITEBYTECODE": "1"}  # a new __pycache__ makes a backend's models look changed
+        path = {"PATH": os.pathsep.join((str(VENV / "bin"), os.environ.get("PATH", os.defpath)))}
+        known = os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)
+        libraries = os.pathsep.join(filter(None, [*map(str, self.libraries), *known]))
+        return {**os.environ, **bytecode, **path, **({"LD_LIBRARY_PATH": libraries} if libraries else {})}
+
+
+def distribution(*, nvidia: Path = NVIDIA, backends: Path = BACKENDS) -> Distribution:
+    """NVIDIA's distribution where `nvidia` holds one with its onnxruntime backend, else the wheel's, unpacked.
+
+    Args:
+        nvidia: where NVIDIA's would be.
+        backends: the folder that is made to hold links to the distribution's backends and ours.
+
+    Raises:
+        SetupError: there is none and none can be made, or this Python lacks the library the stub needs.
+    """
+    if (nvidia / "bin" / "tritonserver").exists() and (nvidia / NVIDIA_ONNXRUNTIME).exists():
+        return _of_nvidia(nvidia, backends)
+    return _of_wheel(backends)
+
+
+def _of_nvidia(nvidia: Path, backends: Path) -> Distribution:
+    theirs = {backend.name: backend for backend in (nvidia / "backends").iterdir() if backend.is_dir()}
+    _link(backends, {**OUR_BACKENDS, **theirs})
+    return Distribution(nvidia / "bin" / "tritonserver", backends, nvidia / "caches")
+
+
+def _of_wheel(backends: Path) -> Distribution:
+    served = unpacked()
+    python_backend = served / "backends" / "python"
+    program = stub.stub(served / "python_backend_stubs", made=SERVER / stub.NAME)
+    _point(python_backend / stub.NAME, program)
+    _link(backends, {**OUR_BACKENDS, "python": python_backend})
+    libraries = (SERVER / "nvidia_pytriton.libs", Path(sysconfig.get_config_var("LIBDIR")))
+    found = Distribution(served / "bin" / "tritonserver", backends, served / "caches", libraries)
+    stub.check(program, found.environment())
+    return found
+
+
+def unpacked() -> Path:
+    """The wheel's distribution, unpacked beside the project the first time.
+
+    Raises:
+        SetupError: it cannot be had.
+    """
+    requirement = (REQUIREMENTS / "tritonserver.txt").read_text()
+    packages.install_folder(requirement, SERVER, what="tritonserver 2.51.0 (55 MB)")
+    return SERVER / "pytriton" / "tritonserver"
+
+
+def _link(folder: Path, targets: Mapping[str, Path]) -> None:
+    """Make `folder` hold these links and no others."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for link in folder.iterdir():
+        if link.name not in targets:
+            link.unlink()
+    for name, target in targets.items():
+        _point(folder / name, target)
+
+
+def _point(link: Path, target: Path) -> None:
+    if link.is_symlink() and link.readlink() != target:
+        link.unlink()
+    if not link.is_symlink():
+        link.symlink_to(target)

@@ -1,0 +1,29 @@
+"""Made-up results of a run."""
+
+from __future__ import annotations
+
+from cronnx_lab.bench.legs import FASTAPI, IN_PROCESS, TRITON, Leg, Measurement
+from cronnx_lab.bench.plan import Plan
+from cronnx_lab.bench.results import Results
+from cronnx_lab.bench.step_times import StepTimes
+
+PLAN = Plan(versions=(1,), concurrency=(1, 16, 64), pictures=("vga", "12mp"))
+TIMES = StepTimes(10, 5, 1.0, 0.2, 0.1, 0.6, 0.1)
+MEGABYTE = 1_000_000
+
+
+def measurement(images_per_s: int, *, latency_s: float = 0.05, cpu_s: float = 1.0, failed: int = 0) -> Measurement:
+    """One second of answers."""
+    steps = {"net_v1": TIMES, "preprocess_224": TIMES, "net_onnx": TIMES}
+    latencies_s = (latency_s,) * images_per_s
+    return Measurement(float(images_per_s), latencies_s, images_per_s, failed, cpu_s, 0.01, 500 * MEGABYTE, steps)
+
+
+def results(plan: Plan = PLAN, **images_per_s: int) -> Results:
+    """Two rounds in which each contender is as fast as said, the second round half as fast for all."""
+    rates = {IN_PROCESS: 100, TRITON: 95, FASTAPI: 70, **images_per_s}
+    return Results(plan, [{leg: measurement(_rate(rates, leg) // part) for leg in plan.legs()} for part in (1, 2)])
+
+
+def _rate(rates: dict[str, int], leg: Leg) -> int:
+    return rates[leg.contender]

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import helper
+
+from cronnx_onnxruntime.errors import ConfigurationError
+from cronnx_onnxruntime.settings import Settings, settings
+from tests.unit.cronnx_onnxruntime import graphs
+from tests.unit.cronnx_onnxruntime.configs import Config, config, parameters
+
+
+def at_level(level: int) -> Config:
+    return config(optimization={"graph": {"level": level}})
+
+
+@pytest.mark.parametrize("given", [config(), parameters(), config(optimization={}), config(optimization={"graph": {}})])
+def test_nothing_asked_is_onnx_runtimes_defaults_and_every_optimisation(given: Config) -> None:
+    assert settings(given) == Settings()
+    options, defaults = Settings().session_options(), onnxruntime.SessionOptions()
+    for name in ("intra_op_num_threads", "inter_op_num_threads", "execution_mode", "enable_cpu_mem_arena"):
+        assert getattr(options, name) == getattr(defaults, name)
+    assert options.graph_optimization_level == onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+
+
+@pytest.mark.parametrize(
+    ("given", "option", "expected"),
+    [
+        (parameters(intra_op_thread_count="3"), "intra_op_num_threads", 3),
+        (parameters(inter_op_thread_count="2"), "inter_op_num_threads", 2),
+        (parameters(execution_mode="0"), "execution_mode", onnxruntime.ExecutionMode.ORT_SEQUENTIAL),
+        (parameters(execution_mode="1"), "execution_mode", onnxruntime.ExecutionMode.ORT_PARALLEL),
+        (parameters(enable_mem_arena="0"), "enable_cpu_mem_arena", False),
+        (parameters(enable_mem_arena="true"), "enable_cpu_mem_arena", True),
+        (parameters(enable_mem_pattern="OFF"), "enable_mem_pattern", False),
+        (parameters(enable_mem_pattern="on"), "enable_mem_pattern", True),
+        (at_level(-1), "graph_optimization_level", onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC),
+        (at_level(0), "graph_optimization_level", onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL),
+        (at_level(1), "graph_optimization_level", onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED),
+        (at_level(2), "graph_optimization_level", onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL),
+    ],
+)
+def test_what_is_asked_reaches_the_session(given: Config, option: str, expected: Any) -> None:
+    assert getattr(settings(given).session_options(), option) == expected
+
+
+def test_the_allocator_of_initializers_reaches_the_session() -> None:
+    options = settings(parameters(session__use_device_allocator_for_initializers="1")).session_options()
+    assert options.get_session_config_entry("session.use_device_allocator_for_initializers") == "1"
+
+
+def test_arena_shrinkage_reaches_every_run() -> None:
+    options = settings(parameters(memory__enable_memory_arena_shrinkage="cpu:0")).run_options()
+    assert options is not None
+    assert options.get_run_config_entry("memory.enable_memory_arena_shrinkage") == "cpu:0"
+
+
+def test_a_run_is_told_nothing_without_arena_shrinkage() -> None:
+    assert settings(config()).run_options() is None
+
+
+def conv_and_relu_between_identities() -> bytes:
+    chain = ["x", "a", "b", "c", "y"]
+    ops = ["Identity", "Conv", "Relu", "Identity"]
+    nodes = [
+        helper.make_node(op, [before, "weights"] if op == "Conv" else [before], [after])
+        for op, before, after in zip(ops, chain, chain[1:], strict=False)
+    ]
+    weights = np.ones((1, 1, 3, 3), np.float32)
+    shapes = graphs.tensor("x", [1, 1, 8, 8]), graphs.tensor("y", [1, 1, 6, 6])
+    return graphs.model(nodes, shapes[:1], shapes[1:], initializers={"weights": weights})
+
+
+@pytest.mark.parametrize(
+    ("level", "expected"),
+    [(2, ["Identity", "Conv", "Relu", "Identity"]), (-1, ["Conv", "Relu"]), (1, ["FusedConv"])],
+)
+def test_the_graph_level_decides_what_is_fused(level: int, expected: list[str], tmp_path: Path) -> None:
+    options = settings(at_level(level)).session_options()
+    options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
+    onnxruntime.InferenceSession(conv_and_relu_between_identities(), options)
+    assert [node.op_type for node in onnx.load(tmp_path / "optimised.onnx").graph.node] == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (parameters(intra_op_thread_cuont="2"), "unknown parameter 'intra_op_thread_cuont'; known are intra_op_thread"),
+        (parameters(intra_op_thread_count="two"), "parameter 'intra_op_thread_count' is 'two', expected a number"),
+        (parameters(inter_op_thread_count="-1"), "parameter 'inter_op_thread_count' is '-1', expected a number"),
+        (parameters(intra_op_thread_count="99999999999"), "parameter 'intra_op_thread_count' is '99999999999'"),
+        (parameters(execution_mode="2"), "parameter 'execution_mode' is '2', expected a number from 0 to 1"),
+        (parameters(enable_mem_arena="maybe"), "parameter 'enable_mem_arena' is 'maybe', expected 1, true"),
+        (parameters(share_session_between_instances="true"), "'share_session_between_instances' cannot be honoured"),
+        (at_level(3), "optimization.graph.level is 3, expected -1, 1, 2 or none"),
+        (config(sequence_batching={"max_sequence_idle_microseconds": 1}), "sequence_batching cannot be honoured"),
+        (config(cc_model_filenames={"9.0": "hopper.onnx"}), "cc_model_filenames cannot be honoured"),
+        (config(model_transaction_policy={"decoupled": True}), "decoupled cannot be honoured"),
+    ],
+)
+def test_what_cannot_be_honoured_is_refused_by_name(given: Config, reason: str) -> None:
+    with pytest.raises(ConfigurationError, match=reason):
+        settings(given)
+
+
+def test_what_is_not_used_of_a_field_is_not_refused() -> None:
+    given = config(
+        cc_model_filenames={},
+        model_transaction_policy={"decoupled": False},
+        parameters={"share_session_between_instances": {"string_value": "false"}},
+    )
+    assert settings(given) == Settings()
+
+
+def test_a_library_of_operators_that_cannot_be_loaded_is_refused_by_name() -> None:
+    asked = settings(config(model_operations={"op_library_filename": ["/nowhere/operators.so"]}))
+    with pytest.raises(ConfigurationError, match=r"op_library_filename '/nowhere/operators\.so' cannot be loaded"):
+        asked.session_options()

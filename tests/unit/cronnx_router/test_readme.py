@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import cronnx_router
+from cronnx_router import Metrics, Options
+from cronnx_router.metrics import Outcome
+from cronnx_router.options import KNOWN
+from tests.unit.cronnx_router.conftest import SHADOW, STABLE, Port
+
+README = (Path(cronnx_router.__file__).parents[1] / "README.md").read_text()
+
+
+def test_every_parameter_is_explained() -> None:
+    parameters, _ = README.split("## Who gets which arm")
+    assert re.findall(r"^\| `(\w+)` \|", parameters, re.MULTILINE) == list(KNOWN)
+
+
+def test_every_metric_is_explained(port: Port) -> None:
+    options = Options(weights={STABLE: 1}, shadow=SHADOW, inputs=("pixels",), outputs=("class_id",))
+    Metrics("router", options, make_family=port)
+    assert set(re.findall(r"^\| `(cronnx_\w+)` \|", README, re.MULTILINE)) == {each.name for each in port.families}
+    assert all(f"`{outcome.value}`" in README for outcome in Outcome)

@@ -1,0 +1,92 @@
+"""That what is written reads as what is written by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnxruntime
+import pytest
+from google.protobuf import text_format
+from tritonclient.grpc.model_config_pb2 import ModelConfig
+
+from cronnx_onnxruntime.signature import Signature
+from cronnx_server import repository
+from cronnx_server.add_model import configs
+from cronnx_server.build_models import classification
+from cronnx_server.build_models.catalogue import Model, catalogue
+from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
+from tests.unit.cronnx_server.add_model import graphs
+
+every_model = pytest.mark.parametrize("model", catalogue().values(), ids=catalogue())
+
+
+def by_hand(folder: Path) -> str:
+    """A configuration but for the comment above it."""
+    lines = (folder / "config.pbtxt").read_text().splitlines(keepends=True)
+    return "".join(lines[1:] if lines[0].startswith("#") else lines)
+
+
+def delay_ms(model: Model) -> float:
+    return model.max_queue_delay_microseconds / 1000
+
+
+def signature(model: Model) -> Signature:
+    """Of a classifier of a catalogue's model, without its weights."""
+    made = classification.classifier(
+        graphs.classifier(size=model.size, classes=1000, batch="batch"),
+        size=model.size,
+        mean=model.mean,
+        std=model.std,
+        labels=["some"] * 1000,
+        served_by="toy/1@0123abcd",
+    )
+    return Signature.of(onnxruntime.InferenceSession(made.SerializeToString()))
+
+
+@every_model
+def test_a_classifiers_config_is_the_one_written_by_hand(model: Model) -> None:
+    made = configs.classifier_config(
+        signature(model),
+        size=model.size,
+        max_batch_size=model.max_batch_size,
+        max_queue_delay_ms=delay_ms(model),
+    )
+    assert made == by_hand(MODEL_REPOSITORY / f"{model.name}_onnx")
+
+
+@every_model
+def test_an_ensembles_config_is_the_one_written_by_hand(model: Model) -> None:
+    made = configs.ensemble_config(model.name, size=model.size, top_k=5, max_batch_size=model.max_batch_size)
+    assert made == by_hand(ENSEMBLES / model.name)
+
+
+@pytest.mark.parametrize("size", sorted({model.size for model in catalogue().values()}))
+def test_a_preprocess_config_is_the_one_written_by_hand(size: int) -> None:
+    comment, _, made = configs.preprocess_config(size).partition("\n")
+    assert comment.startswith("# ")
+    assert made == by_hand(MODEL_REPOSITORY / f"preprocess_{size}")
+
+
+def test_a_config_without_batches_has_no_scheduling() -> None:
+    tensors = [{"name": 'qu"o\\te', "data_type": "TYPE_FP32", "dims": [2, -1]}]
+    text = configs.onnx_config({"max_batch_size": 0, "input": tensors, "output": tensors}, max_queue_delay_ms=5)
+    made = text_format.Parse(text, ModelConfig())
+    assert not made.HasField("dynamic_batching")
+    assert made.input[0].name == 'qu"o\\te'
+    assert list(made.input[0].dims) == [2, -1]
+
+
+def test_a_scalar_of_a_batch_has_a_reshape() -> None:
+    scalars = [{"name": "x", "data_type": "TYPE_FP32", "dims": [1], "reshape": {"shape": []}}]
+    text = configs.onnx_config({"max_batch_size": 4, "input": scalars, "output": scalars}, max_queue_delay_ms=None)
+    made = text_format.Parse(text, ModelConfig())
+    assert made.input[0].HasField("reshape")
+    assert made.HasField("dynamic_batching")
+
+
+def test_the_warm_up_file_that_a_preprocess_config_names_is_there() -> None:
+    made = text_format.Parse(configs.preprocess_config(96), ModelConfig())
+    named = {each.inputs["image"].input_data_file for each in made.model_warmup}
+    kept = MODEL_REPOSITORY / "preprocess_224" / "warmup"
+    assert named == {path.name for path in kept.iterdir()}
+    assert repository.read_config(kept.parent).model_warmup == made.model_warmup

@@ -1,0 +1,166 @@
+"""Every file that cannot be served gets its reason, in one line, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import onnx
+import pytest
+from onnx import ModelProto, TensorProto
+
+from cronnx_server.add_model.placement import Repositories
+from tests.unit.cronnx_server.add_model import graphs
+from tests.unit.cronnx_server.add_model.additions import added, refused
+
+NO_CLASSIFIERS = {
+    "grayscale": (graphs.classifier(channels=1), r"input 'image' FP32 \[-1, 1, 32, 32\] came, .*--raw"),
+    "video": (graphs.identity(["N", 2, 3, 8, 8]), r"output 'y0' FP32 \[-1, 2, 3, 8, 8\] came, .*--raw"),
+    "two inputs": (graphs.sum_of_two(), r"the graph has 2 inputs \(left, right\), a classifier has one; .*--raw"),
+    "two outputs": (graphs.identity(["N", 3, 8, 8], outputs=2), r"the graph has 2 outputs \(y0, y1\).*--raw"),
+    "integers": (graphs.identity(["N", 3, 8, 8], TensorProto.INT64), r"'x' INT64 .*has an FP32 input; .*--raw"),
+    "no square": (graphs.classifier(size=32, width=48), r"pictures of 32x48, a classifier takes square ones; .*--raw"),
+    "any size": (graphs.classifier(size="side"), r"pictures of any size: say with --size"),
+    "one class": (graphs.classifier(classes=1), r"scores are independent of each other \(classes: 1\).*--raw"),
+    "independent classes": (graphs.classifier(last="Sigmoid"), r"scores are independent of each other.*--raw"),
+    "scores that are no numbers": (graphs.classifier(last="Log"), r"gives pictures scores that are not finite"),
+    "a batch that is mixed": (graphs.batch_mean(), r"answers two pictures at once otherwise than one by one.*--raw"),
+    "a batch that is fixed": (graphs.one_picture(), r"fails on two pictures at once .*--raw"),
+}
+
+NO_MODELS = {
+    "a type Triton has not": (graphs.identity(["N", 3], TensorProto.BFLOAT16), r"bfloat16\), which Triton cannot"),
+    "an unknown operator": (graphs.identity(["N", 3], operator="Foo"), r"cannot load it: .*No Op registered for Foo"),
+    "a newer opset": (graphs.classifier(opset=99), r"takes opset \d+ of ai\.onnx at most, and this is opset 99"),
+    "a newer IR": (graphs.classifier(ir_version=99), r"cannot load it: Unsupported model IR version: 99"),
+}
+
+NO_FILES = {
+    "text": b"no graph at all",
+    "nothing": b"",
+    "half a file": graphs.classifier().SerializeToString()[:700],
+}
+
+OPTIONS: dict[str, tuple[dict[str, Any], str]] = {
+    "another size": ({"size": 64}, r"--size is 64, and the graph takes pictures of 32: leave --size out"),
+    "too large a batch": ({"max_batch_size": 64}, r"--max-batch-size is 64, and preprocess_32 takes batches of 32"),
+    "other labels": ({"labels": "imagenet"}, r"imagenet has 1000 labels, the network has 7 classes"),
+    "no labels": ({"labels": "nowhere.txt"}, r"cannot read nowhere\.txt: No such file"),
+}
+
+NAMES = ["", ".", "..", "../up", "a/b", "-first", "_first", "white space", "ünïcode", "x" * 65, "new\nline", "a.b"]
+
+
+@pytest.mark.parametrize(("model", "reason"), NO_CLASSIFIERS.values(), ids=NO_CLASSIFIERS)
+def test_a_graph_that_is_no_classifier(repositories: Repositories, model: ModelProto, reason: str) -> None:
+    assert re.search(reason, refused(repositories, model))
+
+
+@pytest.mark.parametrize("raw", [False, True])
+@pytest.mark.parametrize(("model", "reason"), NO_MODELS.values(), ids=NO_MODELS)
+def test_a_graph_that_nobody_runs(repositories: Repositories, model: ModelProto, reason: str, raw: bool) -> None:
+    line = refused(repositories, model, raw=raw)
+    assert re.search(reason, line)
+    assert "/onnxruntime_src/" not in line
+
+
+@pytest.mark.parametrize("content", NO_FILES.values(), ids=NO_FILES)
+def test_a_file_that_is_no_graph(repositories: Repositories, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "mine.onnx").write_bytes(content)
+    assert "mine.onnx is not an ONNX file" in refused(repositories, tmp_path / "mine.onnx")
+
+
+def test_a_file_that_is_not_there(repositories: Repositories, tmp_path: Path) -> None:
+    assert (
+        refused(repositories, tmp_path / "none.onnx") == f"cannot read {tmp_path}/none.onnx: No such file or directory"
+    )
+    assert refused(repositories, tmp_path) == f"cannot read {tmp_path}: Is a directory"
+
+
+def test_a_graph_without_the_weights_that_belong_beside_it(repositories: Repositories, tmp_path: Path) -> None:
+    path = tmp_path / "large.onnx"
+    onnx.save(graphs.classifier(), path, save_as_external_data=True, location="large.data", size_threshold=0)
+    (tmp_path / "large.data").unlink()
+    assert "large.data" in refused(repositories, path)
+
+
+def test_weights_outside_the_folder_of_the_graph(repositories: Repositories, tmp_path: Path) -> None:
+    (tmp_path / "inside").mkdir()
+    onnx.save(
+        graphs.classifier(), tmp_path / "g.onnx", save_as_external_data=True, location="large.data", size_threshold=0
+    )
+    moved = (tmp_path / "g.onnx").read_bytes().replace(b"large.data", b"../large.d")
+    (tmp_path / "large.data").rename(tmp_path / "large.d")
+    (tmp_path / "inside" / "mine.onnx").write_bytes(moved)
+    assert "large.d" in refused(repositories, tmp_path / "inside" / "mine.onnx")
+
+
+@pytest.mark.parametrize(("options", "reason"), OPTIONS.values(), ids=OPTIONS)
+def test_options_that_do_not_fit_the_graph(repositories: Repositories, options: dict[str, Any], reason: str) -> None:
+    assert re.search(reason, refused(repositories, graphs.classifier(), **options))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_that_is_no_folders(repositories: Repositories, name: str) -> None:
+    assert "cannot be a model's name: expected letters" in refused(repositories, graphs.classifier(), name=name)
+
+
+def test_a_name_that_is_another_models(repositories: Repositories) -> None:
+    added(repositories, graphs.classifier())
+    (repositories.ensembles / "wired" / "1").mkdir(parents=True)
+    for name, place in (("preprocess_32", "model_repository/preprocess_32"), ("wired", "ensembles/wired")):
+        assert f"{place} is there already: choose another --name" in refused(
+            repositories, graphs.classifier(), name=name
+        )
+
+
+@pytest.mark.parametrize(
+    ("came", "changed", "reason"),
+    [
+        ("TYPE_UINT8", "TYPE_FP32", r"preprocess_32 is there and does not make UINT8 pixels \[32, 32, 3\]"),
+        ('"0.875"', '"7"', r"cannot be added: parameter 'crop' is '7'"),
+    ],
+)
+def test_a_preprocess_model_that_will_not_do(repositories: Repositories, came: str, changed: str, reason: str) -> None:
+    added(repositories, graphs.classifier(), name="other")
+    config = repositories.models / "preprocess_32" / "config.pbtxt"
+    config.write_text(config.read_text().replace(came, changed))
+    assert re.search(reason, refused(repositories, graphs.classifier()))
+
+
+NEXT_VERSIONS: dict[str, tuple[ModelProto, dict[str, Any], str]] = {
+    "other classes": (graphs.classifier(classes=8), {}, r"8 classes, the versions of mine have 7"),
+    "another size": (graphs.classifier(size=48), {}, r"--size is 32, and the graph takes pictures of 48"),
+    "a size asked": (graphs.classifier(), {"size": 48}, r"--size is 48, and mine_onnx takes pictures of 32"),
+    "a batch asked": (graphs.classifier(), {"max_batch_size": 8}, r"config\.pbtxt has the batch size"),
+    "a graph as it is": (graphs.classifier(), {"raw": True}, r"cannot be a version of mine_onnx: .*'pixels'|'image'"),
+}
+
+
+@pytest.mark.parametrize(("model", "options", "reason"), NEXT_VERSIONS.values(), ids=NEXT_VERSIONS)
+def test_a_version_that_is_unlike_the_first(
+    repositories: Repositories, model: ModelProto, options: dict[str, Any], reason: str
+) -> None:
+    added(repositories, graphs.classifier())
+    assert re.search(reason, refused(repositories, model, **options))
+
+
+def test_a_classifier_as_a_version_of_a_graph_that_is_served_as_it_is(repositories: Repositories) -> None:
+    added(repositories, graphs.classifier(), raw=True)
+    assert "serves graphs as they are: say --raw" in refused(repositories, graphs.classifier())
+
+
+def test_a_version_of_a_model_that_is_not_built(repositories: Repositories) -> None:
+    added(repositories, graphs.classifier())
+    (repositories.models / "mine_onnx" / "1" / "model.onnx").unlink()
+    assert "has no version to go by yet: scripts/build_models" in refused(repositories, graphs.classifier())
+
+
+def test_a_raw_graph_of_a_fixed_batch_that_is_to_take_batches(repositories: Repositories) -> None:
+    line = refused(repositories, graphs.identity([1, 3]), raw=True, max_batch_size=4)
+    assert "--max-batch-size is 4, and the first dimension" in line
+
+
+def test_a_raw_graph_that_fails(repositories: Repositories) -> None:
+    assert "fails on zeros: " in refused(repositories, graphs.wrong_reshape(), raw=True)

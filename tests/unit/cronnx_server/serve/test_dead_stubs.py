@@ -1,0 +1,165 @@
+"""Which of a server's processes are taken for dead, and what is done about it."""
+
+from __future__ import annotations
+
+import http.server
+import os
+import select
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from cronnx_server.key import HEADER
+from cronnx_server.serve.access import Key
+from cronnx_server.serve.addresses import Addresses
+from cronnx_server.serve.dead_stubs import DeadStubs
+from cronnx_server.serve.restarts import MOST
+
+SERVER_PID = 1000
+
+
+@dataclass
+class Server:
+    """A server in a process table of the test's own."""
+
+    proc: Path
+    pid: int = SERVER_PID
+    was_killed: bool = False
+
+    def kill(self) -> None:
+        self.was_killed = True
+
+    def answers_within(self, seconds: float, connection: socket.socket) -> bool:
+        return bool(select.select([connection], [], [], seconds)[0])
+
+    def has(self, pid: int, state: str, *arguments: object) -> None:
+        """It has a child, in a state as `ps` names it, with a command line if it lives."""
+        (self.proc / str(pid)).mkdir(exist_ok=True)
+        (self.proc / str(pid) / "stat").write_text(f"{pid} (triton (python) b) {state} {SERVER_PID} 1")
+        (self.proc / str(pid) / "cmdline").write_text("".join(f"{each}\0" for each in arguments))
+        thread = self.proc / str(SERVER_PID) / "task" / "1"
+        thread.mkdir(parents=True, exist_ok=True)
+        children = {entry.name for entry in self.proc.iterdir()} - {str(SERVER_PID)}
+        (thread / "children").write_text(" ".join(children))
+
+
+@dataclass
+class Loads:
+    """A repository API that notes what it is asked for."""
+
+    addresses: Addresses
+    status: int = 200
+    asked: list[str] = field(default_factory=list)
+    keys: list[str | None] = field(default_factory=list)
+
+
+@pytest.fixture
+def loads() -> Iterator[Loads]:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            seen.asked.append(self.path)
+            seen.keys.append(self.headers[HEADER])
+            self.send_response(seen.status)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        seen = Loads(Addresses(http_port=server.server_port))
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield seen
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Server:
+    (tmp_path / "proc").mkdir()
+    return Server(tmp_path / "proc")
+
+
+@pytest.fixture
+def version(tmp_path: Path) -> Path:
+    """The folder of a model's version, as old as can be."""
+    folder = tmp_path / "toy_onnx" / "2"
+    folder.mkdir(parents=True)
+    os.utime(folder, (0, 0))
+    return folder
+
+
+STUB = "/opt/python/triton_python_backend_stub"
+
+
+def test_the_model_of_a_stub_that_stays_dead_is_loaded_anew_once(server: Server, version: Path, loads: Loads) -> None:
+    stubs = DeadStubs(loads.addresses, proc=server.proc)
+    server.has(7, "S", STUB, version / "model.onnx")
+    stubs.watch(server)
+    server.has(7, "Z")
+    for _ in range(4):
+        stubs.watch(server)
+    assert loads.asked == ["/v2/repository/models/toy_onnx/load"]
+    assert version.stat().st_mtime > 0, "Triton would not load what is as old as before"
+    assert not server.was_killed
+
+
+def test_a_load_brings_the_key_that_it_takes(server: Server, version: Path, loads: Loads) -> None:
+    stubs = DeadStubs(loads.addresses, key=Key("0123456789abcdef", "$CRONNX_KEY"), proc=server.proc)
+    server.has(7, "S", STUB, version / "model.onnx")
+    stubs.watch(server)
+    server.has(7, "Z")
+    stubs.watch(server)
+    stubs.watch(server)
+    assert loads.keys == ["0123456789abcdef"]
+
+
+def test_one_that_is_collected_is_none(server: Server, version: Path, loads: Loads) -> None:
+    stubs = DeadStubs(loads.addresses, proc=server.proc)
+    server.has(7, "S", STUB, version / "model.onnx")
+    stubs.watch(server)
+    server.has(7, "Z")
+    stubs.watch(server)
+    (server.proc / str(SERVER_PID) / "task" / "1" / "children").write_text("")
+    stubs.watch(server)
+    assert loads.asked == []
+
+
+def test_a_process_that_is_no_stub_yet_is_looked_at_again(server: Server, version: Path, loads: Loads) -> None:
+    stubs = DeadStubs(loads.addresses, proc=server.proc)
+    server.has(7, "S", "/bin/tritonserver", "--id=1")
+    stubs.watch(server)
+    server.has(7, "S", STUB, version / "model.onnx")
+    stubs.watch(server)
+    server.has(7, "Z")
+    stubs.watch(server)
+    stubs.watch(server)
+    assert len(loads.asked) == 1
+
+
+def test_a_server_whose_model_cannot_be_loaded_is_ended(server: Server, version: Path, loads: Loads) -> None:
+    loads.status = 400
+    stubs = DeadStubs(loads.addresses, proc=server.proc)
+    server.has(7, "S", STUB, version / "model.onnx")
+    stubs.watch(server)
+    server.has(7, "Z")
+    stubs.watch(server)
+    stubs.watch(server)
+    assert server.was_killed
+
+
+def test_a_server_whose_stubs_die_again_and_again_is_ended(server: Server, version: Path, loads: Loads) -> None:
+    stubs = DeadStubs(loads.addresses, proc=server.proc)
+    for pid in range(7, 7 + MOST + 1):
+        assert not server.was_killed
+        server.has(pid, "S", STUB, version / "model.onnx")
+        stubs.watch(server)
+        server.has(pid, "Z")
+        stubs.watch(server)
+        stubs.watch(server)
+    assert len(loads.asked) == MOST
+    assert server.was_killed

@@ -1,0 +1,49 @@
+"""What is left of a server when what has started it is gone."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from cronnx_server.errors import SetupError
+from cronnx_server.serve.process import ServerProcess
+
+START_AND_DIE = """
+import os, signal, sys
+from cronnx_server.serve.process import ServerProcess
+
+server = ServerProcess(["sh", "-c", "sleep 600 & echo $!; wait"], os.environ)
+sys.stdin.read()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_servers_stubs_end_with_what_has_started_it_even_if_that_is_killed() -> None:
+    command = [sys.executable, "-c", START_AND_DIE]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as starter:
+        assert starter.stdin is not None
+        assert starter.stderr is not None
+        ended = os.pidfd_open(int(starter.stderr.readline()))
+        starter.stdin.close()
+        assert starter.wait() == -signal.SIGKILL
+        assert select.select([ended], [], [], 30)[0], "it lives on"
+        os.close(ended)
+
+
+def test_one_that_ends_is_seen_to_end_and_one_that_lives_to_live() -> None:
+    server = ServerProcess(["sleep", "600"], os.environ)
+    assert not server.ends_within(0)
+    server.kill()
+    assert server.ends_within(30)
+    assert server.wait() == -signal.SIGKILL
+    server.end()
+
+
+def test_what_cannot_be_started_is_named() -> None:
+    with pytest.raises(SetupError, match="cannot start /none: No such file"):
+        ServerProcess(["/none"], os.environ)

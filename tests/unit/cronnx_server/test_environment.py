@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cronnx_server import environment
+from cronnx_server.errors import SetupError
+
+
+@pytest.mark.parametrize("version", [(3, 10), (3, 11), (3, 12), (3, 13)])
+def test_a_python_with_a_stub_will_do(version: tuple[int, int]) -> None:
+    environment.check_python(version)
+
+
+@pytest.mark.parametrize(("version", "came"), [((3, 9), "3.9"), ((3, 14), "3.14"), ((4, 0), "4.0"), ((2, 7), "2.7")])
+def test_another_python_is_refused_with_the_versions_that_will_do(version: tuple[int, int], came: str) -> None:
+    with pytest.raises(SetupError, match=rf"Python {came} \(.*\) came, 3\.10 to 3\.13 is expected"):
+        environment.check_python(version)
+
+
+def test_a_disk_with_too_little_space_is_refused(tmp_path: Path) -> None:
+    environment.check_space(tmp_path, needed_bytes=1)
+    with pytest.raises(SetupError, match=rf"GiB free on the disk of {tmp_path}, 1048576 GiB are needed"):
+        environment.check_space(tmp_path, needed_bytes=2**50)
+
+
+@pytest.fixture
+def venv(tmp_path: Path) -> Path:
+    """An environment as a set-up leaves it, but for its packages."""
+    (tmp_path / "venv" / "bin").mkdir(parents=True)
+    (tmp_path / "venv" / "bin" / "python").touch()
+    return tmp_path / "venv"
+
+
+@pytest.fixture
+def requirements(tmp_path: Path) -> Path:
+    (tmp_path / "requirements").mkdir()
+    for lock in ("server", "test"):
+        (tmp_path / "requirements" / f"{lock}.txt").write_text(f"{lock}==1.0\n")
+    return tmp_path / "requirements"
+
+
+def test_an_environment_is_whole_when_each_lock_has_its_stamp(venv: Path, requirements: Path) -> None:
+    assert not environment.is_whole(("server",), venv=venv, requirements=requirements)
+    environment.stamp("server", venv=venv, requirements=requirements)
+    assert environment.is_whole(("server",), venv=venv, requirements=requirements)
+    assert not environment.is_whole(("server", "test"), venv=venv, requirements=requirements)
+    environment.stamp("test", venv=venv, requirements=requirements)
+    assert environment.is_whole(("server", "test"), venv=venv, requirements=requirements)
+
+
+def test_an_environment_is_out_of_date_when_a_lock_has_changed(venv: Path, requirements: Path) -> None:
+    for lock in ("server", "test"):
+        environment.stamp(lock, venv=venv, requirements=requirements)
+    (requirements / "test.txt").write_text("test==1.1\n")
+    assert not environment.is_whole(("server", "test"), venv=venv, requirements=requirements)
+    assert environment.is_whole(("server",), venv=venv, requirements=requirements)
+
+
+def test_an_environment_whose_python_is_gone_is_not_whole(venv: Path, requirements: Path) -> None:
+    environment.stamp("server", venv=venv, requirements=requirements)
+    (venv / "bin" / "python").unlink()
+    (venv / "bin" / "python").symlink_to(venv / "removed")
+    assert not environment.is_whole(("server",), venv=venv, requirements=requirements)
+
+
+SET_UP = """
+import pathlib, sys
+from cronnx_server.environment import alone
+with alone(pathlib.Path(sys.argv[1])):
+    print("in", flush=True)
+    sys.stdin.read()
+"""
+
+
+def is_shut(state: Path) -> bool:
+    """Whether a set-up would have to wait now."""
+    with (state / "setup.lock").open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def test_a_set_up_waits_for_another_says_so_and_shuts_the_next_one_out(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", SET_UP, str(tmp_path)]
+    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with contextlib.ExitStack() as first:
+        first.enter_context(environment.alone(tmp_path))
+        with subprocess.Popen(command, text=True, **streams) as second:
+            assert second.stdout.readline() == "==> Waiting for another set-up of this clone\n"
+            first.close()
+            assert second.stdout.readline() == "in\n"
+            assert is_shut(tmp_path)
+            second.stdin.close()
+    assert second.returncode == 0
+    assert not is_shut(tmp_path)
+
+
+def test_a_set_up_that_fails_lets_the_next_one_in(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match="failed"), environment.alone(tmp_path / "state"):
+        raise SetupError("failed")
+    assert not is_shut(tmp_path / "state")
+
+
+def test_a_clone_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    state = tmp_path / "file" / "state"
+    with pytest.raises(SetupError, match=f"cannot write in {state}: Not a directory"), environment.alone(state):
+        pytest.fail("it went on")

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cronnx_server import repository
+from cronnx_server.errors import SetupError
+from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
+
+ENSEMBLE = """
+platform: "ensemble"
+input [ { name: "image" data_type: TYPE_STRING dims: [ 1 ] } ]
+output [ { name: "%s" data_type: TYPE_STRING dims: [ 5 ] } ]
+ensemble_scheduling { step [ { model_name: "first" }, { model_name: "second" } ] }
+"""
+
+
+def add(folder: Path, config: str, **profiles: str) -> Path:
+    """Make the folder of a model."""
+    (folder / "configs").mkdir(parents=True)
+    (folder / "config.pbtxt").write_text(config)
+    for name, text in profiles.items():
+        (folder / "configs" / f"{name}.pbtxt").write_text(text)
+    return folder
+
+
+def test_a_config_without_a_name_has_its_folders(tmp_path: Path) -> None:
+    assert repository.read_config(add(tmp_path / "net", "max_batch_size: 3")).name == "net"
+    assert repository.read_config(add(tmp_path / "other", 'name: "given"')).name == "given"
+
+
+def test_a_profile_is_preferred_where_the_model_has_it(tmp_path: Path) -> None:
+    folder = add(tmp_path / "net", "max_batch_size: 1", fast="max_batch_size: 2")
+    assert repository.read_config(folder).max_batch_size == 1
+    assert repository.read_config(folder, profile="fast").max_batch_size == 2
+    assert repository.read_config(folder, profile="other").max_batch_size == 1
+
+
+@pytest.mark.parametrize(
+    ("config", "problem"),
+    [
+        ("max_batch_size: 1\nmax_batch_sise: 2", r":2:1 : .*max_batch_sise"),
+        ("max_batch_size: many", r":1:17 : .*many"),
+        ('input [ { name: "a" data_type: TYPE_FLOAT } ]', r":1:\d+ : .*TYPE_FLOAT"),
+        ("input [ {", r":1:\d+ : "),
+    ],
+    ids=["misspelt field", "no number", "no type", "cut short"],
+)
+def test_a_broken_config_is_named_with_its_line(tmp_path: Path, config: str, problem: str) -> None:
+    folder = add(tmp_path / "net", config)
+    with pytest.raises(SetupError, match=f"net/config.pbtxt{problem}"):
+        repository.read_config(folder)
+
+
+def test_a_config_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"cannot read .*net/config\.pbtxt"):
+        repository.read_config(tmp_path / "net")
+
+
+def test_a_config_that_is_no_text_is_named(tmp_path: Path) -> None:
+    folder = add(tmp_path / "net", "")
+    (folder / "config.pbtxt").write_bytes(b"\xff\xfe")
+    with pytest.raises(SetupError, match=r"cannot read .*net/config\.pbtxt: 'utf-8'"):
+        repository.read_config(folder)
+
+
+def test_models_are_the_folders_with_a_config_by_name(tmp_path: Path) -> None:
+    second, first = add(tmp_path / "second", ""), add(tmp_path / "first", "")
+    (tmp_path / "no_model").mkdir()
+    (tmp_path / "README.md").touch()
+    assert list(repository.models(tmp_path).items()) == [("first", first), ("second", second)]
+
+
+def test_steps_are_the_models_of_an_ensemble_in_order(tmp_path: Path) -> None:
+    assert repository.steps(repository.read_config(add(tmp_path / "net", ENSEMBLE % "label"))) == ["first", "second"]
+    assert repository.steps(repository.read_config(add(tmp_path / "alone", ""))) == []
+
+
+def test_profiles_are_those_of_all_repositories_once_each(tmp_path: Path) -> None:
+    add(tmp_path / "one" / "net", "", tensorrt="", fast="")
+    add(tmp_path / "two" / "net", "", tensorrt="")
+    assert repository.profiles([tmp_path / "one", tmp_path / "two"]) == ["fast", "tensorrt"]
+
+
+def test_classifiers_are_the_ensembles_from_image_to_label_that_are_named(tmp_path: Path) -> None:
+    for name, output in (("cats", "label"), ("boxes", "box"), ("dogs", "label")):
+        add(tmp_path / name, ENSEMBLE % output)
+    assert repository.classifiers(tmp_path, ["dogs", "boxes"]) == ["dogs"]
+
+
+def test_a_model_that_is_no_ensemble_is_no_classifier() -> None:
+    assert "preprocess_224" in repository.models(MODEL_REPOSITORY)
+    assert repository.classifiers(ENSEMBLES, ["preprocess_224", "efficientnet_lite0"]) == ["efficientnet_lite0"]
+
+
+def test_what_a_router_calls_is_named_once(tmp_path: Path) -> None:
+    arms = 'parameters { key: "arms" value { string_value: "a/1=90 a/2=10" } }'
+    shadow = 'parameters { key: "shadow" value { string_value: "b/1" } }'
+    folder = add(tmp_path / "router", f'backend: "router"\n{arms}\n{shadow}')
+    assert repository.called(repository.read_config(folder)) == ["a", "b"]
+    assert repository.called(repository.read_config(add(tmp_path / "net", 'backend: "onnxruntime"'))) == []
