@@ -9,9 +9,9 @@ from typing import ClassVar
 
 import onnx
 
-from cronnx_server.build_models.build import write_whole
 from cronnx_server.build_models.catalogue import catalogue
 from cronnx_server.build_models.ready import ready
+from cronnx_server.files import write_whole
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY, PICTURES
 
 MODEL = catalogue()["efficientnet_lite0"]

@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from cronnx_server.build_models.build import write_whole
+from cronnx_server.files import write_whole
 from tests.server import echo
 
 ENSEMBLE, CLASSIFIER = "toy", "toy_onnx"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cronnx_lab.bench.verdicts import Verdict
-from cronnx_server.build_models.build import write_whole
+from cronnx_server.files import write_whole
 from cronnx_server.paths import ROOT
 
 HISTORY = ROOT / "docs" / "benchmarks" / "history.md"

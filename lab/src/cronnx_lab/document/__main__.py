@@ -6,8 +6,8 @@ import argparse
 import sys
 
 from cronnx_lab.document.documents import DOCUMENTS
-from cronnx_server.build_models.build import write_whole
 from cronnx_server.errors import CommandError
+from cronnx_server.files import write_whole
 from cronnx_server.paths import ROOT
 
 

@@ -26,7 +26,7 @@ from cronnx_lab.loadtest.report import as_json
 from cronnx_lab.loadtest.shapes import SHAPES
 from cronnx_lab.loadtest.targets import target
 from cronnx_lab.loadtest.thresholds import Verdict, judge
-from cronnx_server.build_models.build import write_whole
+from cronnx_server.files import write_whole
 
 
 class ImageUser(User):

@@ -11,7 +11,7 @@ from typing import Any
 
 from cronnx_lab.bench.tables import Table, verdict_table
 from cronnx_lab.bench.verdicts import Verdict
-from cronnx_server.build_models.build import write_whole
+from cronnx_server.files import write_whole
 
 PAGE = Template(Path(__file__).with_name("report.html").read_text())
 

@@ -18,8 +18,8 @@ from cronnx_lab.tune.halving import Standing, best, halving, legs
 from cronnx_lab.tune.settings import THREADS, Settings, differing_lines, settings_of, with_settings
 from cronnx_lab.tune.trial import WHOLE_LEG_S, trial
 from cronnx_server import progress, repository
-from cronnx_server.build_models.build import write_whole
 from cronnx_server.errors import SetupError
+from cronnx_server.files import write_whole
 
 # Of a stage's time, what its server takes to start and end.
 SERVER_S = 12.0

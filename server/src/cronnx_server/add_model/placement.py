@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cronnx_server.build_models.build import write_whole
 from cronnx_server.errors import SetupError
+from cronnx_server.files import write_whole
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY, STATE
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from cronnx_server.build_models.labels import LABELS
 from cronnx_server.build_models.quantisation import quantised
 from cronnx_server.build_models.torch_weights import UnreadableWeightsError, read_state_dict
 from cronnx_server.errors import SetupError
+from cronnx_server.files import write_whole
 from cronnx_server.paths import MODEL_REPOSITORY, PICTURES, WEIGHTS
 
 CAT, COFFEE = PICTURES / "chelsea.jpg", PICTURES / "coffee.jpg"
@@ -50,27 +49,6 @@ def build(
     path = model.path(repository, version)
     write_whole(path, content)
     return path
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all, whatever happens meanwhile.
-
-    Raises:
-        SetupError: it cannot be written.
-    """
-    partial = path.with_name(f"{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-            path.parent.rmdir()  # Triton would take an empty folder for a version that does not load
-        raise SetupError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _graph(model: Model, version: int, published: Path) -> onnx.ModelProto:

@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import resource
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +8,11 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, numpy_helper
 
-from cronnx_server.build_models.build import CAT, build, write_whole
+from cronnx_server.build_models.build import CAT, build
 from cronnx_server.build_models.catalogue import Model
 from cronnx_server.build_models.in_process import InProcess
 from cronnx_server.errors import SetupError
+from cronnx_server.files import write_whole
 from tests.unit.cronnx_server.build_models.mirror_server import Mirror
 from tests.unit.cronnx_server.build_models.twin_models import on_the_web
 from tests.unit.cronnx_server.build_models.zoo_twins import mobilenetv2_7
@@ -108,57 +106,3 @@ def test_weights_of_another_variant_are_refused_by_name(packaged: dict[str, Mode
 def test_a_built_model_loads_without_a_warning(model: Model, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     onnxruntime.InferenceSession(str(build(model, repository=tmp_path)))
     assert "[W:onnxruntime" not in capfd.readouterr().err
-
-
-def test_a_file_is_written_with_the_folders_above_it(tmp_path: Path) -> None:
-    path = tmp_path / "model" / "1" / "model.onnx"
-    write_whole(path, b"content")
-    assert path.read_bytes() == b"content"
-    assert list(path.parent.iterdir()) == [path]
-
-
-def test_a_file_is_replaced(tmp_path: Path) -> None:
-    path = tmp_path / "model.onnx"
-    write_whole(path, b"a longer content before")
-    write_whole(path, b"content")
-    assert path.read_bytes() == b"content"
-
-
-@contextlib.contextmanager
-def largest_file(size_bytes: int) -> Iterator[None]:
-    """While this lasts the system refuses to make a larger one, as a full disk would."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
-def test_a_write_that_fails_leaves_the_file_before_and_no_part_of_its_own(tmp_path: Path) -> None:
-    path = tmp_path / "model.onnx"
-    write_whole(path, b"before")
-    with largest_file(2**20), pytest.raises(SetupError, match=r"cannot write .*model\.onnx: File too large"):
-        write_whole(path, bytes(2**21))
-    assert path.read_bytes() == b"before"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(SetupError, match=r"cannot write .*/file/model\.onnx: File exists"):
-        write_whole(tmp_path / "file" / "model.onnx", b"content")
-
-
-def test_a_write_that_fails_leaves_no_folder_that_triton_would_take_for_a_version(tmp_path: Path) -> None:
-    with largest_file(2**20), pytest.raises(SetupError, match="File too large"):
-        write_whole(tmp_path / "2" / "model.onnx", bytes(2**21))
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_folder_in_the_files_place_is_left_alone(tmp_path: Path) -> None:
-    path = tmp_path / "model.onnx"
-    path.mkdir()
-    with pytest.raises(SetupError, match=r"cannot write .*model\.onnx: Is a directory"):
-        write_whole(path, b"content")
-    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,48 @@
+"""Facts of a model's configuration, given as Triton's JSON has it: `GET /v2/models/NAME/config`.
+
+Source: `protobuf/model_config.proto` of triton-inference-server/common. The standard library suffices: the health check
+of a container imports this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+ModelConfigJson: TypeAlias = Mapping[str, Any]
+
+_DEFAULT_CPU_COUNTS = {"onnxruntime": 2}
+"""Instances on a CPU for which no count is given, where that is not 1.
+
+Source: `SetDefaultInstanceCount` in model_config_utils.cc of triton-inference-server/core.
+"""
+
+
+def ensemble_steps(config: ModelConfigJson) -> list[str]:
+    """The names of the models that an ensemble runs, in order; empty for any other model."""
+    return [step["model_name"] for step in config.get("ensemble_scheduling", {}).get("step", ())]
+
+
+def cpu_instances(config: ModelConfigJson, *, gpus: int = 0) -> int:
+    """How many instances of one version run on the CPU of a machine with so many GPUs."""
+    default = _DEFAULT_CPU_COUNTS.get(config.get("backend", ""), 1)
+    return sum(int(group.get("count", 0)) or default for group in _groups(config) if _is_on_cpu(group, gpus))
+
+
+def instance_count(config: ModelConfigJson, *, gpus: int = 0) -> int:
+    """How many instances of one version run on a machine with so many GPUs; at least 1."""
+    on_gpus = sum(
+        max(int(group.get("count", 0)), 1) * (len(group.get("gpus", ())) or gpus)
+        for group in _groups(config)
+        if not _is_on_cpu(group, gpus)
+    )
+    return max(1, cpu_instances(config, gpus=gpus) + on_gpus)
+
+
+def _groups(config: ModelConfigJson) -> Sequence[Mapping[str, Any]]:
+    return config.get("instance_group") or [{}]
+
+
+def _is_on_cpu(group: Mapping[str, Any], gpus: int) -> bool:
+    kind = group.get("kind", "KIND_AUTO")
+    return kind in ("KIND_CPU", "KIND_MODEL") or (kind == "KIND_AUTO" and not gpus and not group.get("gpus"))
