@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import socket
 import subprocess
@@ -33,9 +34,16 @@ def serving(*arguments: str, addresses: Addresses) -> Iterator[subprocess.Popen[
             process.terminate()
 
 
-def refused(*arguments: str) -> str:
+def refused(*arguments: str, **environ: str) -> str:
     """The one line on standard error of a call that has to fail."""
-    ended = subprocess.run([*SERVE, *arguments], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60)
+    ended = subprocess.run(
+        [*SERVE, *arguments],
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=60,
+    )
     assert ended.returncode == 1
     assert ended.stdout == ""
     assert "Traceback" not in ended.stderr

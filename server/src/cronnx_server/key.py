@@ -1,6 +1,7 @@
-"""The key of Triton's restricted APIs: from a file, which a secret is mounted as, or from the environment.
+"""The key of Triton's restricted APIs: where it is read from, and the flags by which `tritonserver` asks for it.
 
-Source: "Limit Endpoint Access" in Triton's docs/customization_guide/inference_protocols.md.
+The standard library suffices: the health check of a container imports this module. Source: "Limit Endpoint Access" in
+docs/customization_guide/inference_protocols.md of triton-inference-server/server.
 """
 
 from __future__ import annotations
@@ -18,35 +19,34 @@ _TEXT = re.compile(r"[A-Za-z0-9._~+/=-]{16,256}")
 
 
 def read_key(environ: Mapping[str, str]) -> str:
-    """The key in the file that `CRONNX_KEY_FILE` names, or else in `CRONNX_KEY`; empty where both are.
+    """Read the key from the file that `CRONNX_KEY_FILE` names, otherwise from `CRONNX_KEY`; empty if there is none.
 
     Raises:
-        KeyFileError: it cannot be read, or not be used.
+        KeyFileError: The file cannot be read, or the key cannot be used.
     """
     name = environ.get(KEY_FILE)
     if not name:
-        return checked_key(environ.get(KEY, ""), f"${KEY}")
+        return _checked(environ.get(KEY, ""), f"${KEY}")
     try:
-        return checked_key(Path(name).read_bytes().strip().decode("ascii", errors="replace"), name)
+        return _checked(Path(name).read_bytes().strip().decode("ascii", errors="replace"), name)
     except OSError as error:
         raise KeyFileError(f"cannot read the key in {name}: {error.strerror}") from error
 
 
-def checked_key(text: str, source: str) -> str:
-    """Give a key back, or what is empty, named by its source.
-
-    Raises:
-        KeyFileError: Triton could not take it, or not every client send it.
-    """
+def _checked(text: str, source: str) -> str:
+    """Return a key that Triton accepts and every client can send, or an empty text; never show it in an error."""
     if text and not _TEXT.fullmatch(text):
         raise KeyFileError(
-            f"the key in {source} has {len(text)} characters, or others than are expected: 16 to 256 of A-Z, a-z, 0-9 "
-            "and ._~+/=-"
+            f"expected a key of 16 to 256 characters from A-Z a-z 0-9 . _ ~ + / = -, "
+            f"got {len(text)} characters in {source}"
         )
     return text
 
 
-def restrictions(key: str) -> list[str]:
-    """What makes `tritonserver` ask for a key, over both protocols: arguments to be concealed."""
+def restricted_api_flags(key: str) -> list[str]:
+    """The flags by which `tritonserver` asks for a key over HTTP and gRPC; none for an empty key.
+
+    Triton takes a key in no other way: the process list shows it (SECURITY.md).
+    """
     restriction = f"{','.join(RESTRICTED_APIS)}:{HEADER}={key}"
-    return [f"--http-restricted-api={restriction}", f"--grpc-restricted-protocol={restriction}"]
+    return [f"--http-restricted-api={restriction}", f"--grpc-restricted-protocol={restriction}"] if key else []

@@ -1,4 +1,4 @@
-"""The key that a server asks of those who change it."""
+"""Which key a server asks for before anyone changes it."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cronnx_server.errors import KeyFileError, SetupError
+from cronnx_server.errors import KeyFileError
 from cronnx_server.key import KEY, KEY_FILE, read_key
 from cronnx_server.paths import STATE
 from cronnx_server.serve.addresses import Addresses
 
 _RANDOM_BYTES = 32
+_GROUP_AND_OTHERS = 0o077
 
 
 @dataclass(frozen=True)
 class Key:
-    """What a request to a restricted API must bring.
+    """A key that requests to the restricted APIs must carry.
 
     Attributes:
-        text: the key itself, which nothing shows.
-        source: where it is.
+        text: The key; `repr` does not show it.
+        source: The file or the environment variable that holds it.
     """
 
     text: str = field(repr=False)
@@ -30,40 +31,42 @@ class Key:
 
 
 def key_for(addresses: Addresses, environ: Mapping[str, str], *, made: Path = STATE / "key") -> Key | None:
-    """The key that the environment gives or names; without, none on loopback, elsewhere one that is made and kept.
+    """Find the key: the user's own, otherwise none on loopback, otherwise one that is made once and kept.
 
     Args:
-        addresses: where the server will listen.
-        environ: see `read_key`.
-        made: where a key is kept that was made.
+        addresses: Where the server listens.
+        environ: The environment variables that may name or hold a key; see `read_key`.
+        made: The file that keeps a key made here.
 
     Raises:
-        SetupError: it cannot be read, or not be used.
+        KeyFileError: The key cannot be read or used, or other users can read its file.
     """
-    if text := _read(environ):
-        return Key(text, environ.get(KEY_FILE) or f"${KEY}")
+    file = environ.get(KEY_FILE)
+    if text := read_key(environ):
+        if file:
+            _check_private(Path(file))
+        return Key(text, file or f"${KEY}")
     return None if addresses.is_loopback else _made(made)
 
 
 def _made(path: Path) -> Key:
     if not path.exists():
         _write(path, secrets.token_urlsafe(_RANDOM_BYTES))
-    if path.stat().st_mode & 0o077:
-        raise SetupError(f"{path} can be read by other users of this machine: delete it for a new key")
-    if text := _read({KEY_FILE: str(path)}):
+    _check_private(path)
+    if text := read_key({KEY_FILE: str(path)}):
         return Key(text, str(path))
-    raise SetupError(f"{path} is empty: delete it for a new key")
+    raise KeyFileError(f"{path} is empty; delete it, and the next start makes a key")
 
 
-def _read(environ: Mapping[str, str]) -> str:
-    try:
-        return read_key(environ)
-    except KeyFileError as error:
-        raise SetupError(str(error)) from error
+def _check_private(path: Path) -> None:
+    """Raise KeyFileError if anyone but the file's owner can read or write it."""
+    mode = path.stat().st_mode & 0o777
+    if mode & _GROUP_AND_OTHERS:
+        raise KeyFileError(f"expected a key file that only its owner can read, got mode {mode:04o}; chmod 600 {path}")
 
 
 def _write(path: Path, text: str) -> None:
-    """Whole or not at all, and never where another user can read it; of two who do, the first has written it."""
+    """Write the key whole or not at all, never readable by others; if two starts race, the first one's key stays."""
     partial = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,6 +79,6 @@ def _write(path: Path, text: str) -> None:
     except FileExistsError:
         return
     except OSError as error:
-        raise SetupError(f"cannot write {path}: {error.strerror}") from error
+        raise KeyFileError(f"cannot write {path}: {error.strerror}") from error
     finally:
         partial.unlink(missing_ok=True)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from cronnx_server import environment, progress, repository
 from cronnx_server.build_models.ready import ready
 from cronnx_server.errors import SetupError
-from cronnx_server.key import KEY, restrictions
-from cronnx_server.launch.concealed_arguments import concealing
+from cronnx_server.key import KEY, restricted_api_flags
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
 from cronnx_server.serve import first_answer, shared_memory, tritonserver
 from cronnx_server.serve.access import Key
@@ -66,6 +65,9 @@ def serve(
         flags.append(f"--cache-config=local,size={cache_bytes}")
     if latency_quantiles:
         flags += LATENCY_SUMMARIES
+    flags += restricted_api_flags(key.text if key else "")
+    # Python models inherit the server's environment and have no use for the key.
+    variables = {name: value for name, value in distribution.environment().items() if name != KEY}
     progress.step(f"Starting tritonserver with {', '.join(names)}")
 
     def report() -> None:
@@ -73,8 +75,7 @@ def serve(
         print(f"\n{first_answer.report(addresses, classifiers, key=key)}\n", flush=True)
 
     def start(more: Sequence[str]) -> ServerProcess:
-        given = [*distribution.command(map(Path.resolve, folders)), *flags, regions.flag(), *server_flags, *more]
-        command, variables = _with_key(given, distribution.environment(), key)
+        command = [*distribution.command(map(Path.resolve, folders)), *flags, regions.flag(), *server_flags, *more]
         return ServerProcess(command, variables, rewrite_log=json_lines if json_log else None)
 
     with shared_memory.claimed() as regions:
@@ -82,12 +83,6 @@ def serve(
         supervisor = Supervisor(start, addresses, watch=watch, on_end=regions.remove)
         with stopping_on_signals(supervisor.stop):
             return supervisor.run(report)
-
-
-def _with_key(command: list[str], environment: Mapping[str, str], key: Key | None) -> tuple[list[str], dict[str, str]]:
-    """What starts the server; the key is in what neither a process list shows nor a stub inherits."""
-    variables = {name: value for name, value in environment.items() if name != KEY}
-    return concealing(command, variables, restrictions(key.text)) if key else (command, variables)
 
 
 def _check(folders: Sequence[Path], profile: str | None) -> None:

@@ -1,1 +1,0 @@
-"""What stands between a container's arguments and its `tritonserver`."""
