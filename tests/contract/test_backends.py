@@ -28,7 +28,7 @@ every_onnx_config = pytest.mark.parametrize("path", configs.ONNX_MODELS, ids=con
 @pytest.fixture(scope="module")
 def built() -> set[str]:
     """The models that are there, once what is lacking and can be had was built."""
-    with environment.alone():
+    with environment.setup_lock():
         return {f"{name}_onnx" for name in ready(None) if name in catalogue()}
 
 

@@ -31,7 +31,7 @@ LAPTOP = Machine(
 @pytest.fixture(scope="module", autouse=True)
 def built() -> None:
     """Every version that can be had is there, as it is before a server starts."""
-    with environment.alone():
+    with environment.setup_lock():
         ready(None)
 
 

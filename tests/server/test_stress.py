@@ -28,7 +28,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Serv
     """One server, asked for one ensemble or the other."""
     folder = tmp_path_factory.mktemp("requests")
     images = pictures.make("tiny", folder).contents()
-    with environment.alone():
+    with environment.setup_lock():
         names = ready(MODELS)
     with triton.running([MODEL_REPOSITORY, ENSEMBLES], names) as (addresses, family):
         yield {name: Server(addresses, family, written(name, images, folder=folder / name)) for name in MODELS}

@@ -54,7 +54,7 @@ def receiver() -> Iterator[OtlpReceiver]:
 @pytest.fixture(scope="module")
 def addresses(receiver: OtlpReceiver) -> Iterator[Addresses]:
     """Of a server that traces what belongs to a trace already, and nothing else for long."""
-    with environment.alone():
+    with environment.setup_lock():
         ready([NAME, ROUTED])
     loaded = ("--model-control-mode=explicit", f"--load-model={NAME}", f"--load-model={ROUTED}")
     flags = Tracing(receiver.url, rate=10**6).flags()

@@ -20,7 +20,7 @@ STEPS = repository.steps(repository.read_config(ENSEMBLES / ENSEMBLE))
 @pytest.fixture
 def client() -> Iterator[Client]:
     """Of a server that was asked for nothing yet."""
-    with environment.alone():
+    with environment.setup_lock():
         ready([ENSEMBLE])
     flags = ("--model-control-mode=explicit", f"--load-model={ENSEMBLE}")
     with triton.running([MODEL_REPOSITORY, ENSEMBLES], *flags) as addresses, Client(addresses.grpc) as client:

@@ -1,6 +1,7 @@
-"""`.venv`: the Python environment that every command, the backends and the client run in.
+"""`.venv`: the Python environment of every command, of the backends and of the client.
 
-This module, `errors`, `packages`, `paths` and `progress` run before it exists: they import the standard library only.
+This module, `errors`, `packages`, `paths` and `progress` run before `.venv` exists: they import only the standard
+library.
 """
 
 from __future__ import annotations
@@ -23,62 +24,63 @@ from cronnx_server.paths import REQUIREMENTS, ROOT, SERVER_SOURCE, STATE, VENV
 OLDEST, NEWEST = (3, 10), (3, 13)
 NEEDED_BYTES = 2 * 1024**3
 SERVER = "server"
-"""The lock that every command needs, `requirements/server.txt`."""
+"""The lock file that every command needs: `requirements/server.txt`."""
 
 
 def run(module: str, arguments: Sequence[str]) -> int:
-    """Run a command inside `.venv`, which is created or repaired first.
+    """Run a command in `.venv`, which is created or repaired first.
 
     Args:
-        module: what `python -m` would run. Its package, `cronnx_<lock>`, names the lock it needs beside `server`.
-        arguments: its command line.
+        module: The module to run, as for `python -m`. Its package `cronnx_<name>` also needs `requirements/<name>.txt`.
+        arguments: The arguments of the command.
 
     Returns:
-        The exit status where the environment cannot be created; otherwise the command's own, by SystemExit.
+        1 if `.venv` cannot be created. Otherwise the command ends this process with its own status.
     """
     name = module.rpartition(".")[2]
     try:
         add(SERVER, module.partition(".")[0].removeprefix("cronnx_"))
-    except CommandError as error:
+    except (CommandError, OSError) as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 1
     if Path(sys.prefix).resolve() != VENV.resolve():
         python = str(VENV / "bin" / "python")
-        os.execv(python, [python, "-I", str(SERVER_SOURCE), module, *arguments])  # noqa: S606 - started over in .venv
+        os.execv(python, [python, "-I", str(SERVER_SOURCE), module, *arguments])  # noqa: S606 - the same command, in .venv
     sys.argv[1:] = arguments
     runpy.run_module(module, run_name="__main__", alter_sys=True)
     return 0
 
 
 def add(*locks: str) -> None:
-    """Make `.venv` hold what `requirements/<lock>.txt` lists, and the project's own packages.
+    """Install the packages of `requirements/<lock>.txt` and the project's own packages into `.venv`.
 
-    An environment that is complete is kept, whichever Python asks; to change its Python, delete it.
+    A complete environment is kept, whichever Python runs this; to change its Python, delete it.
 
     Raises:
-        SetupError: this Python is not supported, or the environment cannot be created.
+        SetupError: This Python is not supported, or the environment cannot be created.
     """
     check_python(sys.version_info[:2])
     if not is_whole(locks):
-        with alone():
+        with setup_lock():
             _make(locks)
 
 
 def check_python(version: tuple[int, int]) -> None:
-    """Raise SetupError unless this Python's version is supported."""
+    """Raise SetupError unless this version of Python is supported."""
     if not OLDEST <= version <= NEWEST:
-        came, oldest, newest = (".".join(map(str, each)) for each in (version, OLDEST, NEWEST))
+        got, oldest, newest = (".".join(map(str, each)) for each in (version, OLDEST, NEWEST))
         raise SetupError(
-            f"Python {came} ({sys.executable}) came, {oldest} to {newest} is expected: name it in the call"
+            f"expected Python {oldest} to {newest}, got {got} ({sys.executable}); "
+            f"name one of these in the call, such as python{newest} scripts/serve"
         )
 
 
 @contextlib.contextmanager
-def alone(state: Path = STATE) -> Iterator[None]:
-    """Two set-ups of one clone take turns; this lasts while one works.
+def setup_lock(state: Path = STATE) -> Iterator[None]:
+    """Hold the lock of this clone: one process at a time installs packages or builds models.
 
     Raises:
-        SetupError: the clone cannot be written to.
+        SetupError: The clone is read-only.
     """
     try:
         state.mkdir(exist_ok=True)
@@ -97,7 +99,7 @@ def alone(state: Path = STATE) -> Iterator[None]:
 def _make(locks: tuple[str, ...]) -> None:
     if not (VENV / "bin" / "python").exists():
         check_space(VENV.parent)
-        progress.step(f"Making .venv with Python {sys.version.split()[0]}")
+        progress.step(f"Creating .venv with Python {sys.version.split()[0]}")
         _make_venv()
     for lock in locks:
         if not is_whole((lock,)):
@@ -105,11 +107,12 @@ def _make(locks: tuple[str, ...]) -> None:
 
 
 def check_space(folder: Path, *, needed_bytes: int = NEEDED_BYTES) -> None:
-    """Raise SetupError unless the disk under `folder` can take a set-up."""
+    """Raise SetupError unless the disk of `folder` has room for the environment."""
     free = shutil.disk_usage(folder).free
     if free < needed_bytes:
         raise SetupError(
-            f"{free / 1024**3:.1f} GiB free on the disk of {folder}, {needed_bytes / 1024**3:.0f} GiB are needed"
+            f"expected {needed_bytes / 1024**3:.0f} GiB free on the disk of {folder}, got {free / 1024**3:.1f} GiB; "
+            "free some and start again"
         )
 
 
@@ -119,11 +122,11 @@ def _make_venv() -> None:
         return
     log = made.stdout + made.stderr
     if "No space left" in log:
-        raise SetupError("cannot make .venv: no space left on the disk; free some and start again")
+        raise SetupError("cannot create .venv: no space left on the disk; free some and start again")
     if "ensurepip" in log:
         version = ".".join(map(str, sys.version_info[:2]))
-        raise SetupError(f"cannot make .venv: this Python has no ensurepip; apt-get install python{version}-venv")
-    raise SetupError(f"cannot make .venv: {(log.strip().splitlines() or ['no reason given'])[-1]}")
+        raise SetupError(f"cannot create .venv: this Python has no ensurepip; apt-get install python{version}-venv")
+    raise SetupError(f"cannot create .venv: {(log.strip().splitlines() or ['no reason given'])[-1]}")
 
 
 def _install(lock: str) -> None:
@@ -140,7 +143,7 @@ def _install(lock: str) -> None:
 
 
 def _own_packages() -> list[Path]:
-    """The project's folders that hold a Python distribution."""
+    """The folders of the project's Python distributions."""
     return sorted(path.parent for path in ROOT.glob("*/pyproject.toml"))
 
 
@@ -149,7 +152,7 @@ def _count(requirements: Path) -> int:
 
 
 def is_whole(locks: tuple[str, ...], *, venv: Path = VENV, requirements: Path = REQUIREMENTS) -> bool:
-    """Whether an environment has a Python and what these locks list now, by its stamps."""
+    """Whether an environment has a Python and, by its stamps, the packages that these lock files list now."""
     stamps = {venv / f"{lock}.sha256": _digest(lock, requirements) for lock in locks}
     return (venv / "bin" / "python").exists() and all(
         path.exists() and path.read_text() == digest for path, digest in stamps.items()
@@ -157,7 +160,7 @@ def is_whole(locks: tuple[str, ...], *, venv: Path = VENV, requirements: Path = 
 
 
 def stamp(lock: str, *, venv: Path = VENV, requirements: Path = REQUIREMENTS) -> None:
-    """Note, last of all, that an environment has what a lock lists: without it, it is half-made or out of date."""
+    """Record that an environment has the packages of a lock file; without a stamp it is incomplete or out of date."""
     (venv / f"{lock}.sha256").write_text(_digest(lock, requirements))
 
 

@@ -16,7 +16,7 @@ WriteWheel = Callable[[str], str]
 @pytest.fixture(scope="session")
 def served() -> Path:
     """The wheel's `tritonserver`, unpacked: the first time it comes from the package index."""
-    with environment.alone():
+    with environment.setup_lock():
         return tritonserver.unpacked()
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from cronnx_server import environment
 from cronnx_server.errors import SetupError
+from cronnx_server.paths import ROOT, SERVER_SOURCE
 
 
 @pytest.mark.parametrize("version", [(3, 10), (3, 11), (3, 12), (3, 13)])
@@ -17,15 +19,17 @@ def test_a_python_with_a_stub_will_do(version: tuple[int, int]) -> None:
     environment.check_python(version)
 
 
-@pytest.mark.parametrize(("version", "came"), [((3, 9), "3.9"), ((3, 14), "3.14"), ((4, 0), "4.0"), ((2, 7), "2.7")])
-def test_another_python_is_refused_with_the_versions_that_will_do(version: tuple[int, int], came: str) -> None:
-    with pytest.raises(SetupError, match=rf"Python {came} \(.*\) came, 3\.10 to 3\.13 is expected"):
+@pytest.mark.parametrize(("version", "got"), [((3, 9), "3.9"), ((3, 14), "3.14"), ((4, 0), "4.0"), ((2, 7), "2.7")])
+def test_another_python_is_refused_with_the_versions_that_will_do(version: tuple[int, int], got: str) -> None:
+    with pytest.raises(SetupError, match=rf"expected Python 3\.10 to 3\.13, got {got} \("):
         environment.check_python(version)
 
 
 def test_a_disk_with_too_little_space_is_refused(tmp_path: Path) -> None:
     environment.check_space(tmp_path, needed_bytes=1)
-    with pytest.raises(SetupError, match=rf"GiB free on the disk of {tmp_path}, 1048576 GiB are needed"):
+    with pytest.raises(
+        SetupError, match=rf"expected 1048576 GiB free on the disk of {tmp_path}, got .* GiB; free some"
+    ):
         environment.check_space(tmp_path, needed_bytes=2**50)
 
 
@@ -43,6 +47,61 @@ def requirements(tmp_path: Path) -> Path:
     for lock in ("server", "test"):
         (tmp_path / "requirements" / f"{lock}.txt").write_text(f"{lock}==1.0\n")
     return tmp_path / "requirements"
+
+
+COMMANDS = [path for path in sorted((ROOT / "scripts").iterdir()) if path.is_file()]
+
+
+def system_python(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run the Python that `.venv` was made with, outside it."""
+    python = Path(sys.base_prefix, "bin", "python3")
+    return subprocess.run([python, *map(str, arguments)], capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda path: path.name)
+def test_every_command_runs_in_the_environment_whatever_python_starts_it(command: Path) -> None:
+    helped = system_python(command, "--help")
+    assert (helped.returncode, helped.stderr) == (0, "")
+    assert helped.stdout.startswith(f"usage: scripts/{command.name}")
+
+
+def test_the_arguments_and_the_exit_status_are_the_commands_own() -> None:
+    ended = system_python("-I", SERVER_SOURCE, "cronnx_server.set_up", "docs")
+    assert ended.returncode == 2
+    assert "got 'docs'" in ended.stderr
+
+
+def test_a_python_that_is_not_supported_ends_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(environment, "NEWEST", (3, 9))
+    assert environment.run("cronnx_server.set_up", []) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("set_up: expected Python ")
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """What a command needs of a clone to begin with."""
+    for folder in ("scripts", "server", "requirements"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+def test_a_clone_that_cannot_be_written_to_ends_in_one_line(clone: Path) -> None:
+    (clone / ".triton").write_text("a file where the folder belongs: permissions do not bind root")
+    ended = system_python(clone / "scripts" / "serve")
+    assert (ended.returncode, ended.stdout) == (1, "")
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith(f"serve: cannot write in {clone / '.triton'}: ")
+
+
+def test_a_command_whose_packages_are_not_listed_ends_in_one_line(clone: Path) -> None:
+    (clone / "requirements" / "server.txt").unlink()
+    ended = system_python(clone / "scripts" / "serve")
+    assert ended.returncode == 1
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("serve: ")
 
 
 def test_an_environment_is_whole_when_each_lock_has_its_stamp(venv: Path, requirements: Path) -> None:
@@ -71,8 +130,8 @@ def test_an_environment_whose_python_is_gone_is_not_whole(venv: Path, requiremen
 
 SET_UP = """
 import pathlib, sys
-from cronnx_server.environment import alone
-with alone(pathlib.Path(sys.argv[1])):
+from cronnx_server.environment import setup_lock
+with setup_lock(pathlib.Path(sys.argv[1])):
     print("in", flush=True)
     sys.stdin.read()
 """
@@ -92,7 +151,7 @@ def test_a_set_up_waits_for_another_says_so_and_shuts_the_next_one_out(tmp_path:
     command = [sys.executable, "-c", SET_UP, str(tmp_path)]
     streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     with contextlib.ExitStack() as first:
-        first.enter_context(environment.alone(tmp_path))
+        first.enter_context(environment.setup_lock(tmp_path))
         with subprocess.Popen(command, text=True, **streams) as second:
             assert second.stdout.readline() == "==> Waiting for another set-up of this clone\n"
             first.close()
@@ -104,7 +163,7 @@ def test_a_set_up_waits_for_another_says_so_and_shuts_the_next_one_out(tmp_path:
 
 
 def test_a_set_up_that_fails_lets_the_next_one_in(tmp_path: Path) -> None:
-    with pytest.raises(SetupError, match="failed"), environment.alone(tmp_path / "state"):
+    with pytest.raises(SetupError, match="failed"), environment.setup_lock(tmp_path / "state"):
         raise SetupError("failed")
     assert not is_shut(tmp_path / "state")
 
@@ -112,5 +171,5 @@ def test_a_set_up_that_fails_lets_the_next_one_in(tmp_path: Path) -> None:
 def test_a_clone_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     state = tmp_path / "file" / "state"
-    with pytest.raises(SetupError, match=f"cannot write in {state}: Not a directory"), environment.alone(state):
+    with pytest.raises(SetupError, match=f"cannot write in {state}: Not a directory"), environment.setup_lock(state):
         pytest.fail("it went on")

@@ -57,7 +57,7 @@ def bench(wanted: Bench) -> str:
     Raises:
         SetupError: something cannot be had, started or measured.
     """
-    with environment.alone():
+    with environment.setup_lock():
         ready([wanted.model])
         tritonserver.distribution()
         perf_analyzer()

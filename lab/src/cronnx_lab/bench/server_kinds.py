@@ -92,7 +92,7 @@ def table(kinds: Mapping[str, Kind], load: Load, *, what: str) -> str:
     Raises:
         SetupError: something cannot be had, started or measured.
     """
-    with environment.alone():
+    with environment.setup_lock():
         ready([load.model])
         tritonserver.distribution()
     legs = [Leg(kind, CLOSED_LOOP, 1, load.concurrency, load.picture) for kind in kinds]

@@ -42,7 +42,7 @@ def main() -> int:
 
 
 def _run(model_name: str, protocol: str) -> int:
-    with environment.alone():
+    with environment.setup_lock():
         ready([model_name])
     log = ROOT / "reports" / "faults.log"
     log.parent.mkdir(exist_ok=True)

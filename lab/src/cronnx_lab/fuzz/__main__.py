@@ -49,7 +49,7 @@ def _fuzz(options: argparse.Namespace) -> int:
         with Progress("Decoding and resizing damaged pictures", 2 * options.cases) as progress:
             tallies.update(in_process(options.cases, seed=options.seed, seen=progress.step))
     if options.only != "process":
-        with environment.alone():
+        with environment.setup_lock():
             ready([options.model])
         with Progress(f"Asking a server of {options.model}", options.cases) as progress:
             tallies.update(against_a_server(options.model, options.cases, seed=options.seed, seen=progress.step))

@@ -86,7 +86,7 @@ def serving(model: str, *, size: str, folder: Path) -> Iterator[Server]:
     Raises:
         SetupError: it did not start.
     """
-    with environment.alone():
+    with environment.setup_lock():
         names = ready([model])
     images = pictures.make(size, folder).contents()
     with triton.running([MODEL_REPOSITORY, ENSEMBLES], names) as (addresses, family):

@@ -48,7 +48,7 @@ def main() -> int:
 
 def _tune(name: str, options: argparse.Namespace) -> None:
     tuning = Tuning(name, options.model_repository or [MODEL_REPOSITORY, ENSEMBLES])
-    with environment.alone():
+    with environment.setup_lock():
         if not options.model_repository:
             ready([name])
         tritonserver.distribution()

@@ -32,7 +32,7 @@ def main() -> int:
     if options.std and 0 in options.std:
         parser.error("argument --std: 0 divides by nothing")
     try:
-        with environment.alone():
+        with environment.setup_lock():
             _add(options)
     except CommandError as error:
         print(f"add_model: {error}", file=sys.stderr)

