@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from cronnx_server.paths import ROOT
-from cronnx_server.serve.metrics import LATENCY_SUMMARIES
+from cronnx_server.serve.options import LATENCY_SUMMARIES
 from tests.server import echo
 from tests.server.prometheus import Prometheus, scraping
 from tests.server.toy import CLASSIFIER, ToyRepository

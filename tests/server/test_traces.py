@@ -15,7 +15,7 @@ from cronnx_server import environment
 from cronnx_server.build_models.ready import ready
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY, PICTURES, ROOT
 from cronnx_server.serve.addresses import Addresses
-from cronnx_server.serve.tracing import Tracing
+from cronnx_server.serve.options import Tracing
 from tests.server.otlp_receiver import OtlpReceiver, Span, receiving
 from tests.server.triton import running
 from tests.traced_program import SERVICE, tracing_to

@@ -1,37 +1,69 @@
-"""Model repositories as folders: which models are there, and what their configurations say."""
+"""Model repositories as folders: the models in them, and their configurations."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from google.protobuf import text_format
+from google.protobuf.json_format import MessageToDict
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
-from cronnx_server.errors import SetupError
+from cronnx_router import Arm, ConfigError
+from cronnx_router.arms import read_arm, read_weighted_arms
+from cronnx_server.errors import RepositoryError
+from cronnx_server.model_config import ensemble_steps
+
+ROUTER = "router"
+"""The backend of routers."""
+
+
+def check(folders: Sequence[Path], *, profile: str = "") -> None:
+    """Raise RepositoryError unless the folders exist and, if a profile is given, a model in them has it."""
+    for folder in folders:
+        if not folder.is_dir():
+            raise RepositoryError(f"there is no model repository {folder}; correct --model-repository")
+    known = profiles(folders)
+    if profile and profile not in known:
+        raise RepositoryError(
+            f"no model has a configs/{profile}.pbtxt; the profiles are {', '.join(known)}"
+            if known
+            else f"no model has a configs/{profile}.pbtxt; there are no profiles"
+        )
 
 
 def config_path(folder: Path, *, profile: str | None = None) -> Path:
-    """The configuration that Triton takes for the model in `folder`: a profile's, where the model has it."""
+    """The configuration that Triton uses for the model in `folder`: the profile's if the model has one."""
     path = folder / "configs" / f"{profile}.pbtxt"
     return path if profile and path.exists() else folder / "config.pbtxt"
 
 
 def read_config(folder: Path, *, profile: str | None = None) -> ModelConfig:
-    """The configuration of the model in `folder`; with a profile, the one Triton would take for it.
+    """Read the configuration that Triton uses for the model in `folder`: the profile's if the model has one.
 
     Raises:
-        SetupError: it is not there, or not a model configuration.
+        RepositoryError: The file is missing or is not a model configuration.
     """
     path = config_path(folder, profile=profile)
     try:
         config: ModelConfig = text_format.Parse(path.read_text(), ModelConfig())
     except (OSError, UnicodeDecodeError) as error:
-        raise SetupError(f"cannot read {path}: {error}") from error
+        raise RepositoryError(f"cannot read {path}: {error}") from error
     except text_format.ParseError as error:
-        raise SetupError(f"{path}:{error}") from error
+        raise RepositoryError(f"{path}:{error}") from error
     config.name = config.name or folder.name
     return config
+
+
+def as_json(config: ModelConfig) -> dict[str, Any]:
+    """A configuration with every field, as Triton gives it to a backend."""
+    fields: dict[str, Any] = MessageToDict(
+        config, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )
+    for tensor in (*fields["input"], *fields["output"]):
+        tensor["dims"] = [int(dim) for dim in tensor["dims"]]  # protobuf's JSON has 64-bit integers as text
+    return fields
 
 
 def models(repository: Path) -> dict[str, Path]:
@@ -40,26 +72,39 @@ def models(repository: Path) -> dict[str, Path]:
 
 
 def steps(config: ModelConfig) -> list[str]:
-    """The names of the models an ensemble is made of."""
-    return [step.model_name for step in config.ensemble_scheduling.step]
+    """The names of the models that an ensemble runs, in order; empty for any other model."""
+    return ensemble_steps(as_json(config))
+
+
+def arms(config: ModelConfig) -> list[Arm]:
+    """The models and versions that a router calls; empty for any other model, or if its backend refuses them.
+
+    Triton does not know them, and does not load them with the router.
+    """
+    if config.backend != ROUTER:
+        return []
+    parameters = {name: parameter.string_value for name, parameter in config.parameters.items()}
+    weighted, shadow = parameters.get("arms", ""), parameters.get("shadow", "")
+    try:
+        shadows = [read_arm(shadow, parameter="shadow")] if shadow else []
+        return [*read_weighted_arms(weighted, parameter="arms"), *shadows]
+    except ConfigError:
+        return []
 
 
 def called(config: ModelConfig) -> list[str]:
-    """The names of the models a router calls: Triton knows nothing of them and does not load them with it."""
-    if config.backend != "router":
-        return []
-    arms = f"{config.parameters['arms'].string_value} {config.parameters['shadow'].string_value}"
-    return sorted({arm.partition("/")[0] for arm in arms.split()})
+    """The names of the models that a router calls; empty for any other model."""
+    return sorted({arm.model_name for arm in arms(config)})
 
 
 def profiles(repositories: Iterable[Path]) -> list[str]:
-    """The names that `--profile` can take in these repositories."""
+    """The names of the profiles in these repositories: `configs/<profile>.pbtxt`."""
     found = (path.stem for repository in repositories for path in repository.glob("*/configs/*.pbtxt"))
     return sorted(set(found))
 
 
 def classifiers(ensembles: Path, names: Sequence[str]) -> list[str]:
-    """Those of these models that are ensembles and take an `image` and give a `label`."""
+    """Those of these models that are ensembles with an input `image` and an output `label`."""
     found, folders = [], models(ensembles)
     for name in filter(folders.__contains__, names):
         config = read_config(folders[name])

@@ -27,9 +27,7 @@ def test_another_python_is_refused_with_the_versions_that_will_do(version: tuple
 
 def test_a_disk_with_too_little_space_is_refused(tmp_path: Path) -> None:
     environment.check_space(tmp_path, needed_bytes=1)
-    with pytest.raises(
-        SetupError, match=rf"expected 1048576 GiB free on the disk of {tmp_path}, got .* GiB; free some"
-    ):
+    with pytest.raises(SetupError, match=rf"expected 1048576 GiB free on the disk of {tmp_path}, got"):
         environment.check_space(tmp_path, needed_bytes=2**50)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cronnx_server import repository
-from cronnx_server.errors import SetupError
+from cronnx_server.errors import RepositoryError
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
 
 ENSEMBLE = """
@@ -49,19 +49,19 @@ def test_a_profile_is_preferred_where_the_model_has_it(tmp_path: Path) -> None:
 )
 def test_a_broken_config_is_named_with_its_line(tmp_path: Path, config: str, problem: str) -> None:
     folder = add(tmp_path / "net", config)
-    with pytest.raises(SetupError, match=f"net/config.pbtxt{problem}"):
+    with pytest.raises(RepositoryError, match=f"net/config.pbtxt{problem}"):
         repository.read_config(folder)
 
 
 def test_a_config_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SetupError, match=r"cannot read .*net/config\.pbtxt"):
+    with pytest.raises(RepositoryError, match=r"cannot read .*net/config\.pbtxt"):
         repository.read_config(tmp_path / "net")
 
 
 def test_a_config_that_is_no_text_is_named(tmp_path: Path) -> None:
     folder = add(tmp_path / "net", "")
     (folder / "config.pbtxt").write_bytes(b"\xff\xfe")
-    with pytest.raises(SetupError, match=r"cannot read .*net/config\.pbtxt: 'utf-8'"):
+    with pytest.raises(RepositoryError, match=r"cannot read .*net/config\.pbtxt: 'utf-8'"):
         repository.read_config(folder)
 
 
@@ -92,6 +92,20 @@ def test_classifiers_are_the_ensembles_from_image_to_label_that_are_named(tmp_pa
 def test_a_model_that_is_no_ensemble_is_no_classifier() -> None:
     assert "preprocess_224" in repository.models(MODEL_REPOSITORY)
     assert repository.classifiers(ENSEMBLES, ["preprocess_224", "efficientnet_lite0"]) == ["efficientnet_lite0"]
+
+
+def test_a_repository_that_is_not_a_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RepositoryError, match=f"there is no model repository {tmp_path / 'none'}"):
+        repository.check([tmp_path, tmp_path / "none"])
+
+
+def test_a_profile_that_no_model_has_is_refused_with_those_there_are(tmp_path: Path) -> None:
+    with pytest.raises(RepositoryError, match=r"configs/fast\.pbtxt; there are no profiles"):
+        repository.check([tmp_path], profile="fast")
+    add(tmp_path / "net", "", tensorrt="")
+    with pytest.raises(RepositoryError, match=r"configs/fast\.pbtxt; the profiles are tensorrt"):
+        repository.check([tmp_path], profile="fast")
+    repository.check([tmp_path], profile="tensorrt")
 
 
 def test_what_a_router_calls_is_named_once(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from cronnx_lab.bench.server_kinds import Kind
 from cronnx_server.exporter.export import StatisticsCollector
 from cronnx_server.exporter.triton import Triton
 from cronnx_server.serve.addresses import Addresses
-from cronnx_server.serve.metrics import LATENCY_SUMMARIES
+from cronnx_server.serve.options import LATENCY_SUMMARIES
 
 SCRAPE_INTERVAL_S, TIMEOUT_S = 1.0, 10.0
 DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))

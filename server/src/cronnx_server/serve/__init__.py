@@ -1,5 +1,5 @@
-"""Everything between a fresh clone and a running `tritonserver` on this machine.
+"""`scripts/serve`: from a fresh clone to a running `tritonserver` on this machine.
 
-`command_line`, `errors`, `environment`, `packages`, `paths` and `progress` run before `.venv` exists: they import
-nothing but the standard library and each other.
+`options` says what to start, `serving` puts it together, `supervisor` restarts a server that crashes, and `dead_stubs`
+reloads a model whose Python process died.
 """

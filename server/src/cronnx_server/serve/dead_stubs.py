@@ -1,8 +1,8 @@
-"""Python processes (stubs) that died under a server that runs.
+"""Python processes (stubs) that died under a running server.
 
-Triton 24.10 starts no other in its place, collects it never, and calls its model ready. What helps is to load the model
-anew, beside which all others answer on; the server keeps the dead instance, and at its end waits for it in vain. A load
-makes new instances only where the folder of a version has a newer time. Later versions of Triton mend this themselves.
+Triton 24.10 does not replace a dead stub, does not reap it, and calls its model ready. Loading the model again repairs
+it while all others answer; the server keeps the dead instance, and at its end waits for it in vain. A load creates new
+instances only if the folder of a version has a newer time. Later versions of Triton restart stubs themselves.
 """
 
 from __future__ import annotations
@@ -11,88 +11,82 @@ import contextlib
 import os
 from collections.abc import Iterable
 from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from cronnx_server import progress
-from cronnx_server.key import HEADER
+from cronnx_server.errors import NoAnswerError
 from cronnx_server.serve import stub
 from cronnx_server.serve.access import Key
 from cronnx_server.serve.addresses import Addresses
 from cronnx_server.serve.process import ServerProcess
-from cronnx_server.serve.restarts import Restarts
+from cronnx_server.serve.supervisor import RestartPolicy
+from cronnx_server.triton_http import TritonHttp
 
-LOAD_S = 120.0
+LOAD_TIMEOUT_S = 120.0
 
 
 class DeadStubs:
-    """Finds them, and loads their models anew; where that does not help or not for long, it ends the server."""
+    """Finds dead stubs and reloads their models; kills the server if a reload fails or stubs die too often."""
 
     def __init__(
         self,
         addresses: Addresses,
         *,
         key: Key | None = None,
-        restarts: Restarts | None = None,
+        restarts: RestartPolicy | None = None,
         proc: Path = Path("/proc"),
     ) -> None:
-        """Make one.
+        """Prepare; `watch` looks for dead stubs.
 
         Args:
-            addresses: where the servers listen, one after another.
-            key: what a load takes; nothing where None.
-            restarts: how many loads are made before a server is ended instead.
-            proc: the process table.
+            addresses: Where the servers listen, one after another.
+            key: The key that a load must carry; None if the server asks for none.
+            restarts: How many reloads are made before the server is killed instead.
+            proc: The process table.
         """
         self._addresses = addresses
-        self._headers = {HEADER: key.text} if key else {}
-        self._restarts = restarts or Restarts()
+        self._key = key.text if key else ""
+        self._restarts = restarts or RestartPolicy()
         self._proc = proc
         self._versions: dict[int, Path] = {}
         self._suspects: set[int] = set()
 
     def watch(self, server: ServerProcess) -> None:
-        """Look once: a process that is dead at two looks is dead, and not just being collected."""
+        """Look once. A process counts as dead if two looks find it so: between them the server may reap it."""
         children = self._children(server.pid)
         dead = {pid for pid in children if self._is_dead(pid)}
         self._versions = {pid: version for pid, version in self._versions.items() if pid in children}
         for pid in children - dead - set(self._versions):
             program, model_file, *_ = [*self._arguments(pid), "", ""]
-            if Path(program).name == stub.NAME:  # and not the server that is about to become one
+            if Path(program).name == stub.NAME:  # a child that was just forked still runs the server's
                 self._versions[pid] = Path(model_file).parent
         certain = {pid for pid in dead & self._suspects if pid in self._versions}
         self._suspects = dead
         versions = {self._versions.pop(pid) for pid in certain}
         for folder in sorted({version.parent for version in versions}):
-            self._mend(server, folder, [version for version in versions if version.parent == folder])
+            self._repair(server, folder.name, [version for version in versions if version.parent == folder])
 
-    def _mend(self, server: ServerProcess, folder: Path, versions: Iterable[Path]) -> None:
-        progress.step(f"A Python process of {folder.name} died; loading the model anew")
+    def _repair(self, server: ServerProcess, model_name: str, versions: Iterable[Path]) -> None:
+        progress.step(f"A Python process of {model_name} died; reloading the model")
         too_often = self._restarts.next_pause_s() is None
-        problem = "it died too often" if too_often else self._load(server, folder.name, versions)
+        problem = "its processes died too often" if too_often else self._load(server, model_name, versions)
         if problem:
-            progress.step(f"{folder.name} cannot be loaded anew: {problem}; ending the server instead")
+            progress.step(f"cannot reload {model_name}: {problem}; ending the server instead")
             server.kill()
 
     def _load(self, server: ServerProcess, model_name: str, versions: Iterable[Path]) -> str:
-        """Why it could not be loaded; nothing where it was."""
-        connection = HTTPConnection(self._addresses.http.removeprefix("http://"), timeout=LOAD_S)
+        """Load a model, and return why it could not be loaded; empty if it was."""
         try:
             for version in versions:
                 os.utime(version)
-            connection.request("POST", f"/v2/repository/models/{model_name}/load", b"{}", self._headers)
-            if not server.answers_within(LOAD_S, connection.sock):
-                return f"no answer within {LOAD_S:g} s"
-            answer = connection.getresponse()
-            return (
-                ""
-                if answer.status == HTTPStatus.OK
-                else f"HTTP {answer.status} {answer.read().decode(errors='replace')}"
-            )
-        except (OSError, HTTPException) as error:
+            with TritonHttp(self._addresses.http, timeout_s=LOAD_TIMEOUT_S, key=self._key) as triton:
+                triton.send(f"/v2/repository/models/{model_name}/load", b"{}")
+                if not server.answers_within(LOAD_TIMEOUT_S, triton.fileno()):
+                    return f"no answer within {LOAD_TIMEOUT_S:g} s"
+                status, answer = triton.receive()
+        except (OSError, NoAnswerError) as error:
             return str(error)
-        finally:
-            connection.close()
+        return "" if status == HTTPStatus.OK else f"HTTP {status} {answer.decode(errors='replace')}"
 
     def _children(self, pid: int) -> set[int]:
         found: set[int] = set()

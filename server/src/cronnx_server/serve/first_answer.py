@@ -1,4 +1,4 @@
-"""What the user sees when the server is up: one picture classified, and where to go on."""
+"""What `scripts/serve` prints when the server is ready: a classified image, the addresses and a command to try."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ PICTURE = PICTURES / "coffee.jpg"
 
 
 def report(addresses: Addresses, classifiers: list[str], *, key: Key | None = None) -> str:
-    """The first answer of the first of these ensembles, the addresses and where the key is, as text."""
+    """The start's report: an answer of the first of these ensembles, the addresses and where the key is."""
     lines = [_answer(addresses, classifiers[0]), ""] if classifiers else []
     lines += [f"HTTP     {addresses.http}", f"gRPC     {addresses.grpc}", f"metrics  {addresses.metrics}"]
     if key:
-        lines.append(f"key      {key.source} (asked of who changes models: SECURITY.md)")
+        lines.append(f"key      {key.source} (needed to change models: SECURITY.md)")
     if classifiers:
         lines += ["", curl(addresses.http, classifiers[0])]
     return "\n".join(lines)
 
 
 def _answer(addresses: Addresses, model_name: str) -> str:
-    with Client(addresses.http) as client:  # over gRPC a proxy of the environment's would be asked first
+    with Client(addresses.http) as client:  # gRPC would use a proxy of the environment
         try:
             return classified(client, model_name)
         except CronnxError as error:
@@ -33,10 +33,10 @@ def _answer(addresses: Addresses, model_name: str) -> str:
 
 
 def classified(client: Client, model_name: str) -> str:
-    """What an ensemble says of the picture, as text.
+    """Classify the sample image and return the answer as text.
 
     Raises:
-        CronnxError: there is no answer.
+        CronnxError: There is no answer.
     """
     start = time.perf_counter()
     answer = client.classify(PICTURE, model_name=model_name)
@@ -45,12 +45,12 @@ def classified(client: Client, model_name: str) -> str:
 
 
 def shown(by: str, scored: Iterable[tuple[float, str]]) -> str:
-    """Scores and labels for the picture as text, under who gave them."""
+    """Scores and labels of the sample image as text, below the model that gave them."""
     lines = (f"  {score:6.1%}  {label}" for score, label in scored)
     return "\n".join((f"{PICTURE.relative_to(ROOT)} by {by}", *lines))
 
 
 def curl(url: str, model_name: str) -> str:
-    """The line that asks an ensemble of the server at `url`."""
+    """The shell command that sends the sample image to an ensemble of the server at `url`."""
     body = f"""(printf '{{"image": "'; base64 -w0 {PICTURE.relative_to(ROOT)}; printf '"}}')"""
     return f"{body} | curl -d @- {url}/v2/models/{model_name}/generate"

@@ -1,8 +1,8 @@
-"""Triton's log, lines in, events out: Triton 24.10 itself writes no JSON.
+"""The lines of Triton's log as events, for JSON, which Triton 24.10 cannot write itself.
 
-A line is `LMMDD HH:MM:SS.ffffff PROCESS FILE:LINE] "MESSAGE"`, in UTC, where L is the first letter of the level and the
-message has its own line ends and quotation marks escaped. Where no message follows, it is a table in the lines below,
-up to an empty one. What has no such beginning is not Triton's: a library's, or a dying process's.
+A line is `LMMDD HH:MM:SS.ffffff PROCESS FILE:LINE] "MESSAGE"` in UTC. L is the first letter of the level; line ends and
+quotation marks in the message are escaped. A line without a message begins a table, which lasts until an empty line.
+Any other line comes from a library or from a process that is crashing.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ Event = dict[str, "str | int"]
 
 
 def json_lines(lines: Iterable[str]) -> Iterator[str]:
-    """A JSON object a line, an event each: as soon as the event has ended, which most do with their line."""
+    """Turn log lines into one JSON object for each event, as soon as the event is complete."""
     for event in events(lines):
         yield json.dumps(event, ensure_ascii=False)
 
 
 def events(lines: Iterable[str], *, now: datetime | None = None) -> Iterator[Event]:
-    """The events in a log.
+    """Read the events of a log.
 
     Args:
-        lines: of the log, as they come.
-        now: gives the times their year, which the log leaves out; the clock where None.
+        lines: The lines of the log.
+        now: The current time, for the year, which the log leaves out; None reads the clock.
     """
     table: Event | None = None
     for line in (each.rstrip("\r\n") for each in lines):
@@ -68,12 +68,12 @@ def _event(match: re.Match[str], now: datetime | None) -> Event:
 def _unquoted(text: str) -> str:
     try:
         return str(json.loads(text)) if text.startswith('"') else text
-    except ValueError:  # a message that Triton cut, or escaped in a way of its own
+    except ValueError:  # Triton cut the message or escaped it in its own way
         return text.strip('"')
 
 
 def _dated(text: str, now: datetime) -> datetime:
-    """The time with the year that brings it closest before now: a log of December is read in January."""
+    """Add the year: this year's, or last year's for a log of December that is read in January."""
     time = datetime.strptime(f"{now.year}{text}", "%Y%m%d %H:%M:%S.%f").replace(tzinfo=timezone.utc)
     return time if time <= now + timedelta(days=1) else time.replace(year=now.year - 1)
 

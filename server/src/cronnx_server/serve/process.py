@@ -1,4 +1,4 @@
-"""A `tritonserver` in the foreground: started, watched, ended with every stub it has."""
+"""A `tritonserver` in the foreground: started, watched, and ended with all its stubs."""
 
 from __future__ import annotations
 
@@ -6,30 +6,28 @@ import contextlib
 import os
 import select
 import signal
-import socket
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from threading import Thread
 from types import FrameType
 from typing import IO
 
-from cronnx_server.errors import SetupError
+from cronnx_server.errors import StartError
 from cronnx_server.paths import ROOT
 from cronnx_server.serve.addresses import Addresses
+from cronnx_server.triton_http import TritonHttp
 
 POLL_S = 0.1
-# Kills a process group when its standard input ends, as it does with the process that holds the other end.
+READY_TIMEOUT_S = 1.0
+# Kills a process group as soon as its standard input closes, which happens when the parent process ends.
 _GUARD = ("sh", "-c", 'read -r _; kill -s KILL -- "-$1"', "sh")
-DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy lies between this machine and itself
 
 
 class ServerProcess:
-    """A server and its stubs, in a session of their own, so that a signal reaches them through this object only.
+    """A server and its stubs in a session of their own, so that signals reach them only through this object.
 
-    They end with the process that has started them, whatever ends that.
+    They end with the process that started them, however that ends.
     """
 
     def __init__(
@@ -39,21 +37,21 @@ class ServerProcess:
         *,
         rewrite_log: Callable[[Iterable[str]], Iterable[str]] | None = None,
     ) -> None:
-        """Start it, with its log on standard error.
+        """Start the server, with its log on standard error.
 
         Args:
-            command: the program and its flags.
-            environment: its environment variables.
-            rewrite_log: makes other lines of its log's; as they are where None.
+            command: The program and its flags.
+            environment: The environment variables of the server.
+            rewrite_log: Turns the lines of the log into other lines; None keeps them.
 
         Raises:
-            SetupError: the program cannot be started.
+            StartError: The program cannot be started.
         """
         try:
             self._process = subprocess.Popen(
                 command,
                 env=dict(environment),
-                cwd=ROOT,  # the configurations name the folder of TensorRT's engines from here: docs/profiles.md
+                cwd=ROOT,  # configurations name the folder of TensorRT's engines relative to it: docs/profiles.md
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE if rewrite_log else sys.stderr,
                 stderr=subprocess.STDOUT if rewrite_log else None,
@@ -62,29 +60,29 @@ class ServerProcess:
                 errors="replace",
             )
         except OSError as error:
-            raise SetupError(f"cannot start {command[0]}: {error.strerror}") from error
-        # Not the kernel's parent-death signal: a stub whose server was killed notices, and may hang all the same.
+            raise StartError(f"cannot start {command[0]}: {error.strerror}") from error
+        # Not the kernel's parent-death signal: a stub notices when its server is killed, but may hang all the same.
         self._guard = subprocess.Popen([*_GUARD, str(self.pid)], stdin=subprocess.PIPE, start_new_session=True)
         self._log: Thread | None = None
         if rewrite_log and self._process.stdout:
-            self._log = Thread(target=_write, args=(self._process.stdout, rewrite_log), daemon=True)
+            self._log = Thread(target=_print_log, args=(self._process.stdout, rewrite_log), daemon=True)
             self._log.start()
         self._asked_to_stop = False
 
     @property
     def pid(self) -> int:
-        """The server's process; its stubs are its children."""
+        """The process ID of the server; its stubs are its children."""
         return self._process.pid
 
     def wait_until_ready(self, addresses: Addresses, *, meanwhile: Callable[[], None] = lambda: None) -> bool:
-        """Return True when every model asked for is ready, False if the server was stopped before.
+        """Wait until the server and its models are ready; False if the server was stopped first.
 
         Args:
-            addresses: where it listens.
-            meanwhile: called again and again.
+            addresses: Where the server listens.
+            meanwhile: Called every `POLL_S` seconds.
 
         Raises:
-            SetupError: the server ended by itself before.
+            StartError: The server ended by itself before it was ready.
         """
         while not is_ready(addresses):
             meanwhile()
@@ -94,35 +92,35 @@ class ServerProcess:
                 continue
             if self._asked_to_stop:
                 return False
-            raise SetupError(f"tritonserver ended with status {status} before it was ready; its log above says why")
+            raise StartError(f"tritonserver ended with status {status} before it was ready; its log above says why")
         return True
 
     def wait(self) -> int:
-        """Return the server's exit status when it ends."""
+        """Wait until the server ends, and return its exit status."""
         return self._process.wait()
 
-    def ends_within(self, seconds: float) -> bool:
-        """Wait for so long at most; whether it has ended."""
-        return self._process.poll() is not None or bool(self._ready(seconds))
+    def ends_within(self, timeout_s: float) -> bool:
+        """Wait at most `timeout_s` seconds; whether the server has ended."""
+        return self._process.poll() is not None or bool(self._first_events(timeout_s))
 
-    def answers_within(self, seconds: float, connection: socket.socket) -> bool:
-        """Wait for so long at most, and no longer than it lives; whether there is something to read.
+    def answers_within(self, timeout_s: float, descriptor: int) -> bool:
+        """Wait until the server ends, at most `timeout_s` seconds; whether `descriptor` can be read first.
 
-        A connection to a server that was killed does not close while a stub lives, which has inherited it, and stubs
-        live until the server is collected.
+        A connection to a server that was killed stays open as long as a stub that inherited it lives, and stubs live
+        until the server is reaped.
         """
-        return self._process.poll() is None and connection.fileno() in self._ready(seconds, connection)
+        return self._process.poll() is None and descriptor in self._first_events(timeout_s, descriptor)
 
-    def _ready(self, seconds: float, *connections: socket.socket) -> list[int]:
-        """The descriptors that can be read first: of connections, or of the end."""
+    def _first_events(self, timeout_s: float, *descriptors: int) -> list[int]:
+        """Wait for the end of the server or for input, and return the descriptors that are ready."""
         ended = os.pidfd_open(self._process.pid)
         try:
-            return select.select([ended, *(each.fileno() for each in connections)], [], [], seconds)[0]
+            return select.select([ended, *descriptors], [], [], timeout_s)[0]
         finally:
             os.close(ended)
 
     def stop(self) -> None:
-        """Ask the server to finish what it has and end; asked again, end it and its stubs at once."""
+        """Ask the server to finish its requests and end; a second call ends it and its stubs at once."""
         with contextlib.suppress(ProcessLookupError):
             if self._asked_to_stop:
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -135,7 +133,7 @@ class ServerProcess:
         self._process.kill()
 
     def end(self) -> None:
-        """End what is left of the server and its stubs."""
+        """End the server if it still runs, and every stub that is left."""
         if self._process.poll() is None:
             self.stop()
             self._process.wait()
@@ -144,10 +142,10 @@ class ServerProcess:
         with self._guard:
             self._guard.kill()
         if self._log:
-            self._log.join()  # nobody is left to write to it
+            self._log.join()  # no process is left that writes to it
 
 
-def _write(log: IO[str], rewrite: Callable[[Iterable[str]], Iterable[str]]) -> None:
+def _print_log(log: IO[str], rewrite: Callable[[Iterable[str]], Iterable[str]]) -> None:
     with log:
         for line in rewrite(log):
             print(line, file=sys.stderr, flush=True)
@@ -155,7 +153,7 @@ def _write(log: IO[str], rewrite: Callable[[Iterable[str]], Iterable[str]]) -> N
 
 @contextlib.contextmanager
 def stopping_on_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Ctrl-C and SIGTERM call `stop` while this lasts."""
+    """Call `stop` on Ctrl-C, SIGTERM and SIGHUP inside the `with` block."""
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         stop()
@@ -170,9 +168,6 @@ def stopping_on_signals(stop: Callable[[], None]) -> Iterator[None]:
 
 
 def is_ready(addresses: Addresses) -> bool:
-    """Whether a server says there that it is ready."""
-    try:
-        with DIRECTLY.open(f"{addresses.http}/v2/health/ready", timeout=1) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
+    """Whether the server at these addresses is ready."""
+    with TritonHttp(addresses.http, timeout_s=READY_TIMEOUT_S) as triton:
+        return triton.is_server_ready()

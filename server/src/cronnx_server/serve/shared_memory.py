@@ -1,8 +1,8 @@
-"""The files in shared memory that a server and its Python stubs give each other tensors by.
+"""The shared-memory files through which a server and its Python stubs exchange tensors.
 
-A server that is killed leaves them, and they are memory: one to tens of megabytes an instance. So that they can be
-told from those of servers that live, each `scripts/serve` gives its own a name, and holds a lock of that name while it
-lives: the kernel gives up a lock with the process that held it, however that ended.
+A killed server leaves these files, which occupy one to tens of megabytes of memory for each instance. To tell them
+from the files of running servers, each `scripts/serve` uses a name of its own and holds a lock with that name while it
+runs. The kernel releases the lock when the process ends, however it ends.
 """
 
 from __future__ import annotations
@@ -14,40 +14,37 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from cronnx_server.errors import SetupError
+from cronnx_server.errors import StartError
 
 FOLDER = Path("/dev/shm")  # noqa: S108 - where Linux keeps shared memory
 PREFIX, LOCK = "triton_serve_", ".lock"
 
 
 class Regions:
-    """The files of one server after another, with a name of their own."""
+    """The shared-memory files of one `scripts/serve`, which share a prefix."""
 
     def __init__(self, lock: Path) -> None:
-        """Take the name from the lock that is held for it."""
+        """Use the name of this lock file."""
         self._lock = lock
 
     def flag(self) -> str:
-        """As `tritonserver` takes it, for every backend in Python.
-
-        See `shm-region-prefix-name` in the python_backend's README.
-        """
+        """The flag of `tritonserver`: `shm-region-prefix-name` in the python_backend's README."""
         return f"--backend-config=python,shm-region-prefix-name={self._lock.name.removesuffix(LOCK)}_"
 
     def remove(self) -> None:
-        """Remove them: no server may use them any more."""
+        """Remove the files; no server may use them any more."""
         for path in self._lock.parent.glob(f"{self._lock.name.removesuffix(LOCK)}_*"):
             path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
 def claimed(folder: Path = FOLDER) -> Iterator[Regions]:
-    """A name that nobody else has while this lasts; files of that name are removed after it.
+    """Reserve a name for the `with` block, and remove its files afterwards.
 
-    What servers have left whose `scripts/serve` was killed is removed before.
+    Files of servers whose `scripts/serve` was killed are removed first.
 
     Raises:
-        SetupError: nothing can be written there.
+        StartError: `folder` cannot be written to.
     """
     remove_abandoned(folder)
     with _locked(folder) as lock:
@@ -60,9 +57,9 @@ def claimed(folder: Path = FOLDER) -> Iterator[Regions]:
 
 
 def remove_abandoned(folder: Path) -> None:
-    """Remove the files whose lock nobody holds."""
+    """Remove the files whose lock no process holds."""
     for lock in folder.glob(f"{PREFIX}*{LOCK}"):
-        with contextlib.suppress(OSError), lock.open() as file:  # another's, or gone meanwhile
+        with contextlib.suppress(OSError), lock.open() as file:  # locked by a running server, or already removed
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             Regions(lock).remove()
             lock.unlink()
@@ -74,10 +71,10 @@ def _locked(folder: Path) -> Iterator[Path]:
         try:
             descriptor, name = tempfile.mkstemp(prefix=PREFIX, suffix=LOCK, dir=folder)
         except OSError as error:
-            raise SetupError(f"cannot write in {folder}, which Python backends need: {error.strerror}") from error
+            raise StartError(f"cannot write in {folder}, which Python backends need: {error.strerror}") from error
         with open(descriptor) as file:  # noqa: PTH123 - a descriptor
             fcntl.flock(file, fcntl.LOCK_EX)
-            if not os.fstat(descriptor).st_nlink:  # one who cleans up was between the two calls
+            if not os.fstat(descriptor).st_nlink:  # another start removed it between the two calls
                 continue
             yield Path(name)
             return

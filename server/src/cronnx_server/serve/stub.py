@@ -1,8 +1,8 @@
-"""Triton's Python stub for this interpreter, out of the nvidia-pytriton wheel.
+"""Triton's Python stub for this interpreter, from the nvidia-pytriton wheel.
 
-The wheel's stubs are built with a pybind11 older than 2.12, which reads an array's item size where NumPy 1 keeps it:
-32 bytes into the dtype's C structure. NumPy 2 keeps it at 40, so every tensor would come out empty. Python 3.13 has
-no NumPy 1; its stub gets a copy that reads at 40. Five one-byte displacements differ.
+The wheel's stubs are built with a pybind11 before 2.12, which reads the item size of an array 32 bytes into the C
+structure of the dtype, where NumPy 1 has it. NumPy 2 has it at 40, so every tensor would be empty. There is no NumPy 1
+for Python 3.13: its stub is copied with five bytes changed, so that it reads at 40.
 
 Source: `PyArray_Descr` and `_PyArray_LegacyDescr` in NumPy's `ndarraytypes.h`; pybind11's `PyArrayDescr_Proxy`.
 """
@@ -30,12 +30,12 @@ def stub(stubs: Path, made: Path, *, version: tuple[int, int] = sys.version_info
     """The stub for this interpreter.
 
     Args:
-        stubs: the wheel's folder of stubs, one folder a Python version.
-        made: where to put a copy, if one is needed.
-        version: the interpreter's.
+        stubs: The wheel's folder of stubs, with one folder for each version of Python.
+        made: Where to put a copy, if one is needed.
+        version: The version of the interpreter.
 
     Raises:
-        SetupError: the wheel has none, or not the one that is known.
+        SetupError: The wheel has no stub for this version, or not the known one.
     """
     folder = ".".join(map(str, version))
     original = stubs / folder / NAME
@@ -52,27 +52,27 @@ def stub(stubs: Path, made: Path, *, version: tuple[int, int] = sys.version_info
 
 
 def for_numpy_2(content: bytes) -> bytes:
-    """The Python 3.13 stub, reading item sizes where NumPy 2 keeps them.
+    """Change the stub for Python 3.13 to read item sizes where NumPy 2 has them.
 
     Raises:
-        SetupError: `content` is not the stub whose reads are known.
+        SetupError: `content` is not the stub for which the positions are known.
     """
     digest = hashlib.sha256(content).hexdigest()
     if digest != STUB_3_13_SHA256:
-        raise SetupError(f"the stub's SHA-256 is {digest[:12]}…, {STUB_3_13_SHA256[:12]}… is expected; use Python 3.12")
+        raise SetupError(f"expected a stub with SHA-256 {STUB_3_13_SHA256[:12]}…, got {digest[:12]}…; use Python 3.12")
     changed = bytearray(content)
     for position in ITEM_SIZE_READS:
         if changed[position] != NUMPY_1_OFFSET:
-            raise SetupError(f"the stub has {changed[position]:#x} at {position:#x}, expected {NUMPY_1_OFFSET:#x}")
+            raise SetupError(f"expected {NUMPY_1_OFFSET:#x} at {position:#x} of the stub, got {changed[position]:#x}")
         changed[position] = NUMPY_2_OFFSET
     return bytes(changed)
 
 
 def check(stub: Path, environment: Mapping[str, str]) -> None:
-    """Let the loader say which library the stub lacks, because Triton does not.
+    """Run the stub once to see whether it lacks a library, because Triton does not say so.
 
     Raises:
-        SetupError: it lacks one, and the message says what to install; or it cannot be run.
+        SetupError: A library is missing, and the message says what to install; or the stub cannot be run.
     """
     try:
         asked = subprocess.run([stub], env=dict(environment), capture_output=True, text=True)

@@ -1,24 +1,50 @@
-"""A server that is started again when it dies, as a container's restart policy would."""
+"""A server that is restarted when it crashes, as by a container's restart policy."""
 
 from __future__ import annotations
 
 import contextlib
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
 from cronnx_server import progress
-from cronnx_server.errors import SetupError
+from cronnx_server.errors import StartError
 from cronnx_server.serve.addresses import Addresses
 from cronnx_server.serve.process import POLL_S, ServerProcess
-from cronnx_server.serve.restarts import WINDOW_S, Restarts
 
+MOST_RESTARTS, PERIOD_S = 5, 300.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 WATCH_S = 0.5
-# Once it has served: one model that cannot be loaded any more is not to end the others.
+# For restarts only: a model that no longer loads must not stop the others.
 LENIENT = ("--exit-on-error=false",)
 
 
+class RestartPolicy:
+    """How often, and after which pause, to restart: at once, then after pauses that double.
+
+    At most `most` restarts are allowed within `PERIOD_S`.
+    """
+
+    def __init__(self, *, most: int = MOST_RESTARTS, clock: Callable[[], float] = time.monotonic) -> None:
+        """Start with no restarts counted; `clock` gives the time in seconds."""
+        self.most = most
+        self._clock = clock
+        self._restarts_s: deque[float] = deque()
+
+    def next_pause_s(self) -> float | None:
+        """Count a restart and return the seconds to wait before it; None if there were too many."""
+        now_s = self._clock()
+        while self._restarts_s and self._restarts_s[0] <= now_s - PERIOD_S:
+            self._restarts_s.popleft()
+        done = len(self._restarts_s)
+        if done == self.most:
+            return None
+        self._restarts_s.append(now_s)
+        return min(FIRST_PAUSE_S * 2.0 ** (done - 1), LONGEST_PAUSE_S) if done else 0.0
+
+
 class Supervisor:
-    """Starts a server and starts it again, until it is told to stop, or the server ends in good order or too often."""
+    """Starts a server and restarts it, until it is stopped, exits with status 0 or crashes too often."""
 
     def __init__(
         self,
@@ -27,34 +53,34 @@ class Supervisor:
         *,
         watch: Callable[[ServerProcess], None],
         on_end: Callable[[], None],
-        restarts: Restarts | None = None,
+        restarts: RestartPolicy | None = None,
     ) -> None:
-        """Make one; nothing is started yet.
+        """Prepare; `run` starts the server.
 
         Args:
-            start: starts a server, with flags besides its own.
-            addresses: where it listens.
-            watch: looks after a server that runs, again and again; it may mend it, or end it.
-            on_end: cleans up after a server.
-            restarts: how often, and after what pauses.
+            start: Starts a server with the flags it is given, besides its own.
+            addresses: Where the server listens.
+            watch: Checks a running server every `WATCH_S` seconds; it may repair or kill it.
+            on_end: Cleans up after a server.
+            restarts: How often, and after which pauses, to restart.
         """
         self._start, self._watch, self._on_end = start, watch, on_end
         self._addresses = addresses
-        self._restarts = restarts or Restarts()
+        self._restarts = restarts or RestartPolicy()
         self._server: ServerProcess | None = None
         self._is_stopped = False
 
     def run(self, report: Callable[[], None]) -> int:
-        """The exit status of the last server.
+        """Run servers one after another, and return the exit status of the last.
 
         Args:
-            report: called when the first server is ready.
+            report: Called when the first server is ready.
 
         Raises:
-            SetupError: the first ended before it was ready, or one after another.
+            StartError: The first server ended before it was ready, or servers crashed too often.
         """
         with self._started() as server:
-            # From the start: a process that dies before it was looked at has no name.
+            # The watch begins with the start: it cannot name a process that died before it looked.
             if server.wait_until_ready(self._addresses, meanwhile=lambda: self._watch(server)):
                 report()
             status = self._watched(server)
@@ -76,7 +102,7 @@ class Supervisor:
     def _started(self, *flags: str) -> Iterator[ServerProcess]:
         self._server = server = self._start(flags)
         try:
-            if self._is_stopped:  # between the last server and this one
+            if self._is_stopped:  # `stop` came between two servers
                 server.stop()
             yield server
         finally:
@@ -92,11 +118,11 @@ class Supervisor:
     def _pause(self, status: int) -> None:
         pause_s = self._restarts.next_pause_s()
         if pause_s is None:
-            raise SetupError(
-                f"tritonserver ended with status {status} after {self._restarts.most} restarts within {WINDOW_S:g} s: "
-                "it is not started again; its log above says why"
+            raise StartError(
+                f"tritonserver ended with status {status} after {self._restarts.most} restarts within {PERIOD_S:g} s; "
+                "its log above says why"
             )
-        progress.step(f"tritonserver ended with status {status}; starting it again in {pause_s:g} s")
+        progress.step(f"tritonserver ended with status {status}; restarting it in {pause_s:g} s")
         until_s = time.monotonic() + pause_s
         while not self._is_stopped and time.monotonic() < until_s:
             time.sleep(POLL_S)

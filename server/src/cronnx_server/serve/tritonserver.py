@@ -1,7 +1,7 @@
-"""The `tritonserver` of this machine: NVIDIA's where it is installed, else the one in the nvidia-pytriton wheel.
+"""The `tritonserver` of this machine: NVIDIA's if it is installed, otherwise the one in the nvidia-pytriton wheel.
 
-Our Python-based backends stand beside the distribution's own, as symbolic links in one backend folder. The stand-in
-for onnxruntime is left out where NVIDIA's is there.
+One folder has symbolic links to the project's Python-based backends and to those of the distribution. NVIDIA's own
+onnxruntime backend takes the place of the project's.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ class Distribution:
     """A `tritonserver` ready to start.
 
     Attributes:
-        executable: the server.
-        backends: for `--backend-directory`.
-        caches: for `--cache-directory`.
-        libraries: folders to put on `LD_LIBRARY_PATH`.
+        executable: The server's program.
+        backends: The folder for `--backend-directory`.
+        caches: The folder for `--cache-directory`.
+        libraries: Folders to put on `LD_LIBRARY_PATH`.
     """
 
     executable: Path
@@ -42,7 +42,7 @@ class Distribution:
     libraries: tuple[Path, ...] = ()
 
     def command(self, repositories: Iterable[Path]) -> list[str]:
-        """The server's command line as far as it depends on this machine and what is served."""
+        """The part of the command line that depends on this machine and on the model repositories."""
         return [
             str(self.executable),
             f"--backend-directory={self.backends}",
@@ -51,8 +51,8 @@ class Distribution:
         ]
 
     def environment(self) -> dict[str, str]:
-        """The server's environment variables: the stubs find `.venv` by the first `python3` on PATH."""
-        bytecode = {"PYTHONDONTWRITEBYTECODE": "1"}  # a new __pycache__ makes a backend's models look changed
+        """The server's environment variables: the stubs use the first `python3` on PATH, that of `.venv`."""
+        bytecode = {"PYTHONDONTWRITEBYTECODE": "1"}  # a new __pycache__ would make a model look changed
         path = {"PATH": os.pathsep.join((str(VENV / "bin"), os.environ.get("PATH", os.defpath)))}
         known = os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)
         libraries = os.pathsep.join(filter(None, [*map(str, self.libraries), *known]))
@@ -60,14 +60,14 @@ class Distribution:
 
 
 def distribution(*, nvidia: Path = NVIDIA, backends: Path = BACKENDS) -> Distribution:
-    """NVIDIA's distribution where `nvidia` holds one with its onnxruntime backend, else the wheel's, unpacked.
+    """NVIDIA's distribution if `nvidia` has one with an onnxruntime backend, otherwise the wheel's, unpacked.
 
     Args:
-        nvidia: where NVIDIA's would be.
-        backends: the folder that is made to hold links to the distribution's backends and ours.
+        nvidia: The folder of NVIDIA's distribution.
+        backends: The folder to fill with links to the backends.
 
     Raises:
-        SetupError: there is none and none can be made, or this Python lacks the library the stub needs.
+        SetupError: The wheel cannot be installed, or this Python lacks the library that the stub needs.
     """
     if (nvidia / "bin" / "tritonserver").exists() and (nvidia / NVIDIA_ONNXRUNTIME).exists():
         return _of_nvidia(nvidia, backends)
@@ -93,10 +93,10 @@ def _of_wheel(backends: Path) -> Distribution:
 
 
 def unpacked() -> Path:
-    """The wheel's distribution, unpacked beside the project the first time.
+    """The wheel's distribution, which the first call unpacks into `.triton`.
 
     Raises:
-        SetupError: it cannot be had.
+        SetupError: The wheel cannot be installed.
     """
     requirement = (REQUIREMENTS / "tritonserver.txt").read_text()
     packages.install_folder(requirement, SERVER, what="tritonserver 2.51.0 (55 MB)")
@@ -104,7 +104,7 @@ def unpacked() -> Path:
 
 
 def _link(folder: Path, targets: Mapping[str, Path]) -> None:
-    """Make `folder` hold these links and no others."""
+    """Fill `folder` with exactly these links."""
     folder.mkdir(parents=True, exist_ok=True)
     for link in folder.iterdir():
         if link.name not in targets:

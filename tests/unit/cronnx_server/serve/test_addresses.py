@@ -3,11 +3,13 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from cronnx_server.errors import SetupError
-from cronnx_server.serve.addresses import Addresses
+from cronnx_server.errors import AddressError
+from cronnx_server.serve.addresses import Addresses, GrpcTls
+from tests.certificates import Identity, identity
 
 SERVICES = ("http", "grpc", "metrics")
 
@@ -75,18 +77,18 @@ def test_a_taken_port_is_named_with_the_option_to_change_it(
 ) -> None:
     addresses = Addresses(**{**ports, f"{service}_port": taken_port})
     problem = f"127.0.0.1 port {taken_port}: Address already in use; choose another with --{service}-port"
-    with pytest.raises(SetupError, match=problem):
+    with pytest.raises(AddressError, match=problem):
         addresses.check_free()
 
 
 def test_a_port_taken_on_loopback_is_taken_on_every_address(ports: dict[str, int], taken_port: int) -> None:
-    with pytest.raises(SetupError, match=f"port {taken_port}: Address already in use"):
+    with pytest.raises(AddressError, match=f"port {taken_port}: Address already in use"):
         Addresses("0.0.0.0", **{**ports, "grpc_port": taken_port}).check_free()  # noqa: S104 - a probe
 
 
 def test_a_port_asked_for_twice_is_refused(ports: dict[str, int]) -> None:
     ports["metrics_port"] = ports["http_port"]
-    with pytest.raises(SetupError, match=f"--http-port and --metrics-port are both {ports['http_port']}"):
+    with pytest.raises(AddressError, match=f"--http-port and --metrics-port are both {ports['http_port']}"):
         Addresses(**ports).check_free()
 
 
@@ -100,11 +102,54 @@ def test_a_port_whose_last_server_has_just_ended_is_free(ports: dict[str, int]) 
 
 
 def test_an_address_of_another_machine_is_refused(ports: dict[str, int]) -> None:
-    with pytest.raises(SetupError, match=r"cannot listen on 192\.0\.2\.1 port \d+: Cannot assign requested address"):
+    with pytest.raises(AddressError, match=r"cannot listen on 192\.0\.2\.1 port \d+: Cannot assign requested address"):
         Addresses("192.0.2.1", **ports).check_free()
 
 
 @pytest.mark.parametrize("address", ["localhost", "", "127.0.0", "a..b"])
 def test_a_name_is_no_address(address: str, ports: dict[str, int]) -> None:
-    with pytest.raises(SetupError, match=f"'{address}' is no IP address"):
+    with pytest.raises(AddressError, match=f"expected an IP address .*, got '{address}'"):
         Addresses(address, **ports).check_free()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Identity:
+    return identity(tmp_path_factory.mktemp("server"), "server")
+
+
+def test_the_flags_of_tls_are_tritonservers(server: Identity) -> None:
+    flags = ["--grpc-use-ssl=true", f"--grpc-server-cert={server.certificate}", f"--grpc-server-key={server.key}"]
+    assert GrpcTls(server.certificate, server.key).flags() == flags
+    assert GrpcTls(server.certificate, server.key, server.certificate).flags() == [
+        *flags,
+        "--grpc-use-ssl-mutual=true",
+        f"--grpc-root-cert={server.certificate}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("address", "http", "called"),
+    [("0.0.0.0", "127.0.0.1", "127.0.0.1"), ("10.0.0.7", "127.0.0.1", "10.0.0.7"), ("::", "ipv6:::1", "[::1]")],  # noqa: S104 - not bound
+)
+def test_http_stays_on_loopback_where_grpc_is_encrypted(server: Identity, address: str, http: str, called: str) -> None:
+    addresses = Addresses(address, 1, 2, 3, GrpcTls(server.certificate, server.key))
+    assert f"--http-address={http}" in addresses.flags()
+    assert "--grpc-use-ssl=true" in addresses.flags()
+    assert addresses.grpc == f"grpcs://{called}:2"
+    assert addresses.http == ("http://[::1]:1" if ":" in address else "http://127.0.0.1:1")
+
+
+def test_a_file_that_is_missing_is_named(server: Identity) -> None:
+    with pytest.raises(AddressError, match=r"none\.crt.*No such file"):
+        GrpcTls(Path("none.crt"), server.key)
+
+
+def test_a_key_of_another_certificate_is_refused(server: Identity, tmp_path: Path) -> None:
+    with pytest.raises(AddressError, match="the key of the certificate"):
+        GrpcTls(server.certificate, identity(tmp_path, "other").key)
+
+
+def test_authorities_that_are_none_are_refused(server: Identity, tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("none")
+    with pytest.raises(AddressError, match=r"ca\.pem"):
+        GrpcTls(server.certificate, server.key, tmp_path / "ca.pem")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.server
 import os
 import select
-import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from cronnx_server.key import HEADER
 from cronnx_server.serve.access import Key
 from cronnx_server.serve.addresses import Addresses
 from cronnx_server.serve.dead_stubs import DeadStubs
-from cronnx_server.serve.restarts import MOST
+from cronnx_server.serve.supervisor import MOST_RESTARTS
 
 SERVER_PID = 1000
 
@@ -33,8 +32,8 @@ class Server:
     def kill(self) -> None:
         self.was_killed = True
 
-    def answers_within(self, seconds: float, connection: socket.socket) -> bool:
-        return bool(select.select([connection], [], [], seconds)[0])
+    def answers_within(self, timeout_s: float, descriptor: int) -> bool:
+        return bool(select.select([descriptor], [], [], timeout_s)[0])
 
     def has(self, pid: int, state: str, *arguments: object) -> None:
         """It has a child, in a state as `ps` names it, with a command line if it lives."""
@@ -154,12 +153,12 @@ def test_a_server_whose_model_cannot_be_loaded_is_ended(server: Server, version:
 
 def test_a_server_whose_stubs_die_again_and_again_is_ended(server: Server, version: Path, loads: Loads) -> None:
     stubs = DeadStubs(loads.addresses, proc=server.proc)
-    for pid in range(7, 7 + MOST + 1):
+    for pid in range(7, 7 + MOST_RESTARTS + 1):
         assert not server.was_killed
         server.has(pid, "S", STUB, version / "model.onnx")
         stubs.watch(server)
         server.has(pid, "Z")
         stubs.watch(server)
         stubs.watch(server)
-    assert len(loads.asked) == MOST
+    assert len(loads.asked) == MOST_RESTARTS
     assert server.was_killed

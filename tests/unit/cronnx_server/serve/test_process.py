@@ -1,4 +1,4 @@
-"""What is left of a server when what has started it is gone."""
+"""What is left of a server after the process that started it has ended."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from cronnx_server.errors import SetupError
+from cronnx_server.errors import StartError
 from cronnx_server.serve.process import ServerProcess
 
 START_AND_DIE = """
@@ -45,5 +45,5 @@ def test_one_that_ends_is_seen_to_end_and_one_that_lives_to_live() -> None:
 
 
 def test_what_cannot_be_started_is_named() -> None:
-    with pytest.raises(SetupError, match="cannot start /none: No such file"):
+    with pytest.raises(StartError, match="cannot start /none: No such file"):
         ServerProcess(["/none"], os.environ)

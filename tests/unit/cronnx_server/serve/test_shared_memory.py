@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cronnx_server.errors import SetupError
+from cronnx_server.errors import StartError
 from cronnx_server.serve import shared_memory
 
 CLAIM_AND_DIE = """
@@ -65,7 +65,7 @@ def test_the_files_of_one_that_lives_and_of_others_stay(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
     with (
-        pytest.raises(SetupError, match=r"cannot write in .*/none, .*: No such file"),
+        pytest.raises(StartError, match=r"cannot write in .*/none, .*: No such file"),
         shared_memory.claimed(tmp_path / "none"),
     ):
         pass

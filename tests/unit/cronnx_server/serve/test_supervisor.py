@@ -1,4 +1,4 @@
-"""A server that dies is started again, and not for ever."""
+"""A server that crashes is restarted, but not for ever."""
 
 from __future__ import annotations
 
@@ -9,11 +9,17 @@ from collections.abc import Sequence
 
 import pytest
 
-from cronnx_server.errors import SetupError
+from cronnx_server.errors import StartError
 from cronnx_server.serve.addresses import Addresses, free_addresses
 from cronnx_server.serve.process import ServerProcess
-from cronnx_server.serve.restarts import Restarts
-from cronnx_server.serve.supervisor import LENIENT, Supervisor
+from cronnx_server.serve.supervisor import (
+    LENIENT,
+    LONGEST_PAUSE_S,
+    MOST_RESTARTS,
+    PERIOD_S,
+    RestartPolicy,
+    Supervisor,
+)
 
 # Says over HTTP that it is ready, and goes on until it is killed, or ends with a status that it is given.
 PROGRAM = """
@@ -57,7 +63,9 @@ class Program:
             if kill and self.is_ready:
                 server.kill()
 
-        return Supervisor(self.start, self.addresses, watch=watch, on_end=self.end, restarts=Restarts(most=RESTARTS))
+        return Supervisor(
+            self.start, self.addresses, watch=watch, on_end=self.end, restarts=RestartPolicy(most=RESTARTS)
+        )
 
     def report(self) -> None:
         self.is_ready = True
@@ -72,14 +80,14 @@ def test_a_server_that_is_killed_is_started_again_and_one_bad_model_is_not_to_en
 
 def test_a_server_that_ends_before_it_was_ever_ready_is_not_started_again() -> None:
     program = Program(3)
-    with pytest.raises(SetupError, match="status 3 before it was ready"):
+    with pytest.raises(StartError, match="status 3 before it was ready"):
         program.supervisor().run(program.report)
     assert program.ended == 1
 
 
 def test_one_that_ends_again_and_again_is_given_up() -> None:
     program = Program(LIVES, *[7] * RESTARTS)
-    with pytest.raises(SetupError, match=f"status 7 after {RESTARTS} restarts within"):
+    with pytest.raises(StartError, match=f"status 7 after {RESTARTS} restarts within"):
         program.supervisor(kill=True).run(program.report)
     assert program.ended == RESTARTS + 1
 
@@ -89,3 +97,38 @@ def test_one_that_is_told_to_stop_is_not_started_again() -> None:
     supervisor = program.supervisor()
     assert supervisor.run(supervisor.stop) == -signal.SIGTERM
     assert len(program.flags) == 1
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def test_the_first_restart_is_at_once_and_each_pause_after_it_is_twice_as_long() -> None:
+    restarts = RestartPolicy(clock=Clock())
+    assert [restarts.next_pause_s() for _ in range(MOST_RESTARTS)] == [0.0, 0.5, 1.0, 2.0, 4.0]
+
+
+def test_there_is_no_restart_after_so_many_in_the_period() -> None:
+    restarts = RestartPolicy(clock=Clock())
+    for _ in range(MOST_RESTARTS):
+        assert restarts.next_pause_s() is not None
+    assert restarts.next_pause_s() is None
+
+
+def test_a_server_that_lived_for_longer_than_the_period_is_restarted_at_once() -> None:
+    clock = Clock()
+    restarts = RestartPolicy(clock=clock)
+    for _ in range(MOST_RESTARTS):
+        restarts.next_pause_s()
+    clock.now_s += PERIOD_S
+    assert restarts.next_pause_s() == 0.0
+
+
+def test_no_pause_is_longer_than_the_longest() -> None:
+    restarts = RestartPolicy(clock=Clock())
+    pauses = [restarts.next_pause_s() or 0.0 for _ in range(MOST_RESTARTS)]
+    assert max(pauses) <= LONGEST_PAUSE_S

@@ -1,0 +1,82 @@
+"""What a server is started with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cronnx_server.key import restricted_api_flags
+from cronnx_server.serve.access import Key
+from cronnx_server.serve.addresses import Addresses
+
+DEFAULT_TRACE_RATE = 1000
+# Quantiles of the last minute, each with the error of its rank: docs/metrics.md.
+LATENCY_SUMMARIES = (
+    "--metrics-config=summary_latencies=true",
+    "--metrics-config=summary_quantiles=0.5:0.01,0.95:0.005,0.99:0.001",
+)
+
+
+@dataclass(frozen=True)
+class Tracing:
+    """Traces of OpenTelemetry, sent as OTLP over HTTP.
+
+    Attributes:
+        url: The receiver's address, `/v1/traces` included.
+        rate: One of this many requests is traced, and every request that carries the context of a trace.
+    """
+
+    url: str
+    rate: int = DEFAULT_TRACE_RATE
+
+    def flags(self) -> list[str]:
+        """The flags of `tritonserver`, which takes the service's name from here and not from OTEL_SERVICE_NAME."""
+        settings = (
+            "mode=opentelemetry",
+            "level=TIMESTAMPS",
+            f"rate={self.rate}",
+            f"opentelemetry,url={self.url}",
+            "opentelemetry,resource=service.name=triton",
+        )
+        return [f"--trace-config={setting}" for setting in settings]
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of `scripts/serve`.
+
+    Attributes:
+        addresses: Where the server listens.
+        models: The ensembles or models to load; empty for all.
+        repositories: Model repositories to serve; empty for the project's own, whose missing models are built first.
+        profile: Which `configs/<profile>.pbtxt` to prefer; empty for none.
+        cache_bytes: The size of Triton's local response cache, in bytes; 0 for no cache.
+        latency_quantiles: Whether the metrics have quantiles of latencies.
+        tracing: Where traces go; None for no traces.
+        json_log: Whether the log is JSON, one event a line.
+        key: The key that whoever changes the server must send; None if anyone may.
+        server_flags: Further flags of `tritonserver`.
+    """
+
+    addresses: Addresses = field(default_factory=Addresses)
+    models: Sequence[str] = ()
+    repositories: Sequence[Path] = ()
+    profile: str = ""
+    cache_bytes: int = 0
+    latency_quantiles: bool = True
+    tracing: Tracing | None = None
+    json_log: bool = False
+    key: Key | None = None
+    server_flags: Sequence[str] = ()
+
+    def flags(self) -> list[str]:
+        """The flags of `tritonserver`, without the repositories, the models to load and `server_flags`."""
+        return [
+            *self.addresses.flags(),
+            *([f"--model-config-name={self.profile}"] if self.profile else ()),
+            *([f"--cache-config=local,size={self.cache_bytes}"] if self.cache_bytes else ()),
+            *(LATENCY_SUMMARIES if self.latency_quantiles else ()),
+            *(self.tracing.flags() if self.tracing else ()),
+            *restricted_api_flags(self.key.text if self.key else ""),
+        ]
