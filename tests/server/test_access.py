@@ -20,7 +20,7 @@ import tritonclient.grpc
 from tritonclient.utils import InferenceServerException
 
 from cronnx import Client, CronnxError, InvalidInput, Retry, Tls
-from cronnx_server.exporter.triton import Triton
+from cronnx_server.exporter.collector import read_state
 from cronnx_server.paths import ROOT, VENV
 from cronnx_server.serve.addresses import Addresses, free_addresses
 from tests.certificates import Identity, identity
@@ -205,8 +205,10 @@ def test_the_health_check_and_the_exporter_take_the_key_from_the_environment(ser
     refused = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert refused.returncode == 1
     assert "HTTP 403: This API is restricted, expecting header 'cronnx-key'" in refused.stdout
-    assert Triton(server.http, timeout_s=30, key=KEY).server().is_ready
-    assert not Triton(server.http, timeout_s=30).server().is_ready
+    with server.client("http") as client:
+        assert read_state(client).is_ready
+    with server.client("http", key=None) as client, pytest.raises(CronnxError, match="restricted"):
+        read_state(client)
 
 
 def test_the_key_is_in_no_stubs_environment_and_no_log(server: Exposed) -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from cronnx import Client
 from cronnx_server.build_models.ready import ready
-from cronnx_server.exporter.triton import Triton
 from cronnx_server.key import HEADER, KEY_FILE
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
 from cronnx_server.serve import tritonserver
@@ -101,4 +101,5 @@ def test_a_container_serves_is_healthy_and_keeps_control_for_who_has_the_key(
         assert container.healthcheck(**{KEY_FILE: ""}).returncode == 1
         assert container.index() != 200
         assert container.index(**{HEADER: KEY}) == 200
-        assert MODEL in {model.name for model in Triton(container.url, timeout_s=60, key=KEY).server().ready}
+        with Client(container.url, key=KEY) as client:
+            assert MODEL in {model.name for model in client.models()}

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from cronnx import Client, CronnxError, InvalidInput
-from cronnx_server.exporter.families import BATCH_SIZE_BUCKETS
+from cronnx_server.exporter.metrics import BATCH_SIZE_BUCKETS
 from cronnx_server.paths import ROOT
 from tests.server.monitored import AB, BROKEN, FRAGILE, ROUTER, SLOW, Monitored, monitored
 from tests.server.prometheus import quick, until

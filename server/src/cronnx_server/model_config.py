@@ -1,7 +1,7 @@
-"""Facts of a model's configuration, given as Triton's JSON has it: `GET /v2/models/NAME/config`.
+"""Facts of a model configuration, given as Triton's JSON has it: `GET /v2/models/NAME/config`.
 
-Source: `protobuf/model_config.proto` of triton-inference-server/common. The standard library suffices: the health check
-of a container imports this module.
+The standard library suffices: the health check of a container imports this module.
+Source: `protobuf/model_config.proto` of triton-inference-server/common.
 """
 
 from __future__ import annotations
@@ -11,8 +11,19 @@ from typing import Any, TypeAlias
 
 ModelConfigJson: TypeAlias = Mapping[str, Any]
 
+ELEMENT_BYTES = {
+    **dict.fromkeys(("TYPE_BOOL", "TYPE_UINT8", "TYPE_INT8"), 1),
+    **dict.fromkeys(("TYPE_UINT16", "TYPE_INT16", "TYPE_FP16", "TYPE_BF16"), 2),
+    **dict.fromkeys(("TYPE_UINT32", "TYPE_INT32", "TYPE_FP32"), 4),
+    **dict.fromkeys(("TYPE_UINT64", "TYPE_INT64", "TYPE_FP64"), 8),
+}
+"""The bytes of one element by data type; strings have no fixed size."""
+
+THREAD_PARAMETERS = {"onnxruntime": "intra_op_thread_count", "preprocess": "threads"}
+"""The parameter that sets the threads of an instance, by backend; 0 is one thread for each core."""
+
 _DEFAULT_CPU_COUNTS = {"onnxruntime": 2}
-"""Instances on a CPU for which no count is given, where that is not 1.
+"""Instances on a CPU if no count is given and the default is not 1.
 
 Source: `SetDefaultInstanceCount` in model_config_utils.cc of triton-inference-server/core.
 """
@@ -24,13 +35,13 @@ def ensemble_steps(config: ModelConfigJson) -> list[str]:
 
 
 def cpu_instances(config: ModelConfigJson, *, gpus: int = 0) -> int:
-    """How many instances of one version run on the CPU of a machine with so many GPUs."""
+    """The number of instances of one version that run on the CPU of a machine with `gpus` GPUs."""
     default = _DEFAULT_CPU_COUNTS.get(config.get("backend", ""), 1)
     return sum(int(group.get("count", 0)) or default for group in _groups(config) if _is_on_cpu(group, gpus))
 
 
 def instance_count(config: ModelConfigJson, *, gpus: int = 0) -> int:
-    """How many instances of one version run on a machine with so many GPUs; at least 1."""
+    """The number of instances of one version on a machine with `gpus` GPUs, at least 1."""
     on_gpus = sum(
         max(int(group.get("count", 0)), 1) * (len(group.get("gpus", ())) or gpus)
         for group in _groups(config)

@@ -14,9 +14,9 @@ from collections.abc import Iterator, Mapping
 from prometheus_client import generate_latest
 from prometheus_client.registry import CollectorRegistry
 
+from cronnx import Client
 from cronnx_lab.bench.server_kinds import Kind
-from cronnx_server.exporter.export import StatisticsCollector
-from cronnx_server.exporter.triton import Triton
+from cronnx_server.exporter.collector import ServerCollector
 from cronnx_server.serve.addresses import Addresses
 from cronnx_server.serve.options import LATENCY_SUMMARIES
 
@@ -28,7 +28,8 @@ DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 def _read(addresses: Addresses) -> Iterator[None]:
     """Read everything every so often while this lasts."""
     ended, registry = threading.Event(), CollectorRegistry()
-    registry.register(StatisticsCollector(Triton(addresses.http, timeout_s=TIMEOUT_S)))
+    client = Client(addresses.http, timeout_s=TIMEOUT_S)
+    registry.register(ServerCollector(client))
 
     def read() -> None:
         while not ended.is_set():
@@ -44,6 +45,7 @@ def _read(addresses: Addresses) -> Iterator[None]:
     finally:
         ended.set()
         reader.join()
+        client.close()
 
 
 NONE, SCRAPED = "no metrics", "the same, read every second"

@@ -1,1 +1,1 @@
-"""What a running server knows of its models beyond its metrics, for Prometheus: docs/metrics.md."""
+"""A Prometheus exporter of what Triton's own metrics lack: batch sizes, the readiness of models, ensemble steps."""

@@ -1,4 +1,4 @@
-"""`scripts/exporter`: parse, then answer Prometheus until a signal."""
+"""`scripts/exporter`: its command line."""
 
 from __future__ import annotations
 
@@ -7,37 +7,39 @@ import os
 import signal
 import sys
 
+from cronnx import Client, CronnxError
+from cronnx_server.arguments import http_url, port_or_any, seconds
 from cronnx_server.errors import CommandError
-from cronnx_server.exporter.export import export
-from cronnx_server.exporter.triton import Triton
-from cronnx_server.healthcheck.seconds import seconds
-from cronnx_server.key import read_key
+from cronnx_server.exporter.collector import ServerCollector, export
+from cronnx_server.key import KEY, KEY_FILE, read_key
 
 ENDING = {signal.SIGINT, signal.SIGTERM}
 
-EPILOG = """\
+EPILOG = f"""\
 examples:
   scripts/exporter
   scripts/exporter --url http://127.0.0.1:9000 --port 9003
 
-The server is asked at every scrape, and only then; one that cannot be reached is exported as server_ready 0.
-A key, if the server asks for one, is that of $CRONNX_KEY_FILE or $CRONNX_KEY.
-docs/metrics.md lists the metrics; deploy/prometheus/ has a Prometheus that reads them.
+The server is asked only when Prometheus scrapes. If it does not answer, server_ready is 0.
+If the server asks for a key, it is read from the file that ${KEY_FILE} names, or from ${KEY}.
+docs/metrics.md lists the metrics; deploy/prometheus/ configures a Prometheus that scrapes them.
 
-exit status: 0 after Ctrl-C or SIGTERM; 1 where it could not start; 2 usage.
+exit status: 0 after Ctrl-C or SIGTERM; 1 if it cannot start; 2 usage.
 """
 
 
 def main() -> int:
-    """Export until a signal ends it; the exit status."""
+    """Export until a signal, and return the exit status."""
     options = _parser().parse_args()
     try:
         signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
-        triton = Triton(options.url, timeout_s=options.timeout_s, key=read_key(os.environ))
-        with export(triton, address=options.address, port=options.port) as url:
+        with (
+            Client(options.url, timeout_s=options.timeout_s, key=read_key(os.environ) or None) as client,
+            export(ServerCollector(client), address=options.address, port=options.port) as url,
+        ):
             print(f"{url} exports the statistics of {options.url}", flush=True)
             signal.sigwait(ENDING)
-    except CommandError as error:
+    except (CommandError, CronnxError) as error:
         print(f"exporter: {error}", file=sys.stderr)
         return 1
     return 0
@@ -46,31 +48,25 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="scripts/exporter",
-        description="Export to Prometheus what Triton's own metrics lack: sizes of batches, readiness of models.",
+        description="Export to Prometheus what Triton's own metrics lack: batch sizes and the readiness of models.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--url", type=_url, default="http://127.0.0.1:8000", help="the server's HTTP service (default: %(default)s)"
+        "--url", type=http_url, default="http://127.0.0.1:8000", help="the server's HTTP port (default: %(default)s)"
     )
-    parser.add_argument("--address", default="127.0.0.1", help="where to listen (default: %(default)s)")
-    parser.add_argument("--port", type=_port, default=8003, help="default: %(default)s; 0 is any that is free")
+    parser.add_argument("--address", default="127.0.0.1", help="the IP address to listen on (default: %(default)s)")
     parser.add_argument(
-        "--timeout-s", type=seconds, default=5.0, metavar="S", help="for each of the server's answers (%(default)s)"
+        "--port", type=port_or_any, default=8003, help="the port to listen on, 0 for any (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--timeout-s",
+        type=seconds,
+        default=5.0,
+        metavar="SECONDS",
+        help="the longest time for each answer of the server (default: %(default)g)",
     )
     return parser
-
-
-def _url(text: str) -> str:
-    if not text.startswith(("http://", "https://")):
-        raise argparse.ArgumentTypeError(f"'{text}' came, an address as http://127.0.0.1:8000 is expected")
-    return text
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a port, 0 to 65535")
-    return int(text)
 
 
 if __name__ == "__main__":

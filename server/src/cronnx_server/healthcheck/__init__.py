@@ -1,5 +1,5 @@
-"""Whether a server answers, by asking it.
+"""Whether a server and its models answer, by an inference through each.
 
-The standard library alone, over HTTP: a container runs this every few seconds, and the client's imports alone would
-cost it several times the whole check.
+It uses HTTP and the standard library alone: a container runs it every few seconds, and importing the client would take
+several times as long as the whole check.
 """

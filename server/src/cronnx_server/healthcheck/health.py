@@ -1,4 +1,4 @@
-"""What a server and its models answer.
+"""Whether a server and its models answer.
 
 Triton 24.10 calls a model ready whose Python process (stub) has died: only an inference shows it.
 """
@@ -8,22 +8,25 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any, NamedTuple
 
-from cronnx_server.healthcheck.http_server import NO_HEADERS, HttpServer, NoAnswerError
-from cronnx_server.healthcheck.inference import Config, inference, instances, steps
+from cronnx_server.errors import NoAnswerError
+from cronnx_server.healthcheck.inference import inference
+from cronnx_server.model_config import ModelConfigJson, ensemble_steps, instance_count
+from cronnx_server.triton_http import TritonHttp
 
-FULL = "Exceeds maximum queue size"  # Triton's words, before which an ensemble puts its name
+FULL = "Exceeds maximum queue size"  # Triton's words, which an ensemble prefixes with its name
 
 
-class Finding(NamedTuple):
-    """What came of asking.
+class ModelHealth(NamedTuple):
+    """The health of a model, or of the server itself.
 
     Attributes:
-        name: a model, or `server`.
-        problem: why it is not healthy; empty where it is.
-        took_ms: how long one answer took, in milliseconds; None where there was none.
-        is_full: it has as many requests as it may have, and so refused this one: well, and busy.
+        name: The name of the model, or `server`.
+        problem: Why it is unhealthy; empty if it is healthy.
+        took_ms: The mean time of an answer, in milliseconds; None without an answer.
+        is_full: Whether it refused the request because its queue is full: healthy, but busy.
     """
 
     name: str
@@ -33,89 +36,96 @@ class Finding(NamedTuple):
 
 
 class RefusedError(Exception):
-    """The server answered, and not with what it was asked for; the text is the server's."""
+    """The server refused a request; the message is the server's."""
 
 
 class FullError(RefusedError):
-    """A model's queue had no room: nothing that taking the server away, or starting it anew, would mend."""
+    """The queue of a model is full, which a restart of the server would not mend."""
 
 
-def check(server: HttpServer, *, models: Sequence[str] = ()) -> Iterator[Finding]:
-    """Ask whether the server is live and ready, and run an inference through each model that clients ask.
+def check(triton: TritonHttp, *, models: Sequence[str] = ()) -> Iterator[ModelHealth]:
+    """Check that the server is live and ready, and run an inference through each model that clients call.
 
     Args:
-        server: the server.
-        models: the models, whatever the server says of others: it is not ready while any is loaded for the first
-            time. Where none is named, all that are loaded and that no other loaded model is made of, and those that
-            should be and are not.
+        triton: The server.
+        models: Check only these models, and not whether the server is ready, which it is not while any model loads.
+            Empty for every loaded model that is no step of another, and every model that failed to load.
     """
     try:
-        yield _of_server(server, ("live",) if models else ("live", "ready"))
-        states = _states(_json(server, "/v2/repository/index", b"{}"))
-        configs = {name: _json(server, f"/v2/models/{name}/config") for name in states if not states[name]}
+        yield _server_health(triton, ("live",) if models else ("live", "ready"))
+        problems = _problems(_json(triton, "/v2/repository/index", b"{}"))
+        configs = {name: _json(triton, f"/v2/models/{name}/config") for name in problems if not problems[name]}
     except (NoAnswerError, RefusedError) as error:
-        yield Finding("server", str(error))
+        yield ModelHealth("server", str(error))
         return
-    for name in models or _asked(states, configs):
-        problem = states.get(name, "is not in the server's repositories")
-        yield Finding(name, problem) if problem else _finding(server, name, configs)
+    for name in models or _called_by_clients(problems, configs):
+        problem = problems.get(name, "is not in the server's repositories")
+        yield ModelHealth(name, problem) if problem else _model_health(triton, name, configs)
 
 
-def _of_server(server: HttpServer, states: Iterable[str]) -> Finding:
+def _server_health(triton: TritonHttp, states: Iterable[str]) -> ModelHealth:
     started_s = time.perf_counter()
     for state in states:
-        status, _ = server.ask(f"/v2/health/{state}")
-        if status != 200:
-            return Finding("server", f"is not {state} (HTTP {status})")
-    return Finding("server", took_ms=1000 * (time.perf_counter() - started_s))
+        status, _ = triton.request(f"/v2/health/{state}")
+        if status != HTTPStatus.OK:
+            return ModelHealth("server", f"is not {state} (HTTP {status})")
+    return ModelHealth("server", took_ms=1000 * (time.perf_counter() - started_s))
 
 
-def _states(index: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    """Why each model does not serve; empty for one that does, by any of its versions."""
-    states: dict[str, str] = {}
+def _problems(index: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Why each model is not ready; empty for a model with a version that is ready."""
+    problems: dict[str, str] = {}
     for entry in index:
         name, state = entry["name"], entry.get("state") or "not loaded"
         problem = "" if state == "READY" else f"is {state} {entry.get('reason', '')}".strip()
-        states[name] = problem and states.get(name, problem)
-    return states
+        problems[name] = problem and problems.get(name, problem)
+    return problems
 
 
-def _asked(states: Mapping[str, str], configs: Mapping[str, Config]) -> list[str]:
-    parts = {step for config in configs.values() for step in steps(config)}
+def _called_by_clients(problems: Mapping[str, str], configs: Mapping[str, ModelConfigJson]) -> list[str]:
+    steps = {step for config in configs.values() for step in ensemble_steps(config)}
     unwanted = ("is not loaded", "is UNAVAILABLE unloaded", "is UNLOADING")
-    return [name for name, problem in states.items() if name not in parts and not problem.startswith(unwanted)]
+    return [name for name, problem in problems.items() if name not in steps and not problem.startswith(unwanted)]
 
 
-def _finding(server: HttpServer, name: str, configs: Mapping[str, Config]) -> Finding:
+def _model_health(triton: TritonHttp, name: str, configs: Mapping[str, ModelConfigJson]) -> ModelHealth:
     request = inference(configs[name])
     if request is None:
-        return Finding(name)
-    rounds = instances(configs[name], configs)  # Triton gives an idle model's requests to its instances in turn
+        return ModelHealth(name)
+    count = _most_instances(name, configs)  # Triton gives the requests of an idle model to its instances in turn
     started_s = time.perf_counter()
     try:
-        for _ in range(rounds):
-            _answer(server, f"/v2/models/{name}/infer", *request)
+        for _ in range(count):
+            _answer(triton, f"/v2/models/{name}/infer", *request)
     except FullError:
-        return Finding(name, is_full=True)
+        return ModelHealth(name, is_full=True)
     except (NoAnswerError, RefusedError) as error:
-        return Finding(name, str(error))
-    return Finding(name, took_ms=1000 * (time.perf_counter() - started_s) / rounds)
+        return ModelHealth(name, str(error))
+    return ModelHealth(name, took_ms=1000 * (time.perf_counter() - started_s) / count)
 
 
-def _json(server: HttpServer, path: str, body: bytes | None = None) -> Any:  # noqa: ANN401 - JSON
+def _most_instances(name: str, configs: Mapping[str, ModelConfigJson]) -> int:
+    """The number of instances of a model, or of the step that has most of them."""
+    steps = (step for step in ensemble_steps(configs[name]) if step in configs)
+    return max(instance_count(configs[name]), *(_most_instances(step, configs) for step in steps), 1)
+
+
+def _json(triton: TritonHttp, path: str, body: bytes | None = None) -> Any:  # noqa: ANN401 - JSON
     try:
-        return json.loads(_answer(server, path, body))
+        return json.loads(_answer(triton, path, body))
     except ValueError:
-        raise RefusedError(f"{path} is answered with something else than JSON: is this Triton's HTTP port?") from None
+        raise RefusedError(f"expected JSON from {path}, got something else; is this Triton's HTTP port?") from None
 
 
-def _answer(server: HttpServer, path: str, body: bytes | None = None, headers: Mapping[str, str] = NO_HEADERS) -> bytes:
-    status, answer = server.ask(path, body, headers)
-    if status == 200:
+def _answer(
+    triton: TritonHttp, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+) -> bytes:
+    status, answer = triton.request(path, body, headers or {})
+    if status == HTTPStatus.OK:
         return answer
     try:
         message = json.loads(answer)["error"]
     except (ValueError, LookupError, TypeError):
         message = answer.decode(errors="replace")
-    refusal = FullError if status == 503 and FULL in str(message) else RefusedError
+    refusal = FullError if status == HTTPStatus.SERVICE_UNAVAILABLE and FULL in str(message) else RefusedError
     raise refusal(f"HTTP {status}: {' '.join(str(message).split()) or 'no message'}")

@@ -1,6 +1,6 @@
-"""The smallest inference that shows whether a model answers, from its configuration.
+"""The smallest inference that shows whether a model answers, made from its configuration.
 
-The body is that of the binary tensor data extension:
+The body has the form of the binary tensor data extension:
 https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md
 """
 
@@ -8,25 +8,17 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
 from typing import Any
 
-Config = Mapping[str, Any]
-"""A model configuration as the server's JSON has it."""
+from cronnx_server.model_config import ELEMENT_BYTES, ModelConfigJson
 
-# One pixel, as PNG; in base64, as that is text, which ONNX models that take strings insist on.
+# A PNG of one pixel, as base64: ONNX models that take strings accept only text.
 PICTURE = b"iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
-_BYTES_OF_ZERO = {
-    **dict.fromkeys(("BOOL", "UINT8", "INT8"), 1),
-    **dict.fromkeys(("UINT16", "INT16", "FP16", "BF16"), 2),
-    **dict.fromkeys(("UINT32", "INT32", "FP32"), 4),
-    **dict.fromkeys(("UINT64", "INT64", "FP64"), 8),
-    "STRING": 4,  # its length, and nothing after it
-}
+_EMPTY_STRING = bytes(4)  # its length
 
 
-def inference(config: Config) -> tuple[bytes, dict[str, str]] | None:
-    """Body and headers of a request with one picture, or else with zeros; None for a model of shapes of any size."""
+def inference(config: ModelConfigJson) -> tuple[bytes, dict[str, str]] | None:
+    """The body and headers of a request with one image, or with zeros; None if an input has a dimension of any size."""
     batch = [1] if config.get("max_batch_size") else []
     inputs = [tensor for tensor in config.get("input", ()) if not tensor.get("optional")]
     shapes = [[*batch, *map(int, tensor["dims"])] for tensor in inputs]
@@ -39,33 +31,17 @@ def inference(config: Config) -> tuple[bytes, dict[str, str]] | None:
     return b"".join((header, *contents)), {"Inference-Header-Content-Length": str(len(header))}
 
 
-def _described(tensor: Config, shape: list[int], content: bytes) -> dict[str, Any]:
-    datatype = _datatype(tensor).replace("STRING", "BYTES")
+def _described(tensor: ModelConfigJson, shape: list[int], content: bytes) -> dict[str, Any]:
     return {
         "name": tensor["name"],
         "shape": shape,
-        "datatype": datatype,
+        "datatype": tensor["data_type"].removeprefix("TYPE_").replace("STRING", "BYTES"),
         "parameters": {"binary_data_size": len(content)},
     }
 
 
-def _content(tensor: Config, shape: list[int]) -> bytes:
-    if tensor["name"] == "image" and _datatype(tensor) == "STRING":
-        return (len(PICTURE).to_bytes(4, "little") + PICTURE) * math.prod(shape)
-    return bytes(_BYTES_OF_ZERO[_datatype(tensor)] * math.prod(shape))
-
-
-def _datatype(tensor: Config) -> str:
-    return str(tensor["data_type"]).removeprefix("TYPE_")
-
-
-def steps(config: Config) -> list[str]:
-    """The names of the models that an ensemble runs."""
-    return [step["model_name"] for step in config.get("ensemble_scheduling", {}).get("step", ())]
-
-
-def instances(config: Config, configs: Mapping[str, Config]) -> int:
-    """How many instances a model has, an ensemble as many as the step that has most."""
-    groups = config.get("instance_group", ())
-    own: int = sum(group.get("count", 1) * max(1, len(group.get("gpus", ()))) for group in groups)
-    return max(1, own, *(instances(configs[name], configs) for name in steps(config) if name in configs))
+def _content(tensor: ModelConfigJson, shape: list[int]) -> bytes:
+    if tensor["data_type"] != "TYPE_STRING":
+        return bytes(ELEMENT_BYTES[tensor["data_type"]] * math.prod(shape))
+    image = len(PICTURE).to_bytes(4, "little") + PICTURE
+    return (image if tensor["name"] == "image" else _EMPTY_STRING) * math.prod(shape)

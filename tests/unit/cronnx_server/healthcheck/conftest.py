@@ -1,4 +1,4 @@
-"""A server that says what a test has it say."""
+"""A server whose answers a test chooses."""
 
 from __future__ import annotations
 
@@ -32,13 +32,15 @@ NETWORK = {
 
 @dataclass
 class FakeTriton:
-    """Answers as the protocol says, and keeps what it was asked.
+    """Answers as the protocol says, and records the requests.
 
     Attributes:
-        states: a state, and a reason after it, by model.
-        configs: configurations by model.
-        answers: a status and a body by path, in place of what the protocol says.
-        release: what a path in `silent` waits for.
+        states: The state of each model, followed by a reason.
+        configs: The configuration of each model.
+        answers: A status and a body by path, in place of the protocol's.
+        silent: Paths that are answered only after `release`.
+        release: Lets the paths in `silent` answer.
+        requests: The path, the body and the headers of each request.
     """
 
     url: str = ""

@@ -34,7 +34,7 @@ def test_one_model_that_fails_is_status_1(triton: FakeTriton) -> None:
 def test_what_could_not_be_asked_is_said(triton: FakeTriton) -> None:
     triton.configs["network"]["input"][0]["dims"] = [-1]
     ended = run("--url", triton.url, "--models", "network")
-    assert ended.stdout.splitlines()[1] == "unasked network: takes shapes of any size"
+    assert ended.stdout.splitlines()[1] == "unasked network: it takes inputs of any size"
     assert ended.returncode == 0
 
 
@@ -53,5 +53,5 @@ def test_what_could_not_be_asked_is_said(triton: FakeTriton) -> None:
 def test_what_cannot_be_asked_is_usage(arguments: tuple[str, str]) -> None:
     ended = run(*arguments)
     assert ended.returncode == 2
-    assert f"'{arguments[1]}' came" in ended.stderr
+    assert f"got '{arguments[1]}'" in ended.stderr
     assert "Traceback" not in ended.stderr

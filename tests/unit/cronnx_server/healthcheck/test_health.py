@@ -5,16 +5,16 @@ import socket
 
 import pytest
 
-from cronnx_server.healthcheck.health import Finding, check
-from cronnx_server.healthcheck.http_server import HttpServer
+from cronnx_server.healthcheck.health import ModelHealth, check
+from cronnx_server.triton_http import TritonHttp
 from tests.unit.cronnx_server.healthcheck.conftest import FakeTriton
 
 
-def found(triton: FakeTriton, *models: str, timeout_s: float = 30.0) -> list[Finding]:
-    return list(check(HttpServer(triton.url, timeout_s=timeout_s), models=models))
+def found(triton: FakeTriton, *models: str, timeout_s: float = 30.0) -> list[ModelHealth]:
+    return list(check(TritonHttp(triton.url, timeout_s=timeout_s), models=models))
 
 
-def problems(findings: list[Finding]) -> dict[str, str]:
+def problems(findings: list[ModelHealth]) -> dict[str, str]:
     return {each.name: each.problem for each in findings if each.problem}
 
 
@@ -54,7 +54,7 @@ def test_a_dead_stub_is_reported_with_its_model_in_the_servers_words(triton: Fak
 
 def test_a_model_whose_queue_is_full_is_well(triton: FakeTriton) -> None:
     triton.answers["/v2/models/photos/infer"] = (503, refusal("in ensemble 'photos', Exceeds maximum queue size"))
-    assert found(triton)[1:] == [Finding("photos", is_full=True)]
+    assert found(triton)[1:] == [ModelHealth("photos", is_full=True)]
 
 
 @pytest.mark.parametrize(("state", "status"), [("live", 503), ("ready", 400)])
@@ -106,8 +106,8 @@ def test_nobody_listening_is_one_finding() -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{bound.getsockname()[1]}"
-        (finding,) = check(HttpServer(url, timeout_s=5))
-    assert finding.problem == f"cannot ask {url}: Connection refused"
+        (finding,) = check(TritonHttp(url, timeout_s=5))
+    assert finding.problem == f"cannot reach {url}: Connection refused"
 
 
 @pytest.mark.parametrize("answer", [(200, b"<html>"), (404, b"")])
@@ -118,5 +118,5 @@ def test_another_kind_of_server_is_told_from_a_triton(triton: FakeTriton, answer
 
 def test_a_model_of_shapes_of_any_size_is_not_asked(triton: FakeTriton) -> None:
     triton.configs["network"]["input"][0]["dims"] = [-1, 2, 3]
-    assert found(triton, "network")[1:] == [Finding("network")]
+    assert found(triton, "network")[1:] == [ModelHealth("network")]
     assert triton.inferred() == []

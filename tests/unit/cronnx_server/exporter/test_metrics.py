@@ -2,11 +2,10 @@ from __future__ import annotations
 
 from prometheus_client import Metric
 
-from cronnx_server.exporter.families import cumulative, families
-from cronnx_server.exporter.models import ModelVersion, Server
+from cronnx_server.exporter.metrics import ModelVersion, ServerState, cumulative, metrics
 
 NETWORK = ModelVersion("network", "2")
-SERVER = Server(
+SERVER = ServerState(
     is_ready=True,
     ready={NETWORK: False},
     batches={NETWORK: {1: 5, 3: 1, 200: 2}},
@@ -14,8 +13,8 @@ SERVER = Server(
 )
 
 
-def by_name(server: Server) -> dict[str, Metric]:
-    return {family.name: family for family in families(server)}
+def by_name(server: ServerState) -> dict[str, Metric]:
+    return {metric.name: metric for metric in metrics(server)}
 
 
 def test_a_batch_is_in_the_bucket_of_its_size_and_in_all_larger_ones() -> None:
@@ -48,5 +47,5 @@ def test_readiness_kinds_and_steps_are_gauges() -> None:
 
 
 def test_a_server_that_cannot_be_asked_is_not_ready_and_has_no_models() -> None:
-    samples = [sample for family in families(Server()) for sample in family.samples]
+    samples = [sample for metric in metrics(ServerState()) for sample in metric.samples]
     assert [(each.name, each.value) for each in samples] == [("server_ready", 0)]

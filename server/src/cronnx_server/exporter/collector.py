@@ -1,0 +1,89 @@
+"""Reads the state of a server when Prometheus scrapes, and answers the scrape."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
+
+from cronnx import Client, CronnxError, ModelNotFound, NotReady
+from cronnx_server.errors import AddressError
+from cronnx_server.exporter.metrics import ModelVersion, ServerState, metrics
+
+READY, UNLOADED = "READY", "unloaded"
+
+
+class ServerCollector(Collector):
+    """Asks a server for its state at every scrape."""
+
+    def __init__(self, client: Client) -> None:
+        """Use this client of the server."""
+        self._client = client
+
+    def describe(self) -> list[Metric]:
+        """No metrics in advance: the server may not run yet."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """The metrics of the server now; one that does not answer is not ready and has no models."""
+        try:
+            return metrics(read_state(self._client))
+        except CronnxError:
+            return metrics(ServerState())
+
+
+def read_state(client: Client) -> ServerState:
+    """Ask a server for its state.
+
+    Raises:
+        CronnxError: The server does not answer, or refuses.
+    """
+    ready = {
+        ModelVersion(model.name, model.version): model.state == READY
+        for model in client.models()
+        if model.state and model.reason != UNLOADED
+    }
+    batches = {ModelVersion(each.name, each.version): each.batch_sizes for each in client.statistics()}
+    names = sorted({model.name for model, is_ready in ready.items() if is_ready})
+    return ServerState(client.is_server_ready(), ready, batches, {name: _steps(client, name) for name in names})
+
+
+def _steps(client: Client, name: str) -> list[str]:
+    try:
+        return [step.model_name for step in client.model(name).steps]
+    except (ModelNotFound, NotReady):  # it was unloaded since it was listed
+        return []
+
+
+@contextlib.contextmanager
+def export(collector: ServerCollector, *, address: str, port: int) -> Iterator[str]:
+    """Answer scrapes inside the `with` block, each in a thread of its own.
+
+    Args:
+        collector: Reads the state of a server.
+        address: The IP address to listen on.
+        port: The port to listen on; 0 for any free port.
+
+    Yields:
+        The URL for Prometheus to scrape.
+
+    Raises:
+        AddressError: The port is taken, or the address is not one of this machine.
+    """
+    registry = CollectorRegistry()
+    registry.register(collector)
+    try:
+        service, thread = start_http_server(port, address, registry)
+    except OSError as error:
+        raise AddressError(
+            f"cannot listen on {address} port {port}: {error.strerror}; choose another with --port"
+        ) from error
+    try:
+        yield f"http://{address}:{service.server_port}/metrics"
+    finally:
+        service.shutdown()
+        service.server_close()
+        thread.join()
