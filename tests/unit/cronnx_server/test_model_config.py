@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from cronnx_server.model_config import cpu_instances, ensemble_steps, instance_count
+from tritonclient.grpc.model_config_pb2 import DataType
+
+from cronnx_server.model_config import ELEMENT_BYTES, cpu_instances, ensemble_steps, instance_count
 
 
 def test_an_ensembles_steps_are_named_in_order_and_no_other_model_has_any() -> None:
@@ -27,3 +29,7 @@ def test_a_model_without_a_group_has_the_count_of_its_backend() -> None:
     assert instance_count({"backend": "onnxruntime"}) == 2
     assert instance_count({"backend": "preprocess"}) == 1
     assert instance_count({"platform": "ensemble"}) == 1
+
+
+def test_every_data_type_of_a_fixed_size_has_one() -> None:
+    assert {*DataType.keys()} - {*ELEMENT_BYTES} == {"TYPE_INVALID", "TYPE_STRING"}

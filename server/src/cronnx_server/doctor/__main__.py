@@ -1,4 +1,4 @@
-"""`scripts/doctor`: parse and print."""
+"""`scripts/doctor`: its command line."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 from cronnx_server import repository
-from cronnx_server.doctor import report
+from cronnx_server.doctor import findings
 from cronnx_server.doctor.diagnosis import diagnose
 from cronnx_server.doctor.findings import Severity
 from cronnx_server.doctor.machine import this_machine
 from cronnx_server.doctor.repositories import read
-from cronnx_server.errors import CommandError
+from cronnx_server.errors import CommandError, RepositoryError
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
 
 EPILOG = """\
@@ -27,10 +27,10 @@ Nothing is started, built or changed.
 
 
 def main() -> int:
-    """Print what will go wrong; the exit status."""
+    """Print what will go wrong, and return the exit status."""
     parser = argparse.ArgumentParser(
         prog="scripts/doctor",
-        description="Say what will go wrong with model repositories on this machine, before a server is started.",
+        description="Find what will go wrong with model repositories on this machine, before a server starts.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -39,33 +39,31 @@ def main() -> int:
         action="append",
         type=Path,
         metavar="DIR",
-        help="look at this repository instead of the project's two; repeatable",
+        help="check this repository instead of the project's two; repeatable",
     )
-    parser.add_argument("--profile", metavar="NAME", help="use configs/NAME.pbtxt of the models that have one")
-    parser.add_argument("--json", action="store_true", help="print a list of findings for programs")
+    parser.add_argument("--profile", default="", metavar="NAME", help="prefer configs/NAME.pbtxt where a model has it")
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON, for programs")
     options = parser.parse_args()
+    folders = [folder.resolve() for folder in options.model_repository or [MODEL_REPOSITORY, ENSEMBLES]]
     try:
-        return _report(options, parser)
+        repository.check(folders, profile=options.profile)
+    except RepositoryError as error:
+        parser.error(str(error))
+    try:
+        return _report(folders, profile=options.profile, as_json=options.json)
     except (CommandError, OSError) as error:
         print(f"doctor: {error}", file=sys.stderr)
         return 1
 
 
-def _report(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
-    folders = [folder.resolve() for folder in options.model_repository or [MODEL_REPOSITORY, ENSEMBLES]]
-    for folder in folders:
-        if not folder.is_dir():
-            parser.error(f"there is no model repository {folder}")
-    known = repository.profiles(folders)
-    if options.profile and options.profile not in known:
-        parser.error(f"no model has a configs/{options.profile}.pbtxt; there are {', '.join(known) or 'no profiles'}")
-    repositories = read(folders, profile=options.profile)
-    findings = diagnose(repositories, this_machine())
-    if options.json:
-        print(report.as_json(findings))
+def _report(folders: list[Path], *, profile: str, as_json: bool) -> int:
+    repositories = read(folders, profile=profile)
+    found = diagnose(repositories, this_machine())
+    if as_json:
+        print(findings.as_json(found))
     else:
-        print(report.lines(findings, models=len(repositories.models), here=Path.cwd()))
-    return int(any(each.severity is Severity.ERROR for found in findings.values() for each in found))
+        print(findings.as_text(found, models=len(repositories.models), here=Path.cwd()))
+    return int(any(each.severity is Severity.ERROR for one in found.values() for each in one))
 
 
 if __name__ == "__main__":

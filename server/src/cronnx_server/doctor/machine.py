@@ -1,4 +1,4 @@
-"""The machine a server would run on, as a value."""
+"""The machine that a server would run on, as a value."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from pathlib import Path
 
 from cronnx_server.serve.tritonserver import NVIDIA, NVIDIA_ONNXRUNTIME, OUR_BACKENDS
 
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - POSIX shared memory, where Triton's Python stubs keep tensors
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where Triton's Python stubs keep tensors
 CGROUP = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What a machine has.
+    """The resources of a machine.
 
     Attributes:
-        cores: CPU cores that a process sees, and that libraries count on.
-        core_limit: how many cores' time it may use; less than `cores` in a container with a quota.
-        gpus: NVIDIA GPUs.
-        shared_memory_free_bytes: what Python stubs can still take.
-        python_based: whether a backend runs in Python stubs, by the name of each backend there is.
-        missing_library: the library that the stubs need and this machine lacks, if any.
+        cores: The CPU cores that a process sees, by which libraries choose their threads.
+        core_limit: How many cores' time the process may use; less than `cores` in a container with a quota.
+        gpus: The number of NVIDIA GPUs.
+        shared_memory_free_bytes: The free shared memory, in bytes.
+        python_based: Whether each installed backend runs in Python stubs, by name.
+        missing_library: The library that the stubs need and this machine lacks; None if it has it.
     """
 
     cores: int
@@ -39,12 +39,12 @@ class Machine:
     missing_library: str | None = None
 
     def threads(self, asked: int) -> int:
-        """How many threads a library starts that was asked for so many, 0 being one a core."""
+        """How many threads a library starts if asked for `asked`; 0 stands for one thread for each core."""
         return asked or self.cores
 
 
 def this_machine() -> Machine:
-    """What this machine has."""
+    """The resources of this machine."""
     cores = len(os.sched_getaffinity(0))
     nvidia = (NVIDIA / NVIDIA_ONNXRUNTIME).exists()
     return Machine(
@@ -58,9 +58,9 @@ def this_machine() -> Machine:
 
 
 def quota_cores(cgroup: Path = CGROUP) -> float:
-    """How many cores' time a container may use: its CPU quota over its period; infinite without a quota.
+    """How many cores' time a container may use: its CPU quota divided by the period; infinite without a quota.
 
-    Source: `cpu.max` in the kernel's cgroup-v2 documentation, and version 1's `cpu.cfs_quota_us`.
+    Source: `cpu.max` in the kernel's cgroup-v2 documentation, and `cpu.cfs_quota_us` of version 1.
     """
     try:
         quota, period = (cgroup / "cpu.max").read_text().split()

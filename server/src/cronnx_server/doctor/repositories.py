@@ -2,30 +2,49 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
-from tritonclient.grpc.model_config_pb2 import ModelConfig
+from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig
 
-from cronnx_server.errors import SetupError
+from cronnx_server.errors import RepositoryError
 from cronnx_server.repository import config_path, read_config
 
 DEFAULT_MODEL_FILENAME = "model.onnx"
 PLATFORM_BACKENDS = {"onnxruntime_onnx": "onnxruntime"}
 
 
+class Tensor(Protocol):
+    """What `ModelInput`, `ModelOutput` and `ModelWarmup.Input` of model_config.proto have in common."""
+
+    data_type: int
+    dims: Sequence[int]
+
+
+def shape(tensor: Tensor) -> str:
+    """The type and dims of a tensor, as a configuration writes them."""
+    return f"{DataType.Name(tensor.data_type)} {list(tensor.dims)}"
+
+
+def element_count(dims: Sequence[int]) -> int:
+    """The least number of elements that `dims` have: a dim of any size counts as one."""
+    return math.prod(max(dim, 1) for dim in dims)
+
+
 @dataclass(frozen=True)
 class Model:
-    """A model's folder.
+    """The folder of a model.
 
     Attributes:
-        folder: where it is; its name is the model's.
-        config_path: the configuration that Triton takes, or would take.
-        config: what that says; empty where there is none and Triton completes it from `model.onnx`.
-        files: every file below the folder, relative to it.
-        versions: the numbers of the version folders, ascending.
-        warm_up_files: the content of the files below `warmup/`, by their path relative to that.
+        folder: The folder; its name is the model's.
+        config_path: The configuration that Triton uses, whether or not the file exists.
+        config: The configuration; empty if the file is missing and Triton completes it from `model.onnx`.
+        files: Every file below the folder, relative to it.
+        versions: The numbers of the version folders, ascending.
+        warm_up_files: The content of the files below `warmup/`, by their path relative to it.
     """
 
     folder: Path
@@ -37,24 +56,24 @@ class Model:
 
     @property
     def name(self) -> str:
-        """What requests and ensembles call it."""
+        """The name that requests and ensembles use."""
         return self.folder.name
 
     @property
     def is_ensemble(self) -> bool:
-        """Whether it is wiring only."""
+        """Whether the model only wires others together."""
         return bool(self.config.platform == "ensemble" or self.config.HasField("ensemble_scheduling"))
 
     @property
     def backend(self) -> str:
-        """The backend that serves it; empty where the configuration and the files do not say."""
+        """The backend of the model; empty if neither the configuration nor the files name one."""
         named = self.config.backend or PLATFORM_BACKENDS.get(self.config.platform, "")
         has_graph = any(file.endswith(f"/{DEFAULT_MODEL_FILENAME}") for file in self.files)
         return named or ("onnxruntime" if has_graph and not self.config.platform else "")
 
     @property
     def loaded_versions(self) -> tuple[int, ...]:
-        """The versions that its `version_policy` loads, ascending; without one, the newest.
+        """The versions that `version_policy` loads, ascending; without a policy, the newest.
 
         Source: `ModelVersionPolicy` in model_config.proto.
         """
@@ -71,9 +90,9 @@ class Repositories:
     """The models of all repositories of a server.
 
     Attributes:
-        models: those whose configuration can be read, in the order of the repositories.
-        unreadable: why a configuration cannot be read, by its path.
-        folders: folders that hold nothing of a model.
+        models: The models with a readable configuration, in the order of the repositories.
+        unreadable: Why a configuration cannot be read, by its path.
+        folders: Folders without a model.
     """
 
     models: tuple[Model, ...]
@@ -82,31 +101,31 @@ class Repositories:
 
     @property
     def by_name(self) -> dict[str, Model]:
-        """The models that can be read; of two with one name, the first."""
+        """The models with a readable configuration; the first of two with the same name."""
         return {model.name: model for model in reversed(self.models)}
 
     @property
     def names(self) -> set[str]:
-        """The names of all models, those that cannot be read included."""
+        """The names of all models, including those with an unreadable configuration."""
         unreadable = {(path.parents[1] if path.parent.name == "configs" else path.parent) for path in self.unreadable}
         return {model.name for model in self.models} | {folder.name for folder in unreadable}
 
     @property
     def ensembles(self) -> Iterator[Model]:
-        """The models that are wiring only."""
+        """The models that only wire others together."""
         return (model for model in self.models if model.is_ensemble)
 
     @property
     def steps(self) -> Iterator[Model]:
-        """The models that a backend serves."""
+        """The models that a backend runs."""
         return (model for model in self.models if not model.is_ensemble)
 
 
 def read(folders: Sequence[Path], *, profile: str | None = None) -> Repositories:
-    """What is in these repositories, with a profile's configurations where models have it.
+    """Read these repositories, with the configurations of a profile where models have it.
 
     Raises:
-        OSError: a folder cannot be read.
+        OSError: A folder cannot be read.
     """
     models, unreadable, others = [], {}, []
     for folder in _subfolders(folders):
@@ -114,7 +133,7 @@ def read(folders: Sequence[Path], *, profile: str | None = None) -> Repositories
         files = frozenset(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
         try:
             config = read_config(folder, profile=profile) if path.exists() else ModelConfig()
-        except SetupError as error:
+        except RepositoryError as error:
             unreadable[path] = str(error)
             continue
         model = Model(folder, path, config, files, _versions(folder), _warm_up_files(folder))
@@ -131,7 +150,7 @@ def _subfolders(folders: Iterable[Path]) -> Iterator[Path]:
 
 
 def _versions(folder: Path) -> tuple[int, ...]:
-    """Triton passes over a folder that is not a number, or begins with a zero."""
+    """The version folders: Triton ignores a name that is not a number or begins with a zero."""
     names = (path.name for path in folder.iterdir() if path.is_dir())
     return tuple(sorted(int(name) for name in names if name.isdecimal() and not name.startswith("0")))
 

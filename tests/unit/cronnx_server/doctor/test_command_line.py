@@ -52,4 +52,4 @@ def test_a_profile_that_is_not_there_is_answered_with_those_that_are(disk: OnDis
     disk.add("net", files={"configs/fast.pbtxt": b""})
     ended = doctor("--model-repository", disk.root, "--profile", "slow")
     assert ended.returncode == 2
-    assert "no model has a configs/slow.pbtxt; there are fast" in ended.stderr
+    assert "no model has a configs/slow.pbtxt; the profiles are fast" in ended.stderr

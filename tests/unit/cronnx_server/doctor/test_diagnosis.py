@@ -14,7 +14,7 @@ def test_what_two_samples_share_is_found_once(disk: OnDisk, laptop: Machine) -> 
     disk.add("preprocess", text + text[text.index("model_warmup") :].replace('"one"', '"again"'))
     (disk.preprocess / "warmup" / "photo").unlink()
     (finding,) = diagnose(disk.read(), laptop)["warm_up"]
-    assert finding.problem == "not there; model_warmup takes 'image' from it"
+    assert finding.problem == "the file is missing; model_warmup reads 'image' from it"
 
 
 def test_findings_are_given_by_the_check_that_has_them(disk: OnDisk, laptop: Machine) -> None:

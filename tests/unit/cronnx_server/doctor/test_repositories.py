@@ -3,8 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tritonclient.grpc.model_config_pb2 import ModelInput
 
 from cronnx_server.doctor import repositories
+from cronnx_server.doctor.repositories import element_count, shape
 from tests.unit.cronnx_server.doctor.conftest import PHOTO, OnDisk
 
 
@@ -80,3 +82,11 @@ def test_the_first_of_two_models_with_one_name_is_taken(disk: OnDisk, tmp_path: 
     other = OnDisk(tmp_path / "other")
     found = repositories.read([other.root, disk.root])
     assert found.by_name["net"].folder == other.net
+
+
+def test_a_shape_is_written_as_in_a_config() -> None:
+    assert shape(ModelInput(data_type="TYPE_UINT8", dims=[2, -1])) == "TYPE_UINT8 [2, -1]"
+
+
+def test_a_dim_of_any_size_counts_as_one() -> None:
+    assert element_count([4, -1, 3]) == 12

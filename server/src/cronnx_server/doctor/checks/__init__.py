@@ -1,1 +1,1 @@
-"""One concept a module: each takes the repositories, some the machine too, and gives findings."""
+"""The checks. Each is a function from what was read to findings; `diagnosis` lists them."""

@@ -1,4 +1,4 @@
-"""That batch sizes, delays and queues fit each other."""
+"""Checks that batch sizes, delays and queues fit each other."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cronnx_server.doctor.repositories import Model, Repositories
 
 
 def check(repositories: Repositories) -> Iterator[Finding]:
-    """Findings about batches."""
+    """Find batch sizes that no step takes, and settings of the batcher without effect."""
     for ensemble in repositories.ensembles:
         yield from _steps(ensemble, repositories)
     for model in repositories.steps:
@@ -24,7 +24,7 @@ def _steps(ensemble: Model, repositories: Repositories) -> Iterator[Finding]:
         if model and 0 < model.config.max_batch_size < largest:
             yield error(
                 ensemble.config_path,
-                f"max_batch_size is {largest}, its step {model.name} takes {model.config.max_batch_size}",
+                f"max_batch_size is {largest}, but its step {model.name} takes at most {model.config.max_batch_size}",
                 f"Write {model.config.max_batch_size} here, or raise it in {model.config_path}.",
             )
 
@@ -34,21 +34,21 @@ def _batcher(model: Model) -> Iterator[Finding]:
     if largest > 1 and not batching and not model.config.HasField("sequence_batching"):
         yield warning(
             model.config_path,
-            f"max_batch_size is {largest}, but nothing puts requests together",
-            "Add dynamic_batching { }, or say max_batch_size: 1.",
+            f"max_batch_size is {largest}, but no batcher combines requests",
+            "Add dynamic_batching { }, or write max_batch_size: 1.",
         )
     if largest <= 1 and batching:
         yield warning(
             model.config_path,
-            f"dynamic_batching has no effect where max_batch_size is {largest}",
-            "Raise max_batch_size, or take dynamic_batching out.",
+            f"dynamic_batching has no effect with max_batch_size {largest}",
+            "Raise max_batch_size, or remove dynamic_batching.",
         )
     for size in model.config.dynamic_batching.preferred_batch_size:
         if not 0 < size <= largest:
             yield error(
                 model.config_path,
-                f"preferred_batch_size {size} is not among 1 to max_batch_size, {largest}",
-                "Take it out, or raise max_batch_size.",
+                f"preferred_batch_size {size} is not from 1 to max_batch_size, {largest}",
+                "Remove it, or raise max_batch_size.",
             )
 
 
@@ -58,12 +58,12 @@ def _queue(model: Model) -> Iterator[Finding]:
     if delay_us and 1 in batching.preferred_batch_size:
         yield warning(
             model.config_path,
-            f"max_queue_delay_microseconds {delay_us} has no effect: a batch of 1 is preferred, and never waits",
-            "Take the 1 out of preferred_batch_size, or the delay.",
+            f"max_queue_delay_microseconds {delay_us} has no effect: a preferred batch of 1 never waits",
+            "Remove the 1 from preferred_batch_size, or the delay.",
         )
     if batching.HasField("default_queue_policy") or batching.priority_levels:
         yield warning(
             model.config_path,
-            "a queue policy ends Triton's prefetching: between two batches the instance may idle for half a second",
-            "Take default_queue_policy and priority_levels out; preprocess bounds its queue itself: docs/overload.md.",
+            "a queue policy turns off Triton's prefetching: an instance may idle for half a second between batches",
+            "Remove default_queue_policy and priority_levels; preprocess limits its queue itself: docs/overload.md.",
         )

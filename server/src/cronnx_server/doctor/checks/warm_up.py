@@ -1,4 +1,4 @@
-"""That every step is warmed up, by requests that its model takes.
+"""Checks that every model has a warm-up, with requests that it accepts.
 
 Source: `GenerateWarmupData` in backend_model_instance.cc of triton-inference-server/core.
 """
@@ -10,22 +10,22 @@ from collections.abc import Iterator
 
 from tritonclient.grpc.model_config_pb2 import DataType, ModelInput, ModelWarmup
 
-from cronnx_server.doctor.checks.routing import ROUTER
-from cronnx_server.doctor.checks.tensors import ELEMENT_BYTES, element_count, shape
-from cronnx_server.doctor.findings import Finding, error, warning
-from cronnx_server.doctor.repositories import Model, Repositories
+from cronnx_server.doctor.findings import Finding, counted, error, warning
+from cronnx_server.doctor.repositories import Model, Repositories, element_count, shape
+from cronnx_server.model_config import ELEMENT_BYTES
+from cronnx_server.repository import ROUTER
 
 
 def check(repositories: Repositories) -> Iterator[Finding]:
-    """Findings about warm-ups."""
+    """Find models without a warm-up, and warm-ups that the model refuses."""
     for model in repositories.steps:
         if model.backend == ROUTER:
             yield from _too_early(model)
         elif not model.config.model_warmup:
             yield warning(
                 model.config_path,
-                "no model_warmup: the first requests take several times as long as the later",
-                "Add one request and a full batch; see the other models' configurations.",
+                "no model_warmup: the first requests take several times as long as later ones",
+                "Add a warm-up of one request and one of a full batch, as the other models have.",
             )
         for sample in model.config.model_warmup:
             yield from _size(model, sample)
@@ -36,8 +36,8 @@ def _too_early(router: Model) -> Iterator[Finding]:
     if router.config.model_warmup:
         yield error(
             router.config_path,
-            "a router's warm-up calls its arms, which may not be loaded yet: then the router does not load",
-            "Take model_warmup out; the arms have their own.",
+            "a router's warm-up calls its arms; if they are not loaded yet, the router does not load",
+            "Remove model_warmup; the arms have their own.",
         )
 
 
@@ -46,13 +46,13 @@ def _size(model: Model, sample: ModelWarmup) -> Iterator[Finding]:
     if not sample.batch_size:
         yield warning(
             model.config_path,
-            f"warm-up '{sample.name}' has no batch_size: Triton leaves it out",
+            f"warm-up '{sample.name}' has no batch_size: Triton skips it",
             "Write batch_size: 1.",
         )
     elif sample.batch_size > largest:
         yield error(
             model.config_path,
-            f"warm-up '{sample.name}' has batch_size {sample.batch_size}, the model takes {largest} at most",
+            f"warm-up '{sample.name}' has batch_size {sample.batch_size}, but the model takes at most {largest}",
             "Lower it to max_batch_size.",
         )
 
@@ -65,15 +65,15 @@ def _inputs(model: Model, sample: ModelWarmup) -> Iterator[Finding]:
         if declared and name not in declared:
             yield error(
                 model.config_path,
-                f"warm-up '{sample.name}' has an input '{name}'; the model has {', '.join(declared)}",
+                f"warm-up '{sample.name}' has an input '{name}', but the model has {', '.join(declared)}",
                 "Correct the key.",
             )
             continue
         if name in declared and not _fits(given, declared[name]):
             yield error(
                 model.config_path,
-                f"warm-up '{sample.name}' gives '{name}' as {shape(given)}, the model takes {shape(declared[name])}",
-                "Make the two the same; a warm-up's dims have a size each.",
+                f"warm-up '{sample.name}' gives '{name}' as {shape(given)}, not {shape(declared[name])}",
+                "Make the two the same; every dim of a warm-up needs a size.",
             )
         yield from _content(model, sample, name, given)
 
@@ -92,29 +92,32 @@ def _content(model: Model, sample: ModelWarmup, name: str, given: ModelWarmup.In
     if strings and not file:
         yield error(
             model.config_path,
-            f"warm-up '{sample.name}' gives empty strings as '{name}'; a model that refuses them does not load",
-            "Use input_data_file: a file below warmup/, each string after its length in four little-endian bytes.",
+            f"warm-up '{sample.name}' sends empty strings as '{name}'; a model that refuses them does not load",
+            "Use input_data_file: a file in warmup/ with each string after its length in four little-endian bytes.",
         )
     if not file:
         return
     path, content = model.folder / "warmup" / file, model.warm_up_files.get(file)
     if content is None:
-        yield error(path, f"not there; model_warmup takes '{name}' from it", "Put it there.")
+        yield error(path, f"the file is missing; model_warmup reads '{name}' from it", "Add the file.")
     elif problem := _content_problem(content, given):
-        yield error(path, problem, f"Write it as model_warmup declares '{name}'.")
+        yield error(path, problem, f"Write the file as model_warmup declares '{name}'.")
 
 
 def _content_problem(content: bytes, given: ModelWarmup.Input) -> str | None:
     count = element_count(given.dims)
     if given.data_type != DataType.TYPE_STRING:
         expected = count * ELEMENT_BYTES.get(DataType.Name(given.data_type), 0)
-        return f"has {len(content)} bytes, {expected} are expected" if len(content) < expected else None
+        return f"expected {expected} bytes, got {len(content)}" if len(content) < expected else None
     found = _count_strings(content)
-    return None if found == count else f"holds {found or 'no whole'} strings after their lengths, {count} are expected"
+    if found == count:
+        return None
+    got = "bytes of another form" if found is None else str(found)
+    return f"expected {counted(count, 'string')}, each after its length, got {got}"
 
 
 def _count_strings(content: bytes) -> int | None:
-    """How many strings, each after its length in four little-endian bytes; None where the bytes do not add up."""
+    """The number of strings, each after its length in four little-endian bytes; None if the lengths do not fit."""
     count, position = 0, 0
     while position < len(content):
         if position + 4 > len(content):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from cronnx_server.doctor.checks import backends
@@ -9,21 +11,21 @@ from tests.unit.cronnx_server.doctor.conftest import OnDisk
 
 def test_a_backend_that_is_not_here_is_named_with_those_that_are(disk: OnDisk, laptop: Machine) -> None:
     path = disk.change("net", "onnxruntime", "onnxruntme")
-    (finding,) = backends.check(disk.read(), laptop)
+    (finding,) = backends.installed(disk.read(), laptop)
     assert finding.path == path
-    assert finding.problem == "backend 'onnxruntme' is not here; there are onnxruntime, preprocess, python"
+    assert finding.problem == "backend 'onnxruntme' is not installed; there are onnxruntime, preprocess, python"
 
 
 @pytest.mark.parametrize("platform", ["tensorrt_plan", ""], ids=["another platform", "none"])
 def test_a_model_that_nothing_here_serves_is_named(disk: OnDisk, laptop: Machine, platform: str) -> None:
     path = disk.change("preprocess", 'backend: "preprocess"', f'platform: "{platform}"')
-    (finding,) = backends.check(disk.read(), laptop)
+    (finding,) = backends.installed(disk.read(), laptop)
     assert finding.path == path
 
 
 def test_the_platform_of_onnx_models_is_a_backend(disk: OnDisk, laptop: Machine) -> None:
     disk.change("net", 'backend: "onnxruntime"', 'platform: "onnxruntime_onnx"')
-    assert not list(backends.check(disk.read(), laptop))
+    assert not list(backends.installed(disk.read(), laptop))
 
 
 @pytest.mark.parametrize(
@@ -55,3 +57,15 @@ def test_a_parameter_that_the_router_refuses_is_named(disk: OnDisk) -> None:
     disk.add("route", 'backend: "router" parameters { key: "weights" value { string_value: "net/1=1" } }')
     (finding,) = backends.parameters(disk.read())
     assert "'weights' is unknown" in finding.problem
+
+
+def test_a_library_that_the_stubs_lack_is_named_with_its_package(disk: OnDisk, laptop: Machine) -> None:
+    machine = dataclasses.replace(laptop, missing_library="libpython3.12.so.1.0")
+    (finding,) = backends.python_library(disk.read(), machine)
+    assert finding.problem.startswith("libpython3.12.so.1.0 is missing")
+    assert "apt-get install libpython3." in finding.remedy
+
+
+def test_no_stub_needs_no_library(disk: OnDisk, laptop: Machine) -> None:
+    machine = dataclasses.replace(laptop, missing_library="libpython3.12.so.1.0", python_based={"onnxruntime": False})
+    assert not list(backends.python_library(disk.read(), machine))

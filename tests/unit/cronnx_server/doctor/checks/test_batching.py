@@ -11,19 +11,19 @@ def test_an_ensemble_whose_batch_is_over_a_steps_is_named_with_both(disk: OnDisk
     path = disk.change("classify", "max_batch_size: 8", "max_batch_size: 12")
     (finding,) = batching.check(disk.read())
     assert (finding.path, finding.severity) == (path, Severity.ERROR)
-    assert finding.problem == "max_batch_size is 12, its step net takes 8"
+    assert finding.problem == "max_batch_size is 12, but its step net takes at most 8"
 
 
 @pytest.mark.parametrize(
     ("old", "new", "severity", "problem"),
     [
-        ("dynamic_batching { }", "", Severity.WARNING, "nothing puts requests together"),
-        ("max_batch_size: 16", "max_batch_size: 1", Severity.WARNING, "no effect where max_batch_size is 1"),
+        ("dynamic_batching { }", "", Severity.WARNING, "no batcher combines requests"),
+        ("max_batch_size: 16", "max_batch_size: 1", Severity.WARNING, "no effect with max_batch_size 1"),
         (
             "dynamic_batching { }",
             "dynamic_batching { preferred_batch_size: [ 8, 32 ] }",
             Severity.ERROR,
-            "preferred_batch_size 32 is not among 1 to max_batch_size, 16",
+            "preferred_batch_size 32 is not from 1 to max_batch_size, 16",
         ),
         (
             "dynamic_batching { }",
@@ -35,13 +35,13 @@ def test_an_ensemble_whose_batch_is_over_a_steps_is_named_with_both(disk: OnDisk
             "dynamic_batching { }",
             "dynamic_batching { default_queue_policy { max_queue_size: 64 } }",
             Severity.WARNING,
-            "the instance may idle for half a second",
+            "an instance may idle for half a second",
         ),
         (
             "dynamic_batching { }",
             "dynamic_batching { priority_levels: 2 }",
             Severity.WARNING,
-            "ends Triton's prefetching",
+            "turns off Triton's prefetching",
         ),
     ],
     ids=["no batcher", "batch of 1", "preferred over largest", "delay for 1", "queue policy", "priorities"],

@@ -23,7 +23,7 @@ def test_a_model_without_a_warm_up_is_named(disk: OnDisk) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "severity", "problem"),
     [
-        ("batch_size: 1\n", "batch_size: 9\n", Severity.ERROR, "batch_size 9, the model takes 8"),
+        ("batch_size: 1\n", "batch_size: 9\n", Severity.ERROR, "batch_size 9, but the model takes at most 8"),
         ("batch_size: 1\n", "\n", Severity.WARNING, "has no batch_size"),
         (
             "UINT8 dims: [ 4, 4, 3 ] random",
@@ -31,8 +31,13 @@ def test_a_model_without_a_warm_up_is_named(disk: OnDisk) -> None:
             Severity.ERROR,
             "gives 'pixels' as TYPE_FP32",
         ),
-        ("dims: [ 4, 4, 3 ] random", "dims: [ 4, 4 ] random", Severity.ERROR, "TYPE_UINT8 [4, 4], the model takes"),
-        ("random_data: true", 'input_data_file: "none"', Severity.ERROR, "not there"),
+        (
+            "dims: [ 4, 4, 3 ] random",
+            "dims: [ 4, 4 ] random",
+            Severity.ERROR,
+            "TYPE_UINT8 [4, 4], not TYPE_UINT8 [4, 4, 3]",
+        ),
+        ("random_data: true", 'input_data_file: "none"', Severity.ERROR, "the file is missing"),
     ],
     ids=["over the largest batch", "no size", "another type", "other dims", "no file"],
 )
@@ -49,7 +54,7 @@ def test_a_sample_for_another_input_is_named_and_so_is_the_one_it_lacks(disk: On
     disk.change("net", 'key: "pixels"', 'key: "pixel"')
     lacking, other = warm_up.check(disk.read())
     assert lacking.problem == "warm-up 'one' has no input 'pixels'"
-    assert other.problem == "warm-up 'one' has an input 'pixel'; the model has pixels"
+    assert other.problem == "warm-up 'one' has an input 'pixel', but the model has pixels"
 
 
 def test_a_sample_may_go_without_an_optional_input(disk: OnDisk) -> None:
@@ -72,16 +77,16 @@ def test_a_router_is_not_warmed_up_since_its_arms_may_not_be_loaded(disk: OnDisk
 
 def test_strings_of_no_content_are_named(disk: OnDisk) -> None:
     disk.change("preprocess", 'input_data_file: "photo"', "zero_data: true")
-    assert only(disk).problem.startswith("warm-up 'one' gives empty strings as 'image'")
+    assert only(disk).problem.startswith("warm-up 'one' sends empty strings as 'image'")
 
 
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"", "holds no whole strings"),
-        (b"\xff\xd8\xff\xe0 a picture as it is", "holds no whole strings"),
-        (b"\x01\x00", "holds no whole strings"),
-        (b"\x01\x00\x00\x00a\x01\x00\x00\x00b", "holds 2 strings"),
+        (b"", "expected 1 string, each after its length, got 0"),
+        (b"\xff\xd8\xff\xe0 a picture as it is", "expected 1 string, each after its length, got bytes of another form"),
+        (b"\x01\x00", "expected 1 string, each after its length, got bytes of another form"),
+        (b"\x01\x00\x00\x00a\x01\x00\x00\x00b", "expected 1 string, each after its length, got 2"),
     ],
     ids=["empty", "no length", "cut short", "two"],
 )
@@ -95,6 +100,6 @@ def test_a_file_of_strings_that_does_not_add_up_is_named(disk: OnDisk, content: 
 def test_a_file_of_numbers_has_at_least_the_tensors_bytes(disk: OnDisk) -> None:
     disk.change("net", "random_data: true", 'input_data_file: "pixels"')
     disk.add("net", files={"warmup/pixels": bytes(47)})
-    assert only(disk).problem == "has 47 bytes, 48 are expected"
+    assert only(disk).problem == "expected 48 bytes, got 47"
     disk.add("net", files={"warmup/pixels": bytes(48)})
     assert not list(warm_up.check(disk.read()))

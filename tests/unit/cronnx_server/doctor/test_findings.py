@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from cronnx_server.doctor import report
+from cronnx_server.doctor import findings
 from cronnx_server.doctor.findings import error, warning
 from cronnx_server.doctor.machine import SHARED_MEMORY
 
@@ -16,7 +16,7 @@ FOUND = {
 
 
 def test_errors_come_first_with_paths_from_here_and_a_count_last() -> None:
-    assert report.lines(FOUND, models=1, here=HERE).splitlines() == [
+    assert findings.as_text(FOUND, models=1, here=HERE).splitlines() == [
         "error    /dev/shm: is small",
         "         Enlarge it.",
         "error    models/b: differs from models/a",
@@ -28,11 +28,11 @@ def test_errors_come_first_with_paths_from_here_and_a_count_last() -> None:
 
 
 def test_nothing_found_is_said() -> None:
-    assert report.lines({"wiring": []}, models=9, here=HERE) == "9 models: 0 errors, 0 warnings"
+    assert findings.as_text({"wiring": []}, models=9, here=HERE) == "9 models: 0 errors, 0 warnings"
 
 
 def test_json_is_a_list_of_findings_with_their_check_and_whole_paths() -> None:
-    first, *others = json.loads(report.as_json(FOUND))
+    first, *others = json.loads(findings.as_json(FOUND))
     assert first == {
         "check": "batching",
         "severity": "warning",
