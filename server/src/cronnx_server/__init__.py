@@ -1,1 +1,1 @@
-"""What operators run: a server, its models, and the tools beside it."""
+"""The tools of an operator: run a server, build and add models, watch and check it."""

@@ -1,4 +1,4 @@
-"""Locked packages from the Python package index, by pip, every file checked against its SHA-256."""
+"""Installs locked packages from the Python package index with pip, which checks the SHA-256 of every file."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ RETRIES = "2"
 REQUIREMENT = "requirement.txt"
 NARRATED = ("Downloading", "Using cached", "Building", "Installing collected")
 
-# The first that fits: a connection that was tried again is in the log too, whatever came after it.
+# The first match counts: the log also has connections that were retried, whatever happened afterwards.
 CAUSES = (
-    ("DO NOT MATCH THE HASHES", "a downloaded file is not the one that was locked; nothing of it was kept"),
+    ("DO NOT MATCH THE HASHES", "a downloaded file is not the locked one; nothing of it was kept"),
     ("No space left on device", "no space left on the disk; free some and start again"),
     (
         "name resolution|NameResolutionError|NewConnectionError|Failed to establish|Network is unreachable"
@@ -36,10 +36,15 @@ CAUSES = (
 
 
 def install(arguments: Sequence[str], *, what: str, python: Path | str = sys.executable) -> None:
-    """Run `pip install` with these arguments and show its progress.
+    """Run `pip install` and show its progress.
+
+    Args:
+        arguments: The arguments of `pip install`.
+        what: What is installed, for error messages.
+        python: The interpreter whose pip installs.
 
     Raises:
-        SetupError: it failed; the message names `what` was installed and the cause.
+        SetupError: pip failed; the message has `what` and the cause.
     """
     command = [
         str(python),
@@ -62,15 +67,15 @@ def install(arguments: Sequence[str], *, what: str, python: Path | str = sys.exe
 
 
 def install_folder(requirement: str, folder: Path, *, what: str) -> None:
-    """Unpack one package, without what it depends on, into `folder`, whole or not at all, unless it is there.
+    """Unpack one package without its dependencies into `folder`, whole or not at all, unless it is there.
 
     Args:
-        requirement: a line of a requirements file, its `--hash` included.
-        folder: made anew if it holds anything else; what an interrupted earlier try left beside it is removed.
-        what: the package's name for people.
+        requirement: A line of a requirements file, with its `--hash`.
+        folder: The folder; replaced if it holds another package. Leftovers of an interrupted attempt are removed.
+        what: The name of the package, for people.
 
     Raises:
-        SetupError: as `install`.
+        SetupError: pip failed.
     """
     if _holds(folder, requirement):
         return
@@ -107,7 +112,7 @@ def _narrated(pip: subprocess.Popen[str]) -> Iterator[str]:
 
 
 def cause(log: str) -> str:
-    """Why pip failed, for people, by what it wrote to stderr."""
+    """Why pip failed, for people, from its output on standard error."""
     for pattern, known in CAUSES:
         if re.search(pattern, log):
             return known
@@ -115,4 +120,4 @@ def cause(log: str) -> str:
         return "the package index has no such file for this machine; x86-64 Linux with glibc 2.35 or newer is needed"
     lines = [line for line in log.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("ERROR: ") and line != "ERROR: Exception:"] or lines
-    return errors[-1].removeprefix("ERROR: ") if errors else "pip failed and did not say why"
+    return errors[-1].removeprefix("ERROR: ") if errors else "pip failed without a reason"

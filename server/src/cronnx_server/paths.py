@@ -1,4 +1,4 @@
-"""Where things lie. Everything made by a set-up is in folders that git ignores."""
+"""The folders of a clone. Everything that a command creates is in folders that git ignores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the user sees while a set-up works: a line a step, and under it the tool's own progress."""
+"""Progress on standard error: a line for each step, and below it the output of the tool at work."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterable
 
 
 def step(text: str) -> None:
-    """Begin a step."""
+    """Print the start of a step."""
     print(f"==> {text}", file=sys.stderr, flush=True)
 
 
 def narrate(lines: Iterable[str]) -> None:
-    """Show each line of a tool as it comes: on a terminal in place of the last, elsewhere below it."""
+    """Print the output of a tool line by line; on a terminal each line replaces the one before."""
     terminal = sys.stderr.isatty()
     for line in lines:
         text = f"    {line.strip()[:100]}"

@@ -1,4 +1,4 @@
-"""`scripts/set_up`: create `.venv`, and no more."""
+"""`scripts/set_up`: its command line."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ EXTRAS = ("lab", "test")
 
 
 def main() -> int:
-    """Create or repair the environment; the exit status."""
+    """Create or repair the environment, and return the exit status."""
     parser = argparse.ArgumentParser(
         prog="scripts/set_up",
-        description="Create .venv with what scripts/serve installs: for the layers of an image.",
-        epilog="Every other script does this when it starts. Exit status: 0 it is complete, 1 it cannot be created, "
-        "2 usage.",
+        description="Create .venv with the packages that scripts/serve needs, as a layer of an image.",
+        epilog="Every other script does this when it starts. Exit status: 0 complete, 1 it cannot be created, 2 usage.",
     )
     parser.add_argument(
-        "extras", nargs="*", metavar="EXTRA", help=f"also what {REQUIREMENTS.name}/EXTRA.txt lists: {', '.join(EXTRAS)}"
+        "extras",
+        nargs="*",
+        metavar="EXTRA",
+        help=f"also the packages of {REQUIREMENTS.name}/EXTRA.txt: {' or '.join(EXTRAS)}",
     )
     extras = parser.parse_args().extras
     for extra in extras:

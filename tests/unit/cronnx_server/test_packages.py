@@ -49,7 +49,7 @@ def test_no_way_to_the_index_is_told_from_its_having_no_such_file(log: str) -> N
 
 @pytest.mark.parametrize("before", ["", RETRYING.format(NO_CONNECTION.format("[Errno 101] Network is unreachable"))])
 def test_another_hash_is_the_cause_whatever_came_before(before: str) -> None:
-    assert packages.cause(before + TAMPERED).startswith("a downloaded file is not the one that was locked")
+    assert packages.cause(before + TAMPERED).startswith("a downloaded file is not the locked one")
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_a_python_without_pip_is_a_cause() -> None:
         ("WARNING: of no account\nERROR: Invalid requirement: '='\n", "Invalid requirement: '='"),
         (TRACEBACK.format("PermissionError: [Errno 13] Permission denied: 'lib'"), "PermissionError: [Errno 13] Perm"),
         ("Segmentation fault\n\n", "Segmentation fault"),
-        ("", "pip failed and did not say why"),
+        ("", "pip failed without a reason"),
     ],
     ids=["error", "traceback", "no error of pip's", "nothing"],
 )
@@ -108,7 +108,7 @@ def test_a_package_of_another_hash_leaves_nothing_behind(tmp_path: Path, write_w
     requirement = write_wheel("ANSWER = 42\n")
     write_wheel("ANSWER = 43\n")
     folder = tmp_path / "made" / "toy"
-    with pytest.raises(SetupError, match="cannot install toy: a downloaded file is not the one that was locked"):
+    with pytest.raises(SetupError, match="cannot install toy: a downloaded file is not the locked one"):
         packages.install_folder(requirement, folder, what="toy")
     assert not any(folder.parent.iterdir())
 
