@@ -24,7 +24,7 @@ The server is asked only when Prometheus scrapes. If it does not answer, server_
 If the server asks for a key, it is read from the file that ${KEY_FILE} names, or from ${KEY}.
 docs/metrics.md lists the metrics; deploy/prometheus/ configures a Prometheus that scrapes them.
 
-exit status: 0 after Ctrl-C or SIGTERM; 1 if it cannot start; 2 usage.
+Exit status: 0 after Ctrl-C or SIGTERM; 1 if it cannot start; 2 usage.
 """
 
 

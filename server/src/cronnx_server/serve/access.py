@@ -66,19 +66,12 @@ def _check_private(path: Path) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write the key whole or not at all, never readable by others; if two starts race, the first one's key stays."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}")
+    """Write the key to a new file that only its owner can read; if two starts race, the first one's key stays."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.touch(mode=0o600)
-        with partial.open("w") as file:
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123 - a descriptor
             file.write(f"{text}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(partial, path)
     except FileExistsError:
         return
     except OSError as error:
         raise KeyFileError(f"cannot write {path}: {error.strerror}") from error
-    finally:
-        partial.unlink(missing_ok=True)

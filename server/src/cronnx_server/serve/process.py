@@ -74,18 +74,18 @@ class ServerProcess:
         """The process ID of the server; its stubs are its children."""
         return self._process.pid
 
-    def wait_until_ready(self, addresses: Addresses, *, meanwhile: Callable[[], None] = lambda: None) -> bool:
+    def wait_until_ready(self, addresses: Addresses, *, on_poll: Callable[[], None] = lambda: None) -> bool:
         """Wait until the server and its models are ready; False if the server was stopped first.
 
         Args:
             addresses: Where the server listens.
-            meanwhile: Called every `POLL_S` seconds.
+            on_poll: Called every `POLL_S` seconds.
 
         Raises:
             StartError: The server ended by itself before it was ready.
         """
         while not is_ready(addresses):
-            meanwhile()
+            on_poll()
             try:
                 status = self._process.wait(POLL_S)
             except subprocess.TimeoutExpired:

@@ -81,7 +81,7 @@ class Supervisor:
         """
         with self._started() as server:
             # The watch begins with the start: it cannot name a process that died before it looked.
-            if server.wait_until_ready(self._addresses, meanwhile=lambda: self._watch(server)):
+            if server.wait_until_ready(self._addresses, on_poll=lambda: self._watch(server)):
                 report()
             status = self._watched(server)
         while status and not self._is_stopped:

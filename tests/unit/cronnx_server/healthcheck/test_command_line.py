@@ -6,14 +6,14 @@ import sys
 
 import pytest
 
-from cronnx_server.paths import ROOT
+from cronnx_server.paths import SERVER_SOURCE
 from tests.unit.cronnx_server.healthcheck.conftest import FakeTriton
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    # Isolated, and without site-packages: a container has no more than Python.
-    command = [sys.executable, "-S", str(ROOT / "scripts" / "healthcheck"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    # Without site-packages: NVIDIA's container has only Python.
+    command = [sys.executable, "-S", "-m", "cronnx_server.healthcheck", *arguments]
+    return subprocess.run(command, cwd=SERVER_SOURCE, capture_output=True, text=True, timeout=60)
 
 
 def test_a_healthy_server_is_a_line_a_model_and_status_0(triton: FakeTriton) -> None:

@@ -61,6 +61,7 @@ class Program:
     def supervisor(self, *, kill: bool = False) -> Supervisor:
         def watch(server: ServerProcess) -> None:
             if kill and self.is_ready:
+                self.is_ready = False  # the first server alone, however long the others take to end
                 server.kill()
 
         return Supervisor(
