@@ -15,14 +15,14 @@ WriteWheel = Callable[[str], str]
 
 @pytest.fixture(scope="session")
 def served() -> Path:
-    """The wheel's `tritonserver`, unpacked: the first time it comes from the package index."""
+    """The wheel's `tritonserver`, unpacked; the first test fetches it from the package index."""
     with environment.setup_lock():
         return tritonserver.unpacked()
 
 
 @pytest.fixture
 def write_wheel(tmp_path: Path) -> WriteWheel:
-    """Write a wheel with one module of some source; gives its line of a requirements file."""
+    """Write a wheel with one module, and return its line of a requirements file."""
 
     def write(source: str) -> str:
         path = tmp_path / "toy-1.0-py3-none-any.whl"

@@ -33,7 +33,7 @@ def test_a_disk_with_too_little_space_is_refused(tmp_path: Path) -> None:
 
 @pytest.fixture
 def venv(tmp_path: Path) -> Path:
-    """An environment as a set-up leaves it, but for its packages."""
+    """An environment without packages."""
     (tmp_path / "venv" / "bin").mkdir(parents=True)
     (tmp_path / "venv" / "bin" / "python").touch()
     return tmp_path / "venv"
@@ -80,7 +80,7 @@ def test_a_python_that_is_not_supported_ends_in_one_line(
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """What a command needs of a clone to begin with."""
+    """The files of a clone that a command needs to start."""
     for folder in ("scripts", "server", "requirements"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path
@@ -136,7 +136,7 @@ with setup_lock(pathlib.Path(sys.argv[1])):
 
 
 def is_shut(state: Path) -> bool:
-    """Whether a set-up would have to wait now."""
+    """Whether another process holds the lock."""
     with (state / "setup.lock").open() as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

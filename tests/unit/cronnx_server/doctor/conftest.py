@@ -65,7 +65,7 @@ PHOTO = b"\x02\x00\x00\x00ab"
 
 
 class OnDisk:
-    """A repository of small models, whole until a test breaks it: `classify` is `preprocess` and `net`."""
+    """A repository without faults, until a test breaks it. The ensemble `classify` runs `preprocess` and `net`."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -74,14 +74,14 @@ class OnDisk:
         self.classify = self.add("classify", ENSEMBLE, {"1/.gitkeep": b""})
 
     def add(self, name: str, config: str | None = None, files: Mapping[str, bytes] | None = None) -> Path:
-        """Make or change a model; its folder."""
+        """Add or change a model, and return its folder."""
         for path, content in {**({"config.pbtxt": config.encode()} if config else {}), **(files or {})}.items():
             (self.root / name / path).parent.mkdir(parents=True, exist_ok=True)
             (self.root / name / path).write_bytes(content)
         return self.root / name
 
     def change(self, name: str, old: str, new: str) -> Path:
-        """Change a model's configuration, once; its path."""
+        """Replace a text once in a model's configuration, and return its path."""
         path = self.root / name / "config.pbtxt"
         assert old in path.read_text()
         path.write_text(path.read_text().replace(old, new, 1))

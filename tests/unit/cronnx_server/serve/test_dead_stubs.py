@@ -1,4 +1,4 @@
-"""Which of a server's processes are taken for dead, and what is done about it."""
+"""Which processes of a server count as dead, and how their models are repaired."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SERVER_PID = 1000
 
 @dataclass
 class Server:
-    """A server in a process table of the test's own."""
+    """A server in a process table that the test writes."""
 
     proc: Path
     pid: int = SERVER_PID
@@ -36,7 +36,7 @@ class Server:
         return bool(select.select([descriptor], [], [], timeout_s)[0])
 
     def has(self, pid: int, state: str, *arguments: object) -> None:
-        """It has a child, in a state as `ps` names it, with a command line if it lives."""
+        """Give it a child in a state as `ps` names it, with a command line if it is alive."""
         (self.proc / str(pid)).mkdir(exist_ok=True)
         (self.proc / str(pid) / "stat").write_text(f"{pid} (triton (python) b) {state} {SERVER_PID} 1")
         (self.proc / str(pid) / "cmdline").write_text("".join(f"{each}\0" for each in arguments))
@@ -48,7 +48,7 @@ class Server:
 
 @dataclass
 class Loads:
-    """A repository API that notes what it is asked for."""
+    """Records the requests to the repository API."""
 
     addresses: Addresses
     status: int = 200
@@ -85,7 +85,7 @@ def server(tmp_path: Path) -> Server:
 
 @pytest.fixture
 def version(tmp_path: Path) -> Path:
-    """The folder of a model's version, as old as can be."""
+    """The folder of a model's version, with the oldest possible time."""
     folder = tmp_path / "toy_onnx" / "2"
     folder.mkdir(parents=True)
     os.utime(folder, (0, 0))
@@ -117,7 +117,7 @@ def test_a_load_brings_the_key_that_it_takes(server: Server, version: Path, load
     assert loads.keys == ["0123456789abcdef"]
 
 
-def test_one_that_is_collected_is_none(server: Server, version: Path, loads: Loads) -> None:
+def test_a_stub_that_the_server_reaps_is_not_dead(server: Server, version: Path, loads: Loads) -> None:
     stubs = DeadStubs(loads.addresses, proc=server.proc)
     server.has(7, "S", STUB, version / "model.onnx")
     stubs.watch(server)
@@ -128,7 +128,7 @@ def test_one_that_is_collected_is_none(server: Server, version: Path, loads: Loa
     assert loads.asked == []
 
 
-def test_a_process_that_is_no_stub_yet_is_looked_at_again(server: Server, version: Path, loads: Loads) -> None:
+def test_a_process_that_has_just_been_forked_is_looked_at_again(server: Server, version: Path, loads: Loads) -> None:
     stubs = DeadStubs(loads.addresses, proc=server.proc)
     server.has(7, "S", "/bin/tritonserver", "--id=1")
     stubs.watch(server)

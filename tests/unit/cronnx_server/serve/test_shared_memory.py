@@ -1,4 +1,4 @@
-"""Whose a file in shared memory is, and which are removed."""
+"""Which files in shared memory belong to whom, and which are removed."""
 
 from __future__ import annotations
 

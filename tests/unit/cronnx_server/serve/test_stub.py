@@ -61,7 +61,7 @@ def test_a_python_that_the_wheel_has_no_stub_for_is_named(stubs: Path, tmp_path:
 
 
 def test_a_library_that_the_loader_misses_is_named_with_what_to_install(stubs: Path, tmp_path: Path) -> None:
-    """Away from its wheel a stub finds none of the wheel's libraries."""
+    """Outside its wheel a stub does not find the libraries of the wheel."""
     version = f"{sys.version_info[0]}.{sys.version_info[1]}"
     moved = shutil.copy(stubs / version / stub.NAME, tmp_path)
     with pytest.raises(

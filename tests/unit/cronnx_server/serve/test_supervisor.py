@@ -40,7 +40,7 @@ RESTARTS = 2
 
 
 class Program:
-    """Servers that end as they are told to, one after another."""
+    """Starts servers that end with the given statuses, one after another."""
 
     def __init__(self, *statuses: int) -> None:
         self.addresses: Addresses = free_addresses()

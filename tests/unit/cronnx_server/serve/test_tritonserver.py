@@ -12,7 +12,7 @@ from cronnx_server.serve.tritonserver import Distribution, distribution
 
 @pytest.fixture
 def nvidia(tmp_path: Path) -> Path:
-    """NVIDIA's distribution as it lies in its container."""
+    """NVIDIA's distribution as in its container."""
     folder = tmp_path / "nvidia"
     for backend in ("python", "onnxruntime", "tensorrt"):
         (folder / "backends" / backend).mkdir(parents=True)
