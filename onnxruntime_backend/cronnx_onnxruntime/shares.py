@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
-# What two images leave behind between two operators still fits a core's cache: docs/benchmarks/README.md.
+# What two images leave behind between two operators still fits a core's cache: docs/bench.md.
 ROWS_A_RUN = 2
 
 # More would help no network whose images are large enough to matter, and cost a small one dear.

@@ -73,7 +73,7 @@ class Overload:
 def measure(server: Server, *, peak_s: float, seconds: float, rounds: int) -> list[Overload]:
     """See the peak, offer `TIMES` as much for `seconds`, see the peak again, and so on.
 
-    The speed of a shared machine changes within a minute by more than what is to be seen: docs/benchmarks/README.md.
+    The speed of a shared machine changes within a minute by more than what is to be seen: docs/bench.md.
 
     Raises:
         SetupError: the server cannot be reached or hangs up.

@@ -24,7 +24,7 @@ examples:
   scripts/tune --write fast && scripts/serve --profile fast
 
 Candidates are served side by side and take turns under load; the present settings are among them in every round, and
-what is not clearly better changes nothing. It wants the machine for itself. docs/tuning.md says more.
+what is not clearly better changes nothing. It wants the machine for itself. docs/tune.md says more.
 
 exit status: 0 tuned, whatever was found; 1 it could not be; 2 usage; 130 interrupted.
 """
