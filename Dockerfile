@@ -30,7 +30,7 @@ RUN --mount=type=cache,target=/root/.cache/pip scripts/set_up
 # Models are built from their published weights, and each must take a cat for a cat, or there is no image.
 FROM project AS models
 ARG MODELS="efficientnet_lite0 efficientnet_lite1 efficientnet_lite2"
-# The address of a folder of weights, where the web cannot be reached: docs/models.md.
+# The address of a folder of weights, where the web cannot be reached: docs/build_models.md.
 ARG CRONNX_MODEL_MIRROR=
 COPY model_repository model_repository
 COPY ensembles ensembles

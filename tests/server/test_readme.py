@@ -1,4 +1,4 @@
-"""The READMEs' commands and code, run as they stand but for the ports."""
+"""The READMEs' commands and code run as they are written, except for the ports."""
 
 from __future__ import annotations
 
@@ -21,12 +21,14 @@ CLIENT_BLOCKS = BLOCK.findall((ROOT / "client" / "README.md").read_text())
 ROUTER_BLOCKS = BLOCK.findall((ROOT / "router_backend" / "README.md").read_text())
 COMMANDS = [text for language, text in BLOCKS if language == "bash"]
 SHOWN_ANSWER = json.loads(next(text for language, text in BLOCKS if language == "json"))
-START, TEST, CURL, CRONNX, ADD_MODEL, LOADTEST = COMMANDS  # ADD_MODEL runs in test_add_model.py
+START, TEST, CURL, CRONNX, ADD_MODEL = COMMANDS  # ADD_MODEL runs in test_add_model.py
+LOADTEST_BLOCKS = BLOCK.findall((ROOT / "docs" / "loadtest.md").read_text())
+(LOADTEST,) = (text for language, text in LOADTEST_BLOCKS if language == "bash")
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder in which the README's relative paths lead where they do in the project's."""
+    """A folder in which the README's relative paths work as in the project's."""
     for name in ("scripts", ".venv"):
         (tmp_path / name).symlink_to(ROOT / name)
     return tmp_path
@@ -92,7 +94,7 @@ def test_the_python_code_prints_the_answer(served: Served, folder: Path) -> None
 
 @pytest.fixture
 def folder_of_pictures(tmp_path: Path, pictures: dict[str, Path]) -> Path:
-    """A folder that has what the client's README calls `cat.jpg`, `dog.jpg` and `photos`."""
+    """A folder with the `cat.jpg`, `dog.jpg` and `photos` of the client's README."""
     (tmp_path / "photos").mkdir()
     for name, picture in (("cat.jpg", "chelsea"), ("dog.jpg", "coffee"), ("photos/rocket.jpg", "rocket")):
         (tmp_path / name).symlink_to(pictures[picture])
@@ -122,5 +124,5 @@ def test_the_clients_commands_run(served: Served, folder_of_pictures: Path) -> N
 def test_every_folder_and_link_named_exists() -> None:
     linked = [target for target in re.findall(r"\]\(([^)]+)\)", README) if "://" not in target]
     tabled = re.findall(r"^\| \[?`([^`]+)`", README, re.MULTILINE)
-    assert len(tabled) >= 8
+    assert len(tabled) >= 20
     assert [path for path in (*linked, *tabled) if not (ROOT / path).exists()] == []

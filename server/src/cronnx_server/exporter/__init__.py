@@ -1,1 +1,1 @@
-"""What a running server knows of its models beyond its metrics, for Prometheus: docs/metrics.md."""
+"""What a running server knows of its models beyond its metrics, for Prometheus: docs/exporter.md."""

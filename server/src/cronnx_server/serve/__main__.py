@@ -27,7 +27,7 @@ examples:
   scripts/serve -- --log-verbose=1
 
 A server that dies is started again, five times within five minutes at most; a model whose Python process dies is loaded
-anew (docs/faults.md).
+anew (docs/serve.md).
 exit status: the server's own, 0 after Ctrl-C or SIGTERM; 1 where it could not be set up or started; 2 usage.
 Elsewhere than on loopback, who changes models needs a key: $CRONNX_KEY_FILE, $CRONNX_KEY, or one that is made.
 The first start makes .venv and .triton/ and builds the models. To change the Python of .venv, delete it.
