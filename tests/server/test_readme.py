@@ -1,4 +1,4 @@
-"""The READMEs' commands and code run as they are written, except for the ports."""
+"""The READMEs' commands and code, run as they stand but for the ports."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LOADTEST_BLOCKS = BLOCK.findall((ROOT / "docs" / "loadtest.md").read_text())
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder in which the README's relative paths work as in the project's."""
+    """A folder in which the README's relative paths lead where they do in the project's."""
     for name in ("scripts", ".venv"):
         (tmp_path / name).symlink_to(ROOT / name)
     return tmp_path
@@ -94,7 +94,7 @@ def test_the_python_code_prints_the_answer(served: Served, folder: Path) -> None
 
 @pytest.fixture
 def folder_of_pictures(tmp_path: Path, pictures: dict[str, Path]) -> Path:
-    """A folder with the `cat.jpg`, `dog.jpg` and `photos` of the client's README."""
+    """A folder that has what the client's README calls `cat.jpg`, `dog.jpg` and `photos`."""
     (tmp_path / "photos").mkdir()
     for name, picture in (("cat.jpg", "chelsea"), ("dog.jpg", "coffee"), ("photos/rocket.jpg", "rocket")):
         (tmp_path / name).symlink_to(pictures[picture])
