@@ -1,10 +1,10 @@
 # syntax=docker/dockerfile:1
 
 # docker build .                                 for a CPU: tritonserver from its wheel, 0.6 GB
-# docker build --build-arg RUNTIME=nvidia .      for GPUs: NVIDIA's image with the models and backends put in
-# docker build --target tools .                  the scripts that go beside a server: exporter, loadtest
+# docker build --build-arg RUNTIME=nvidia .      for GPUs: NVIDIA's image plus the models and backends
+# docker build --target tools .                  tools that run beside a server: exporter, loadtest
 #
-# TRITON_DIGEST and PYTHON_DIGEST (sha256:…) hold the images below to their bytes: docs/containers.md.
+# TRITON_DIGEST and PYTHON_DIGEST (sha256:…) pin the base images: docs/containers.md.
 ARG RUNTIME=cpu
 ARG TRITON_VERSION=26.07
 ARG TRITON_DIGEST=
@@ -27,10 +27,10 @@ COPY scripts scripts
 RUN --mount=type=cache,target=/root/.cache/pip scripts/set_up
 
 
-# Models are built from their published weights, and each must take a cat for a cat, or there is no image.
+# Builds the models from their published weights. Each must recognise a cat, or the build fails.
 FROM project AS models
 ARG MODELS="efficientnet_lite0 efficientnet_lite1 efficientnet_lite2"
-# The address of a folder of weights, where the web cannot be reached: docs/models.md.
+# The address of a folder of weights, for builds without web access: docs/build_models.md.
 ARG CRONNX_MODEL_MIRROR=
 COPY model_repository model_repository
 COPY ensembles ensembles
@@ -45,7 +45,7 @@ RUN --mount=type=cache,target=/root/.cache/pip scripts/set_up lab \
 USER 1000:1000
 
 
-# The wheel's server where NVIDIA's image has its own, so that one command line does for both.
+# Puts the wheel's server where NVIDIA's image has its own, so the same command line works for both.
 FROM python AS runtime-cpu
 ARG PYTHON_VERSION
 RUN --mount=type=bind,source=requirements,target=/requirements \
@@ -63,8 +63,8 @@ ENV PATH=/opt/tritonserver/bin:${PATH} LD_LIBRARY_PATH=/opt/tritonserver/lib
 COPY onnxruntime_backend /opt/tritonserver/backends/onnxruntime
 
 
-# NVIDIA's own onnxruntime backend is there: the stand-in is left out. Packages go where its Python looks by itself, as
-# Triton's stubs need not heed PYTHONPATH: docs/triton.md.
+# NVIDIA's image has its own onnxruntime backend, so the stand-in is left out. Packages go into the image's Python,
+# because Triton's stubs may ignore PYTHONPATH: docs/triton.md.
 FROM nvcr.io/nvidia/tritonserver:${TRITON_VERSION}-py3${TRITON_DIGEST:+@${TRITON_DIGEST}} AS runtime-nvidia
 RUN --mount=type=bind,source=requirements,target=/requirements \
     --mount=type=cache,target=/root/.cache/pip \
@@ -84,12 +84,12 @@ COPY router_backend /opt/tritonserver/backends/router
 COPY deploy/image /opt/cronnx
 COPY server/src/cronnx_server /opt/cronnx/cronnx_server
 
-# NVIDIA's image calls this user triton-server. All that it may write: TensorRT's engines, for a volume, and /tmp.
+# NVIDIA's image calls this user triton-server. It may write only TensorRT's engines (a volume) and /tmp.
 RUN install -d -o 1000 -g 1000 /var/lib/triton /var/lib/triton/.triton /var/lib/triton/.triton/tensorrt
 USER 1000:1000
 WORKDIR /var/lib/triton
 EXPOSE 8000 8001 8002
-# Requests in flight are finished first, for as long as --exit-timeout-secs says.
+# Requests in flight are answered first, for up to --exit-timeout-secs.
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=10s --start-period=5m --start-interval=2s --retries=3 \
     CMD ["/opt/cronnx/healthcheck", "--timeout-s=8"]
