@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cronnx import Client, InvalidInput, ModelNotFound, NotReady, Promotion, Retry, ServerFault
-from cronnx._failover import Failover
+from cronnx._transports.failover import Failover
 from tests.unit.cronnx.fake_repository import CLASSIFIER, CONFIG, ENSEMBLE, FakeRepository
 
 
@@ -71,20 +71,20 @@ def test_a_rollback_undoes_the_last_promotion(client: Client, repository: FakeRe
 def test_a_version_that_is_not_loaded_is_refused_with_those_that_are(
     client: Client, repository: FakeRepository
 ) -> None:
-    with pytest.raises(ModelNotFound, match=f"{CLASSIFIER}/7 is not loaded; ready are versions 1, 2") as caught:
+    with pytest.raises(ModelNotFound, match=f"{CLASSIFIER}/7 is not loaded; versions that are ready: 1, 2") as caught:
         client.promote(ENSEMBLE, "7")
     assert caught.value.model_name == CLASSIFIER
-    with pytest.raises(ModelNotFound, match=f"{CLASSIFIER}/3 is UNAVAILABLE; ready are versions 1, 2"):
+    with pytest.raises(ModelNotFound, match=f"{CLASSIFIER}/3 is UNAVAILABLE; versions that are ready: 1, 2"):
         client.promote(ENSEMBLE, "3")
     repository.states["3"] = "LOADING"
-    with pytest.raises(NotReady, match=f"{CLASSIFIER}/3 is LOADING; ready are versions 1, 2"):
+    with pytest.raises(NotReady, match=f"{CLASSIFIER}/3 is LOADING; versions that are ready: 1, 2"):
         client.promote(ENSEMBLE, "3")
     assert repository.loads == []
 
 
 @pytest.mark.parametrize("version", ["", "latest", "-1"])
 def test_a_version_that_is_no_number_is_refused(client: Client, repository: FakeRepository, version: str) -> None:
-    with pytest.raises(InvalidInput, match="model_version is"):
+    with pytest.raises(InvalidInput, match="model_version: expected"):
         client.promote(ENSEMBLE, version)
     assert repository.loads == []
 
@@ -115,11 +115,11 @@ def test_bytes_are_tried_empty_and_any_size_not_at_all(client: Client, repositor
 @pytest.mark.parametrize(
     ("config", "what"),
     [
-        (with_steps({"model_name": "a", "model_version": "-1"}), "pins no version"),
-        (with_steps({"model_name": "a"}), "pins no version"),
+        (with_steps({"model_name": "a", "model_version": "-1"}), "no pin"),
+        (with_steps({"model_name": "a"}), "no pin"),
         (with_steps({"model_name": "a", "model_version": 1}, {"model_name": "b", "model_version": 2}), "a/1 and b/2"),
         (with_steps({"model_name": "a", "model_version": 1}, {"model_name": "a", "model_version": 2}), "a/1 and a/2"),
-        ({"name": ENSEMBLE, "backend": "onnxruntime"}, "pins no version"),
+        ({"name": ENSEMBLE, "backend": "onnxruntime"}, "no pin"),
     ],
 )
 def test_what_does_not_pin_one_version_cannot_be_promoted(
@@ -127,7 +127,7 @@ def test_what_does_not_pin_one_version_cannot_be_promoted(
 ) -> None:
     repository.config = config
     for change in (lambda: client.promote(ENSEMBLE, "2"), lambda: client.rollback(ENSEMBLE)):
-        with pytest.raises(InvalidInput, match=f"{what}: expected an ensemble whose steps pin one version"):
+        with pytest.raises(InvalidInput, match=f"expected an ensemble whose steps pin one version.*got .*{what}"):
             change()
     assert repository.loads == []
 

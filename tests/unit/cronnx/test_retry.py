@@ -17,7 +17,7 @@ from cronnx import (
     Retry,
     ServerFault,
 )
-from cronnx._retry import Attempts, is_transient, never_arrived
+from cronnx._retry import Retrier, is_transient, never_arrived
 
 
 @dataclass
@@ -32,8 +32,8 @@ class World:
     budgets: list[float] = field(default_factory=list)
 
     def run(self, retry: Retry, *, timeout_s: float = 1000.0) -> str:
-        attempts = Attempts(retry, clock=lambda: self.now, sleep=self._sleep, random=lambda: self.random)
-        return asyncio.run(attempts.run(self._send, timeout_s=timeout_s, may_repeat=is_transient))
+        retrier = Retrier(retry, clock=lambda: self.now, sleep=self._sleep, random=lambda: self.random)
+        return asyncio.run(retrier.run(self._send, timeout_s=timeout_s, may_repeat=is_transient))
 
     async def _sleep(self, pause_s: float) -> None:
         self.pauses.append(pause_s)
@@ -130,7 +130,7 @@ def test_what_is_sent_again_is_logged_with_the_request(caplog: pytest.LogCapture
     with caplog.at_level(logging.INFO, logger="cronnx"):
         World([error, "answer"]).run(Retry(first_backoff_s=0.25))
     (record,) = caplog.records
-    assert record.getMessage() == "attempt 1 failed, the next is in 0.250 s: still loading"
+    assert record.getMessage() == "attempt 1 failed, retrying in 0.250 s: still loading"
     assert (record.model_name, record.request_id) == ("efficientnet_lite0", "a-1")  # type: ignore[attr-defined]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from cronnx import Outcome
 from cronnx.command_line import main
 from tests.unit.cronnx.command_line.fake_server import FakeServer
-from tests.unit.cronnx.command_line.test_rates import AFTER, BEFORE
+from tests.unit.cronnx.command_line.test_stats import AFTER, BEFORE
 
 DOT = bytes(64)
 

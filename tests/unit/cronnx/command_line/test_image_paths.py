@@ -19,7 +19,7 @@ def touch(*paths: str) -> None:
 
 def found(*arguments: str) -> tuple[list[str], list[str]]:
     complaints: list[str] = []
-    return list(image_paths(arguments, complain=complaints.append)), complaints
+    return list(image_paths(arguments, report=complaints.append)), complaints
 
 
 def test_a_file_is_itself_whatever_its_suffix_and_even_where_it_is_missing() -> None:
@@ -83,7 +83,7 @@ def test_paths_come_a_line_each_from_standard_input() -> None:
     reading, writing = os.pipe()
     os.write(writing, b"a b.jpg\n\n\xff.jpg\nlast.jpg")
     os.close(writing)
-    found = image_paths(["-"], complain=pytest.fail, standard_input=reading)
+    found = image_paths(["-"], report=pytest.fail, standard_input=reading)
     assert list(found) == ["a b.jpg", "\udcff.jpg", "last.jpg"]
     os.close(reading)
 
@@ -91,14 +91,14 @@ def test_paths_come_a_line_each_from_standard_input() -> None:
 def test_standard_input_that_cannot_be_read_is_complained_of() -> None:
     folder = os.open(".", os.O_RDONLY)
     complaints: list[str] = []
-    assert list(image_paths(["-"], complain=complaints.append, standard_input=folder)) == []
+    assert list(image_paths(["-"], report=complaints.append, standard_input=folder)) == []
     assert complaints == ["standard input: Is a directory"]
     os.close(folder)
 
 
 def test_a_folder_that_cannot_be_read_is_complained_of_and_the_others_go_on() -> None:
     touch("in/a/1.jpg", "in/b/2.jpg")
-    paths = image_paths(["in"], complain=(complaints := list[str]()).append)
+    paths = image_paths(["in"], report=(complaints := list[str]()).append)
     assert next(paths) == "in/a/1.jpg"
     Path("in/b/2.jpg").unlink()
     Path("in/b").rmdir()

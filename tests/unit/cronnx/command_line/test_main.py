@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -87,7 +88,7 @@ def test_without_an_url_the_server_is_on_this_machine(cronnx: Command, server: F
         (["classify", "cat.jpg", "--concurrency", "0"], "--concurrency"),
         (["classify", "cat.jpg", "--json", "--output", "a.jsonl"], "not allowed with"),
         (["classify", "cat.jpg", "--timeout", "soon"], "--timeout"),
-        (["classify", "cat.jpg", "--timeout", "0"], "timeout_s is 0.0"),
+        (["classify", "cat.jpg", "--timeout", "0"], "timeout_s: expected a positive number of seconds, got 0.0"),
         (["classify", "cat.jpg", "--url", "ftp://host:1"], "'ftp://host:1'"),
         (["models", "--ca-file", "missing.pem"], "missing.pem"),
         (["load"], "NAME"),
@@ -191,3 +192,29 @@ def test_an_interrupt_while_standard_input_is_awaited_ends_the_command_quietly(s
     process.send_signal(signal.SIGINT)
     assert process.wait() == 130
     assert process.communicate() == (b"", b"")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
+def test_a_shell_is_told_every_command(cronnx: Command, capsys: Output, shell: str) -> None:
+    assert cronnx(["completion", shell]) == 0
+    script = capsys.readouterr().out
+    assert all(command in script for command in ("classify", "models", "unload", "stats", "bench", "--top-k"))
+
+
+def test_bash_completes_commands_options_and_files(cronnx: Command, capsys: Output, tmp_path: Path) -> None:
+    cronnx(["completion", "bash"])
+    script = capsys.readouterr().out
+
+    def completed(*words: str) -> set[str]:
+        setup = f"COMP_WORDS=({' '.join(map(repr, words))}); COMP_CWORD={len(words) - 1}"
+        call = '_shtab_cronnx cronnx "${COMP_WORDS[COMP_CWORD]}"; printf "%s\\n" "${COMPREPLY[@]}"'
+        bash = str(shutil.which("bash"))
+        ended = subprocess.run(
+            [bash, "-c", f"{script}\n{setup}\n{call}"], capture_output=True, text=True, cwd=str(tmp_path)
+        )
+        return set(ended.stdout.split())
+
+    (tmp_path / "cat.jpg").touch()
+    assert {"classify", "completion", "models"} <= completed("cronnx", "")
+    assert completed("cronnx", "classify", "--conc") == {"--concurrency"}
+    assert "cat.jpg" in completed("cronnx", "classify", "ca")

@@ -107,7 +107,7 @@ def test_a_file_of_something_else_is_refused_and_left_as_it_is(path: Path, conte
 
 def test_a_table_of_something_else_is_refused(path: Path) -> None:
     pyarrow.parquet.write_table(pyarrow.table({"a": [1]}), path)
-    with pytest.raises(OutputError, match="not a file that this command line has written"):
+    with pytest.raises(OutputError, match="expected the columns of this command, got others"):
         ParquetFile(str(path))
 
 

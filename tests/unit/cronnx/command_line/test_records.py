@@ -33,9 +33,9 @@ def test_a_path_is_read_back_as_it_was_written(record_format: RecordFormat, top_
 
 @pytest.mark.parametrize("name", ODD_NAMES)
 @pytest.mark.parametrize(("record_format", "top_k"), FORMATS)
-def test_a_record_is_whole_at_its_end_and_nowhere_before(record_format: RecordFormat, top_k: int, name: str) -> None:
+def test_a_record_is_complete_at_its_end_and_nowhere_before(record_format: RecordFormat, top_k: int, name: str) -> None:
     encoded = record_format.encode(record(name, "net", answer(name, top_k)))
-    assert [end for end in range(len(encoded) + 1) if record_format.is_whole(encoded[:end])] == [len(encoded)]
+    assert [end for end in range(len(encoded) + 1) if record_format.is_complete(encoded[:end])] == [len(encoded)]
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from cronnx.command_line._records import Csv, JsonLines, RecordFormat, record
-from cronnx.command_line._result_files import OutputError, ResultFile
+from cronnx.command_line._result_files import OutputError, ResultFile, open_locked
 from tests.unit.cronnx.command_line.fake_server import answer
 
 NAMES = ["cat.jpg", 'two\nlines".jpg', os.fsdecode(b"\xff.jpg")]
@@ -115,7 +117,7 @@ def test_records_after_a_damaged_one_are_not_dropped(path: Path, record_format: 
     run(path, record_format, [f"{number}.jpg" for number in range(1000)])
     damaged = path.read_bytes().replace(b"500.jpg", b'500"jpg')
     path.write_bytes(damaged)
-    with pytest.raises(OutputError, match=r"record 501: |what begins at byte \d+ is no record"):
+    with pytest.raises(OutputError, match=r"record 501: |byte \d+ is not the beginning of a record"):
         ResultFile(str(path), record_format)
     assert path.read_bytes() == damaged
 
@@ -138,3 +140,39 @@ def test_a_disk_that_is_full_is_an_error_that_names_the_file(path: Path) -> None
     results = ResultFile(str(path), JsonLines(), sync=full)
     with pytest.raises(OutputError, match=r"results: cannot be written: No space left on device"):
         results.close()
+
+
+def test_only_one_may_have_the_file_at_a_time(tmp_path: Path) -> None:
+    path = str(tmp_path / "file")
+    mine = open_locked(path)
+    with pytest.raises(BlockingIOError):
+        open_locked(path)
+    os.close(mine)
+    os.close(open_locked(path))
+
+
+def test_a_file_removed_meanwhile_is_made_anew(tmp_path: Path) -> None:
+    """Whoever waited at the door of a removed file would have another than the one of that name."""
+    path = tmp_path / "file"
+    mine = open_locked(str(path))
+    path.unlink()
+    other = open_locked(str(path))
+    assert os.path.samestat(os.fstat(other), path.stat())
+    os.close(mine)
+    os.close(other)
+
+
+def test_a_killed_process_lets_go(tmp_path: Path) -> None:
+    path = str(tmp_path / "file")
+    code = (
+        "import sys; from cronnx.command_line._result_files import open_locked;"
+        " open_locked(sys.argv[1]); print(flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"\n"
+        with pytest.raises(BlockingIOError):
+            open_locked(path)
+        other.kill()
+        other.wait()
+        os.close(open_locked(path))
