@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 import pytest
 from tritonclient.grpc import service_pb2
+from tritonclient.utils import InferenceServerException
 
 from cronnx import (
     AsyncClient,
@@ -23,7 +24,8 @@ from cronnx import (
     Retry,
     ServerFault,
 )
-from cronnx._transports.grpc import ignore_spurious_wakeups
+from cronnx._transports.grpc import ignore_spurious_wakeups, translated
+from cronnx._transports.refusals import RequestContext
 from tests.unit.cronnx.grpc_triton import GrpcTriton
 
 KINDS = {
@@ -74,6 +76,21 @@ def test_every_status_is_one_of_our_errors(client: Client, grpc_triton: GrpcTrit
     assert caught.value.model_name == "efficientnet_lite0"
     assert caught.value.request_id == grpc_triton.requests[0].id
     assert caught.value.__cause__ is not None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        InferenceServerException("no status"),
+        grpc.RpcError("not wrapped by tritonclient"),
+        KeyError("label"),
+        ValueError("not a tensor"),
+        RuntimeError("anything else"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_no_foreign_error_is_left_unmapped(error: Exception) -> None:
+    assert type(translated(error, RequestContext("grpc://host:8001", 1.0))) is ServerFault
 
 
 def test_a_full_queue_is_overload(client: Client, grpc_triton: GrpcTriton) -> None:

@@ -6,7 +6,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import aiohttp
 import pytest
+from multidict import CIMultiDict, CIMultiDictProxy
+from tritonclient.utils import InferenceServerException
+from yarl import URL
 
 from cronnx import (
     AsyncClient,
@@ -21,6 +25,8 @@ from cronnx import (
     Retry,
     ServerFault,
 )
+from cronnx._transports.http import translated
+from cronnx._transports.refusals import RequestContext
 from tests.unit.cronnx.http_triton import HttpTriton
 
 KINDS = {
@@ -35,6 +41,8 @@ KINDS = {
     503: NotReady,
     504: DeadlineExceeded,
 }
+
+REQUEST = aiohttp.RequestInfo(URL("http://host:8000"), "GET", CIMultiDictProxy(CIMultiDict()))
 
 
 @pytest.fixture
@@ -88,6 +96,29 @@ def test_every_error_status_is_one_of_our_errors(client: Client, http_triton: Ht
         assert caught.value.model_name == "efficientnet_lite0"
         assert caught.value.request_id == http_triton.requests[-1].json["id"]
         assert caught.value.__cause__ is not None
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (asyncio.TimeoutError(), DeadlineExceeded),
+        (aiohttp.ServerTimeoutError(), DeadlineExceeded),
+        (aiohttp.ServerDisconnectedError(), ConnectionFailed),
+        (aiohttp.ClientOSError(), ConnectionFailed),
+        (aiohttp.ClientPayloadError(), ConnectionFailed),
+        (aiohttp.ClientConnectionError(), ConnectionFailed),
+        (aiohttp.ClientError(), ConnectionFailed),
+        (ConnectionResetError(), ConnectionFailed),
+        (aiohttp.ClientResponseError(REQUEST, ()), ServerFault),
+        (InferenceServerException("no status"), ServerFault),
+        (KeyError("outputs"), ServerFault),
+        (ValueError("not JSON"), ServerFault),
+        (RuntimeError("anything else"), ServerFault),
+    ],
+    ids=lambda value: value.__name__ if isinstance(value, type) else type(value).__name__,
+)
+def test_no_foreign_error_is_left_unmapped(error: Exception, kind: type[CronnxError]) -> None:
+    assert type(translated(error, RequestContext("http://host:8000", 1.0))) is kind
 
 
 def test_a_full_queue_is_overload(client: Client, http_triton: HttpTriton) -> None:
