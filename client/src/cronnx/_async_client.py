@@ -169,15 +169,15 @@ class AsyncClient:
         return [model_statistics(entry) for entry in answer.get("model_stats", ())]
 
     async def is_server_live(self) -> bool:
-        """Tell whether the server process answers; see `Client.is_server_live`."""
+        """Return whether the server process answers; see `Client.is_server_live`."""
         return await self._session.is_server_live()
 
     async def is_server_ready(self) -> bool:
-        """Tell whether the server and all its models can infer; see `Client.is_server_ready`."""
+        """Return whether the server and all its models can infer; see `Client.is_server_ready`."""
         return await self._session.is_server_ready()
 
     async def is_ready(self, model_name: str, *, model_version: str = "") -> bool:
-        """Tell whether a model can infer; see `Client.is_ready`."""
+        """Return whether a model can infer; see `Client.is_ready`."""
         return await self._session.is_model_ready(model_name, checked_version(model_version))
 
     async def load(self, model_name: str, *, timeout_s: float | None = None) -> None:

@@ -248,15 +248,15 @@ class Client:
         return self._run(self._client.statistics(model_name))
 
     def is_server_live(self) -> bool:
-        """Tell whether the server process answers. False if the server cannot be reached."""
+        """Return whether the server process answers. False if the server cannot be reached."""
         return self._run(self._client.is_server_live())
 
     def is_server_ready(self) -> bool:
-        """Tell whether the server and all its models can infer. False if the server cannot be reached."""
+        """Return whether the server and all its models can infer. False if the server cannot be reached."""
         return self._run(self._client.is_server_ready())
 
     def is_ready(self, model_name: str, *, model_version: str = "") -> bool:
-        """Tell whether a model can infer. False if there is no such model, or the server cannot be reached."""
+        """Return whether a model can infer. False if there is no such model, or the server cannot be reached."""
         return self._run(self._client.is_ready(model_name, model_version=model_version))
 
     def load(self, model_name: str, *, timeout_s: float | None = None) -> None:

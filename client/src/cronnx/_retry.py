@@ -80,7 +80,7 @@ class Retrier:
         Args:
             send: Sends the request once. Its argument is the time left, in seconds.
             timeout_s: The time for all attempts and pauses, in seconds.
-            may_repeat: Tells whether the request is safe to repeat after this error.
+            may_repeat: Returns whether the request is safe to repeat after this error.
 
         Raises:
             CronnxError: The error of the last attempt.
@@ -112,10 +112,10 @@ class Retrier:
 
 
 def is_transient(error: CronnxError) -> bool:
-    """Tell whether a request that changes nothing may be repeated after this error."""
+    """Return whether a request that changes nothing may be repeated after this error."""
     return isinstance(error, ConnectionFailed | NotReady | Overloaded)
 
 
 def never_arrived(error: CronnxError) -> bool:
-    """Tell whether a command may be repeated after this error, because no server can have received it."""
+    """Return whether a command may be repeated after this error, because no server can have received it."""
     return isinstance(error, ConnectionFailed) and not error.request_sent

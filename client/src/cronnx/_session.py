@@ -54,15 +54,15 @@ class Session:
             return await self._retrier.run(send, timeout_s=request.timeout_s, may_repeat=self._if_open(is_transient))
 
     async def is_server_live(self) -> bool:
-        """Tell whether the server process answers; False without an answer."""
+        """Return whether the server process answers; False without an answer."""
         return await self._is_true(lambda api: api.is_server_live())
 
     async def is_server_ready(self) -> bool:
-        """Tell whether the server and all its models can infer; False without an answer."""
+        """Return whether the server and all its models can infer; False without an answer."""
         return await self._is_true(lambda api: api.is_server_ready())
 
     async def is_model_ready(self, model_name: str, model_version: str = "") -> bool:
-        """Tell whether a model can infer; False without an answer."""
+        """Return whether a model can infer; False without an answer."""
         return await self._is_true(lambda api: api.is_model_ready(model_name, model_version), model_name)
 
     async def model_metadata(self, model_name: str, model_version: str = "") -> Json:

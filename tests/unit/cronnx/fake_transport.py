@@ -1,4 +1,4 @@
-"""A transport without a server: the client's own seam."""
+"""A transport without a server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ A = TypeVar("A")
 
 
 class FakeTransport:
-    """Answers in this process, and keeps the requests that it received."""
+    """Answers in this process, and records its requests."""
 
     def __init__(self) -> None:
         self.requests: list[InferRequest] = []
@@ -82,7 +82,7 @@ class FakeTransport:
         raise NotImplementedError(region)
 
     def asked(self, method: str) -> list[str]:
-        """The models that this method was called for."""
+        """Return the models for which a method was called."""
         return [model_name for name, model_name in self.calls if name == method]
 
     def _record(self, method: str, model_name: str = "") -> None:

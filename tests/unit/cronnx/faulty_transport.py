@@ -1,4 +1,4 @@
-"""A server that fails at random, at the client's own seam."""
+"""A transport that fails at random."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FAULTS: list[Callable[[str], CronnxError]] = [
 
 
 class FaultyTransport(FakeTransport):
-    """Answers, late or not at all; `is_down` makes every request fail as one to a server that was killed does."""
+    """Answers late or with an error. With `is_down` every request fails as if the server had been killed."""
 
     def __init__(self, *, seed: int, fault_rate: float) -> None:
         super().__init__()

@@ -48,7 +48,7 @@ async def collect(outcomes: AsyncGenerator[Outcome[int], None], *, most: int | N
 
 
 class Held:
-    """Classifies an image when it is released, and knows which are under way."""
+    """Classifies an image when the test releases it, and records which are running."""
 
     def __init__(self) -> None:
         self.under_way: dict[int, asyncio.Event] = {}

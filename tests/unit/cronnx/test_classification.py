@@ -99,7 +99,7 @@ def test_a_dict_of_an_answer_is_json() -> None:
     }
 
 
-def test_answers_are_values() -> None:
+def test_answers_are_immutable_hashable_and_picklable() -> None:
     assert pickle.loads(pickle.dumps(CAT)) == CAT  # noqa: S301 - our own bytes
     assert hash(CAT) == hash(dataclasses.replace(CAT))
     with pytest.raises(dataclasses.FrozenInstanceError):

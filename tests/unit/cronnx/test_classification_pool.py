@@ -67,7 +67,7 @@ def test_an_outcome_says_how_long_it_took() -> None:
     assert [outcome.seconds for outcome in asyncio.run(run())] == [5, 5]
 
 
-def test_outcomes_in_order_wait_for_the_first() -> None:
+def test_ordered_outcomes_wait_for_the_first() -> None:
     async def run() -> None:
         held = Held()
         async with aclosing(outcomes_of(range(3), held.classify, concurrency=3)) as outcomes:
@@ -83,7 +83,7 @@ def test_outcomes_in_order_wait_for_the_first() -> None:
     asyncio.run(run())
 
 
-def test_outcomes_as_they_come_wait_for_nothing() -> None:
+def test_unordered_outcomes_do_not_wait() -> None:
     async def run() -> None:
         held = Held()
         async with aclosing(outcomes_of(range(3), held.classify, concurrency=3, ordered=False)) as outcomes:
@@ -100,7 +100,7 @@ def test_outcomes_as_they_come_wait_for_nothing() -> None:
 
 
 @pytest.mark.parametrize("source", [iter, asynchronous])
-def test_no_more_are_under_way_than_asked_for_and_that_many_are(source: Any) -> None:
+def test_exactly_concurrency_images_are_under_way(source: Any) -> None:
     async def run() -> None:
         held = Held()
         outcomes = outcomes_of(source(range(50)), held.classify, concurrency=3, ordered=False)
@@ -196,7 +196,7 @@ def test_cancelling_the_reader_cancels_what_is_under_way() -> None:
     assert asyncio.run(run()) == [0, 1, 2]
 
 
-def test_images_are_let_go_with_their_outcomes() -> None:
+def test_images_are_released_with_their_outcomes() -> None:
     class Picture:
         pass
 
@@ -218,7 +218,7 @@ def test_images_are_let_go_with_their_outcomes() -> None:
             most = max(most, len(alive))
         return most
 
-    gc.disable()  # reference counts alone are to do it
+    gc.disable()  # reference counting must be enough
     try:
         assert asyncio.run(run()) <= (LOOKAHEAD + 2) * 4
     finally:

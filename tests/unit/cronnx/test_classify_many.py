@@ -1,4 +1,4 @@
-"""`classify_many` of both clients, over transports at the client's own seam."""
+"""`classify_many` of both clients, over transports without a server."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def images(count: int) -> Iterator[bytes]:
 
 
 def check(outcomes: list[Outcome[bytes]], transport: FaultyTransport) -> None:
-    """Every input has exactly one outcome, which is its answer or a typed error."""
+    """Check that every input has exactly one outcome: its answer or a typed error."""
     assert sorted(outcome.index for outcome in outcomes) == list(range(MANY))
     for outcome in outcomes:
         assert outcome.image == str(outcome.index).encode()
@@ -56,7 +56,7 @@ def check(outcomes: list[Outcome[bytes]], transport: FaultyTransport) -> None:
 
 @pytest.mark.parametrize("ordered", [True, False])
 def test_ten_thousand_inputs_of_a_faulty_server_have_one_outcome_each(ordered: bool) -> None:
-    transport = FaultyTransport(seed=7, fault_rate=0.6)  # each fault is the last of some inputs
+    transport = FaultyTransport(seed=7, fault_rate=0.6)  # high enough for each fault to end some inputs
     with Client(transport=transport, retry=AT_ONCE) as client:
         outcomes = list(client.classify_many(images(MANY), ordered=ordered))
     check(outcomes, transport)
@@ -91,7 +91,7 @@ def test_an_asynchronous_client_does_the_same() -> None:
     check(asyncio.run(run()), transport)
 
 
-def test_threads_may_do_so_at_once(client: Client) -> None:
+def test_threads_can_classify_at_the_same_time(client: Client) -> None:
     def run(name: int) -> list[str]:
         inputs = [f"{name} {position}".encode() for position in range(300)]
         outcomes = list(client.classify_many(iter(inputs), concurrency=name + 1))
@@ -160,7 +160,7 @@ def test_an_argument_that_cannot_be_used_is_refused_at_the_call(
         client.classify_many(images, **options)
 
 
-def test_what_the_input_raises_comes_through(client: Client) -> None:
+def test_an_error_of_the_input_is_raised(client: Client) -> None:
     def failing() -> Iterator[bytes]:
         yield from images(5)
         raise LookupError("no more")
@@ -205,7 +205,7 @@ def test_memory_does_not_grow_with_the_number_of_inputs() -> None:
 
 
 class Silent(FakeTransport):
-    """Answers nothing, and knows how many requests wait and how many were given up."""
+    """Answers the first requests only, and counts the waiting and the abandoned ones."""
 
     def __init__(self, *, enough: int) -> None:
         super().__init__()
@@ -277,7 +277,7 @@ def test_closing_the_client_ends_the_outcomes() -> None:
             rest.result(10)
 
 
-def test_progress_is_told_on_standard_error(client: Client, capfd: pytest.CaptureFixture[str]) -> None:
+def test_progress_is_shown_on_standard_error(client: Client, capfd: pytest.CaptureFixture[str]) -> None:
     outcomes = list(client.classify_many([b"cat"] * 9 + [b"broken"], progress=True))
     shown = capfd.readouterr()
     assert len(outcomes) == 10
@@ -291,12 +291,12 @@ def test_an_input_of_unknown_length_shows_progress_too(client: Client, capfd: py
     assert "10/?" in capfd.readouterr().err
 
 
-def test_nothing_is_told_unless_asked_for(client: Client, capfd: pytest.CaptureFixture[str]) -> None:
+def test_without_progress_nothing_is_printed(client: Client, capfd: pytest.CaptureFixture[str]) -> None:
     assert len(list(client.classify_many([b"cat"] * 10))) == 10
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_bar_goes_with_outcomes_that_are_closed(
+def test_closing_the_outcomes_ends_the_progress_bar(
     client: Client, transport: FakeTransport, capfd: pytest.CaptureFixture[str]
 ) -> None:
     transport.failure = ConnectionFailed("gone")
@@ -307,6 +307,6 @@ def test_a_bar_goes_with_outcomes_that_are_closed(
     assert capfd.readouterr().err.count("errors") >= 1
 
 
-def test_rich_is_imported_for_a_bar_alone() -> None:
+def test_rich_is_imported_only_for_a_progress_bar() -> None:
     program = "import sys, cronnx; sys.exit('rich' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

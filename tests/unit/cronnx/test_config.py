@@ -29,7 +29,7 @@ def caller(tmp_path_factory: pytest.TempPathFactory) -> Identity:
 
 @contextmanager
 def served(protocol: str, server: Identity, *, callers: Identity | None = None) -> Iterator[str]:
-    """A server with TLS, which where there are `callers` answers nobody else; gives its URL."""
+    """Start a server with TLS that answers only `callers`, if given; yields its URL."""
     if protocol == "grpc":
         pair = (server.key.read_bytes(), server.certificate.read_bytes())
         trusted = callers.certificate.read_bytes() if callers else None
@@ -52,7 +52,7 @@ def test_a_server_whose_authority_is_trusted_is_asked(protocol: str, server: Ide
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "http"])
-def test_a_server_nobody_vouches_for_is_not_asked(protocol: str, server: Identity) -> None:
+def test_an_untrusted_server_is_not_asked(protocol: str, server: Identity) -> None:
     with (
         served(protocol, server) as url,
         Client(url, retry=ONCE) as client,
@@ -77,7 +77,7 @@ def test_a_file_that_is_missing_is_named() -> None:
         Tls(ca_file="missing.pem")
 
 
-def test_a_file_that_is_no_certificate_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_certificate_is_named(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("none")
     with pytest.raises(InvalidInput, match=r"ca\.pem.*expected PEM files"):
         Tls(ca_file=tmp_path / "ca.pem")

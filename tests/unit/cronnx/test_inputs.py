@@ -43,7 +43,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         image_file(tmp_path / "missing.jpg")
 
 
-def test_a_folder_is_no_image(tmp_path: Path) -> None:
+def test_a_folder_is_not_an_image(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="Is a directory"):
         image_file(tmp_path)
 
@@ -80,6 +80,6 @@ def test_text_and_bytes_become_objects(elements: list[Any]) -> None:
         (np.array([1, b"a"], dtype=object), "'pixels': expected bytes or str"),
     ],
 )
-def test_what_the_protocol_cannot_carry_is_refused_by_its_name(tensor: Any, message: str) -> None:
+def test_a_tensor_that_the_protocol_cannot_carry_is_refused_by_its_name(tensor: Any, message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
         checked_tensors({"pixels": tensor})

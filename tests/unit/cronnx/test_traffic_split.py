@@ -26,7 +26,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
 
 
 class FakeServer(FakeTransport):
-    """Has an ensemble with a router, and arms of which some are loaded."""
+    """Has an ensemble with a router, and loaded arms."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ def test_an_arm_of_another_model_is_named_in_full(client: Client, server: FakeSe
         ({"/1": 1}, "got '/1'"),
     ],
 )
-def test_what_is_no_split_never_reaches_the_router(
+def test_an_invalid_split_never_reaches_the_router(
     client: Client, server: FakeServer, weights: Mapping[str, float], problem: str
 ) -> None:
     with pytest.raises(InvalidInput, match=problem):
@@ -104,7 +104,7 @@ def test_a_model_without_a_router_cannot_be_split(client: Client, model_name: st
         client.split(model_name, {"1": 1})
 
 
-def test_an_ensemble_that_is_not_ready_afterwards_is_told(client: Client, server: FakeServer) -> None:
+def test_an_ensemble_that_is_not_ready_afterwards_is_an_error(client: Client, server: FakeServer) -> None:
     server.ready.remove("toy_ab")
     with pytest.raises(NotReady, match="toy_ab is not ready with toy_onnx/1=1"):
         client.split("toy_ab", {"1": 1})

@@ -64,13 +64,13 @@ class ServerApi(Protocol):
     """Everything but inference that one server answers."""
 
     async def is_server_live(self) -> bool:
-        """Tell whether the server process answers."""
+        """Return whether the server process answers."""
 
     async def is_server_ready(self) -> bool:
-        """Tell whether the server and all its models can infer."""
+        """Return whether the server and all its models can infer."""
 
     async def is_model_ready(self, model_name: str, model_version: str = "") -> bool:
-        """Tell whether a model can infer."""
+        """Return whether a model can infer."""
 
     async def model_metadata(self, model_name: str, model_version: str = "") -> Json:
         """Return a model's inputs, outputs, platform and versions."""

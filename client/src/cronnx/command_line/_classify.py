@@ -109,7 +109,7 @@ def _top_k(options: argparse.Namespace) -> int:
 
 
 def _prints_to_terminal(options: argparse.Namespace) -> bool:
-    """Tell whether answers appear on the terminal, where a progress bar would be between them."""
+    """Return whether answers appear on the terminal, where a progress bar would be between them."""
     return not options.output and sys.stdout.isatty()
 
 
@@ -125,7 +125,7 @@ class Output(Protocol):
     """Takes the answers as they come."""
 
     def claim(self, path: str, model: str) -> bool:
-        """Tell whether an image still needs an answer, and reserve it for this run."""
+        """Return whether an image still needs an answer, and reserve it for this run."""
 
     def add(self, record: Record) -> None:
         """Take an answer."""

@@ -1,4 +1,4 @@
-"""`cronnx ping`: tell whether servers answer."""
+"""`cronnx ping`: check whether servers answer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cronnx.command_line._options import Commands, Connect, add_command, add_con
 from cronnx.command_line._report import ErrorLog, ExitCode, printable
 
 _DESCRIPTION = """\
-Tell for every --url whether the server is live and all its models are ready, and how long the answer took, in
+Check for every --url whether the server is live and all its models are ready, and how long the answer took, in
 milliseconds. Exit code 3 if a server is not.
 """
 
@@ -19,7 +19,7 @@ milliseconds. Exit code 3 if a server is not.
 def add_ping(commands: Commands) -> None:
     """Add the command."""
     parser = add_command(
-        commands, "ping", summary="tell whether servers answer, and how fast", description=_DESCRIPTION
+        commands, "ping", summary="check whether servers answer, and how fast", description=_DESCRIPTION
     )
     add_connection(parser)
     parser.set_defaults(run=_ping)

@@ -35,10 +35,10 @@ class RecordFormat(Protocol):
         """Encode a record."""
 
     def is_complete(self, lines: bytes) -> bool:
-        """Tell whether these lines end where a record ends."""
+        """Return whether these lines end where a record ends."""
 
     def is_beginning(self, torn: bytes) -> bool:
-        """Tell whether a record can begin with these bytes."""
+        """Return whether a record can begin with these bytes."""
 
     def path_and_model(self, encoded: bytes) -> tuple[str, str]:
         """Return a record's path and model.

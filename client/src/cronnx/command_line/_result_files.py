@@ -81,7 +81,7 @@ class ResultFile:
         self.close()
 
     def claim(self, path: str, model: str) -> bool:
-        """Tell whether a path and a model have no record and were not claimed before, and claim them."""
+        """Return whether a path and a model have no record and were not claimed before, and claim them."""
         key = digest(path, model)
         is_new = key not in self._claimed
         self._claimed.add(key)

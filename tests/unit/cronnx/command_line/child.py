@@ -1,6 +1,6 @@
-"""`cronnx` in a process of its own, connected to a server that needs no network.
+"""`cronnx` in a process of its own, with a client that needs no server.
 
-Writes DOT to the file descriptor that DOTS names for every image asked about, where there is one.
+If DOTS names a file descriptor, DOT is written to it for every request.
 """
 
 from __future__ import annotations

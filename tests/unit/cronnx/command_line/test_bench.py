@@ -53,7 +53,7 @@ def test_the_sample_is_a_photo_sized_jpeg_with_detail_and_always_the_same() -> N
 
 
 class Clock:
-    """Goes on by a second whenever somebody looks."""
+    """Advances by one second with each reading."""
 
     def __init__(self) -> None:
         self.now = -1.0
@@ -64,7 +64,7 @@ class Clock:
 
 
 class TimedClient:
-    """Answers in the times given."""
+    """Answers after the given times, or with the given errors."""
 
     def __init__(self, *seconds: float | Exception) -> None:
         self._seconds = list(seconds)
@@ -84,7 +84,12 @@ def measured(client: Any, seconds: float = 1000) -> Measurement:
 def test_images_are_sent_over_and_over_until_the_time_is_up() -> None:
     client = FakeServer().connect("")
     seen = measured(client, seconds=5)
-    assert client._server.asked == [b"a", b"b", b"a", b"b"]  # the clock says 1, 2, 3, 4 and stops them at 5
+    assert client._server.asked == [
+        b"a",
+        b"b",
+        b"a",
+        b"b",
+    ]  # the clock reads 1 to 4, and 5 is the end
     assert seen.images_per_s == pytest.approx(4 / 6)
 
 
@@ -98,7 +103,7 @@ def test_errors_are_counted_and_have_no_latency() -> None:
     assert (seen.errors, seen.latencies_ms) == (1, pytest.approx((100, 100, 100)))
 
 
-def test_where_nothing_is_answered_there_are_no_latencies() -> None:
+def test_without_an_answer_there_are_no_latencies() -> None:
     seen = measured(TimedClient(DeadlineExceeded("late")))
     assert (seen.images_per_s, seen.latencies_ms, seen.errors) == (0, None, 1)
 

@@ -42,7 +42,7 @@ def test_the_server_is_asked_as_the_options_say(cronnx: Command, server: FakeSer
     assert server.options == {**expected, "ordered": True}
 
 
-def test_a_failed_image_is_told_in_a_line_and_the_others_go_on(
+def test_a_failed_image_is_reported_in_one_line_and_the_others_continue(
     cronnx: Command, capsys: Output, server: FakeServer
 ) -> None:
     server.failures = {
@@ -76,7 +76,7 @@ def test_a_server_that_goes_away_costs_the_images_it_did_not_answer(cronnx: Comm
     assert server.asked == ["a", "b", "c", "d"]
 
 
-def test_a_refusal_is_a_word_of_the_server_but_a_missing_file_is_none(cronnx: Command, server: FakeServer) -> None:
+def test_a_refusal_proves_a_reachable_server_but_a_missing_file_does_not(cronnx: Command, server: FakeServer) -> None:
     server.failures = {"missing": InvalidInput("cannot read"), "b": ConnectionFailed("gone")}
     assert cronnx(["classify", "missing", "b"]) == 3
     server.failures["missing"] = InvalidInput("cannot decode", server_message="cannot decode")
@@ -137,7 +137,7 @@ def test_an_answer_of_another_version_is_another_record(cronnx: Command, folder:
 
 
 @pytest.mark.parametrize("name", ["results.txt", "results", "nowhere/results.csv"])
-def test_an_output_that_cannot_be_used_is_told_before_anything_is_asked(
+def test_an_unusable_output_is_reported_before_any_request(
     cronnx: Command, capsys: Output, server: FakeServer, name: str
 ) -> None:
     assert cronnx(["classify", "a.jpg", "--output", name]) == 2
@@ -145,7 +145,7 @@ def test_an_output_that_cannot_be_used_is_told_before_anything_is_asked(
     assert server.asked == []
 
 
-def test_a_file_that_another_run_writes_is_left_to_it(cronnx: Command, capsys: Output, server: FakeServer) -> None:
+def test_a_file_that_another_run_writes_is_refused(cronnx: Command, capsys: Output, server: FakeServer) -> None:
     with ResultFile("results.jsonl", JsonLines()):
         assert cronnx(["classify", "a.jpg", "--output", "results.jsonl"]) == 2
     assert "another run is writing this file" in capsys.readouterr().err
@@ -156,7 +156,7 @@ def of(path: str, top_k: int = 1) -> Record:
     return record(path, "net", answer(path, top_k))
 
 
-def test_elsewhere_than_on_a_terminal_nothing_is_cut() -> None:
+def test_without_a_terminal_nothing_is_cut() -> None:
     path, label = "in/" + "x" * 300 + ".jpg", "x" * 300
     assert AnswerLines(None)(of(path)) == f"{path}  {label}   50.0%  net/1@abcd1234"
 

@@ -1,4 +1,4 @@
-"""The command as a user starts it, against servers on the network."""
+"""The command as a user runs it, against servers on the network."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SERVER_COMMANDS = ("classify", "models", "load", "unload", "stats", "ping", "ben
 
 @pytest.fixture
 def images(folder: Path, monkeypatch: pytest.MonkeyPatch, grpc_triton: GrpcTriton) -> Path:
-    """The working directory, with images in it, beside a server that CRONNX_URL names."""
+    """A working directory with images, and a server that CRONNX_URL names."""
     for name in ("cat", "goldfish", "broken"):
         (folder / f"{name}.jpg").write_bytes(name.encode())
     monkeypatch.setenv("CRONNX_URL", f"grpc://{grpc_triton.address}")
@@ -107,7 +107,7 @@ def test_a_command_line_that_cannot_be_used_is_a_usage_error(
     assert complaint in capsys.readouterr().err
 
 
-def test_a_header_that_cannot_be_used_is_not_repeated_for_it_may_be_a_secret(capsys: Output) -> None:
+def test_an_invalid_header_is_not_shown_because_it_may_be_a_secret(capsys: Output) -> None:
     with pytest.raises(SystemExit):
         main(["models", "--header", "hunter2"])
     assert "hunter2" not in capsys.readouterr().err
@@ -139,7 +139,7 @@ def start(images: Path) -> Start:
     return start
 
 
-def test_a_name_that_is_no_text_is_found_and_shown_escaped(start: Start, images: Path) -> None:
+def test_a_name_that_is_not_text_is_found_and_shown_escaped(start: Start, images: Path) -> None:
     name = os.fsdecode(b"\xff.jpg")
     (images / name).write_bytes(b"cat")
     output, complaints = start("classify", name).communicate()
@@ -152,7 +152,7 @@ def test_paths_come_from_standard_input(start: Start) -> None:
     assert [line.split()[0] for line in output.splitlines()] == [b"cat.jpg", b"goldfish.jpg"]
 
 
-def test_a_reader_that_leaves_ends_the_command_quietly(start: Start) -> None:
+def test_a_broken_pipe_ends_the_command_quietly(start: Start) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     process = start("classify", "cat.jpg", "goldfish.jpg", stdout=writing)
@@ -195,7 +195,7 @@ def test_an_interrupt_while_standard_input_is_awaited_ends_the_command_quietly(s
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
-def test_a_shell_is_told_every_command(cronnx: Command, capsys: Output, shell: str) -> None:
+def test_the_script_has_every_command(cronnx: Command, capsys: Output, shell: str) -> None:
     assert cronnx(["completion", shell]) == 0
     script = capsys.readouterr().out
     assert all(command in script for command in ("classify", "models", "unload", "stats", "bench", "--top-k"))

@@ -43,7 +43,7 @@ def test_models_are_an_object_a_line_as_json(cronnx: Command, capsys: Output) ->
 
 
 @pytest.mark.parametrize("command", ["load", "unload"])
-def test_every_model_named_is_changed_and_told(
+def test_every_named_model_is_changed_and_printed(
     cronnx: Command, capsys: Output, server: FakeServer, command: str
 ) -> None:
     assert cronnx([command, "a", "b"]) == 0
@@ -52,7 +52,7 @@ def test_every_model_named_is_changed_and_told(
 
 
 @pytest.mark.parametrize("command", ["load", "unload"])
-def test_a_model_that_cannot_be_changed_is_told_and_the_others_go_on(
+def test_a_model_that_cannot_be_changed_is_reported_and_the_others_continue(
     cronnx: Command, capsys: Output, command: str
 ) -> None:
     assert cronnx([command, "nosuch", "a"]) == 1
@@ -84,28 +84,28 @@ def test_without_a_server_every_command_ends_with_3(
     assert (output.out, output.err.count("\n")) == ("", 1)
 
 
-def test_a_promotion_tells_what_is_live_and_the_way_back(cronnx: Command, capsys: Output, server: FakeServer) -> None:
+def test_a_promotion_prints_the_live_version(cronnx: Command, capsys: Output, server: FakeServer) -> None:
     assert cronnx(["promote", "b", "2"]) == 0
     assert cronnx(["rollback", "b"]) == 0
     assert capsys.readouterr().out == "b  version 2 is live (rollback: 1)\nb  version 1 is live\n"
     assert server.commands == [("promote", "b", "2"), ("rollback", "b")]
 
 
-def test_a_split_tells_the_weights_of_every_arm(cronnx: Command, capsys: Output, server: FakeServer) -> None:
+def test_a_split_prints_the_weight_of_every_arm(cronnx: Command, capsys: Output, server: FakeServer) -> None:
     assert cronnx(["split", "b", "1=90", "2=10.5"]) == 0
     assert capsys.readouterr().out == "b  b_onnx/1=90 b_onnx/2=10.5\n"
     assert server.commands == [("split", "b", "1=90.0", "2=10.5")]
 
 
 @pytest.mark.parametrize("weight", ["1", "=1", "1=", "1=ten"])
-def test_what_is_no_weight_is_a_usage_error(cronnx: Command, capsys: Output, weight: str) -> None:
+def test_an_invalid_weight_is_a_usage_error(cronnx: Command, capsys: Output, weight: str) -> None:
     with pytest.raises(SystemExit, match="2"):
         cronnx(["split", "b", weight])
     assert f"expected VERSION=WEIGHT, got '{weight}'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [["promote", "nosuch", "2"], ["rollback", "nosuch"], ["split", "nosuch", "1=1"]])
-def test_a_promotion_that_is_refused_ends_in_one_line(cronnx: Command, capsys: Output, arguments: list[str]) -> None:
+def test_a_refused_change_is_one_line(cronnx: Command, capsys: Output, arguments: list[str]) -> None:
     assert cronnx(arguments) == 1
     output = capsys.readouterr()
     assert (output.out, output.err) == ("", "cronnx: nosuch: no model nosuch\n")
@@ -119,7 +119,7 @@ def test_a_model_that_an_ensemble_needs_is_not_unloaded(cronnx: Command, capsys:
     assert server.commands == []
 
 
-def test_a_load_that_costs_another_model_its_readiness_is_told(
+def test_a_load_that_makes_another_model_unavailable_is_reported(
     cronnx: Command, capsys: Output, server: FakeServer
 ) -> None:
     server.lost_by_load = [ModelStatus("e", "1", "READY", "")]

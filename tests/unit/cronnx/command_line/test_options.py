@@ -19,12 +19,12 @@ def keys(server: FakeServer) -> list[object]:
     return [arguments["key"] for _, arguments in server.connections]
 
 
-def test_there_is_no_key_where_the_environment_has_none(cronnx: Command, server: FakeServer) -> None:
+def test_without_a_key_in_the_environment_there_is_none(cronnx: Command, server: FakeServer) -> None:
     cronnx(["models"])
     assert keys(server) == [None]
 
 
-def test_the_key_is_the_environments_or_that_of_the_file_that_it_names(
+def test_the_key_comes_from_the_environment_or_from_the_key_file(
     cronnx: Command, server: FakeServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("CRONNX_KEY", KEY)
@@ -35,7 +35,7 @@ def test_the_key_is_the_environments_or_that_of_the_file_that_it_names(
     assert keys(server) == [KEY, "the-key-of-the-file"]
 
 
-def test_a_key_file_that_is_not_there_is_a_wrong_call(
+def test_a_missing_key_file_is_a_usage_error(
     cronnx: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("CRONNX_KEY_FILE", str(tmp_path / "none"))
@@ -57,6 +57,6 @@ def test_numbers_are_read() -> None:
         *((seconds, text) for text in ("0", "-1", "inf", "nan", "soon", "")),
     ],
 )
-def test_what_is_no_number_of_the_kind_is_refused(read: Callable[[str], Any], text: str) -> None:
+def test_an_invalid_number_is_refused(read: Callable[[str], Any], text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match=r"expected a .*, got "):
         read(text)

@@ -10,7 +10,7 @@ from cronnx.command_line._report import fitted, padded, printable, table
     ("text", "shown"),
     [("naïve.jpg", "naïve.jpg"), ("a\nb\t", r"a\nb\t"), ("\x1b[2J", r"\x1b[2J"), ("\udcff", r"\udcff")],
 )
-def test_what_cannot_be_looked_at_is_escaped(text: str, shown: str) -> None:
+def test_unprintable_characters_are_escaped(text: str, shown: str) -> None:
     assert printable(text) == shown
 
 

@@ -22,7 +22,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def run(path: Path, record_format: RecordFormat, names: list[str] = NAMES) -> list[str]:
-    """What a run would ask for, after it has added the answers."""
+    """Add the missing answers, and return the names that were missing."""
     with ResultFile(str(path), record_format) as results:
         new = [name for name in names if results.claim(name, "net")]
         for name in new:
@@ -31,7 +31,7 @@ def run(path: Path, record_format: RecordFormat, names: list[str] = NAMES) -> li
 
 
 @pytest.mark.parametrize("record_format", FORMATS)
-def test_what_is_there_is_not_asked_for_again(path: Path, record_format: RecordFormat) -> None:
+def test_existing_records_are_not_requested_again(path: Path, record_format: RecordFormat) -> None:
     assert run(path, record_format, NAMES[:2]) == NAMES[:2]
     assert run(path, record_format) == NAMES[2:]
     assert run(path, record_format) == []
@@ -47,7 +47,7 @@ def test_a_file_cut_anywhere_is_completed_to_what_it_was(path: Path, record_form
         assert path.read_bytes() == whole, end
 
 
-def test_zeros_that_a_power_failure_left_are_dropped(path: Path) -> None:
+def test_zeros_after_a_power_failure_are_removed(path: Path) -> None:
     run(path, JsonLines())
     whole = path.read_bytes()
     path.write_bytes(whole + bytes(5000))
@@ -60,7 +60,7 @@ def test_a_path_is_claimed_once_in_a_run(path: Path) -> None:
         assert [results.claim("a.jpg", "net") for _ in range(3)] == [True, False, False]
 
 
-def test_another_model_is_another_question(path: Path) -> None:
+def test_another_model_is_another_record(path: Path) -> None:
     run(path, JsonLines(), ["a.jpg"])
     with ResultFile(str(path), JsonLines()) as results:
         assert results.claim("a.jpg", "net/2")
@@ -103,7 +103,7 @@ def test_a_file_of_something_else_is_refused_and_left_as_it_is(
     assert path.read_bytes() == content
 
 
-def test_a_damaged_record_is_told_with_its_number(path: Path) -> None:
+def test_a_damaged_record_is_reported_with_its_number(path: Path) -> None:
     run(path, JsonLines())
     first, second, third = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(first + second[:10] + third)
@@ -113,7 +113,7 @@ def test_a_damaged_record_is_told_with_its_number(path: Path) -> None:
 
 @pytest.mark.parametrize("record_format", FORMATS)
 def test_records_after_a_damaged_one_are_not_dropped(path: Path, record_format: RecordFormat) -> None:
-    """A quote that is never closed makes one record of all that follow."""
+    """An unclosed quote joins all later records to one."""
     run(path, record_format, [f"{number}.jpg" for number in range(1000)])
     damaged = path.read_bytes().replace(b"500.jpg", b'500"jpg')
     path.write_bytes(damaged)
@@ -142,7 +142,7 @@ def test_a_disk_that_is_full_is_an_error_that_names_the_file(path: Path) -> None
         results.close()
 
 
-def test_only_one_may_have_the_file_at_a_time(tmp_path: Path) -> None:
+def test_only_one_process_can_lock_the_file(tmp_path: Path) -> None:
     path = str(tmp_path / "file")
     mine = open_locked(path)
     with pytest.raises(BlockingIOError):
@@ -151,8 +151,8 @@ def test_only_one_may_have_the_file_at_a_time(tmp_path: Path) -> None:
     os.close(open_locked(path))
 
 
-def test_a_file_removed_meanwhile_is_made_anew(tmp_path: Path) -> None:
-    """Whoever waited at the door of a removed file would have another than the one of that name."""
+def test_a_removed_file_is_created_again(tmp_path: Path) -> None:
+    """A lock on a removed file would not protect the new file of that name."""
     path = tmp_path / "file"
     mine = open_locked(str(path))
     path.unlink()
@@ -162,7 +162,7 @@ def test_a_file_removed_meanwhile_is_made_anew(tmp_path: Path) -> None:
     os.close(other)
 
 
-def test_a_killed_process_lets_go(tmp_path: Path) -> None:
+def test_a_killed_process_unlocks_the_file(tmp_path: Path) -> None:
     path = str(tmp_path / "file")
     code = (
         "import sys; from cronnx.command_line._result_files import open_locked;"

@@ -52,7 +52,7 @@ def test_json_is_an_object_a_line(cronnx: Command, capsys: Output) -> None:
     assert (net["average_batch"], net["infer_us"]) == (4, 2000)
 
 
-def test_one_model_alone_is_shown_where_it_is_named(cronnx: Command, capsys: Output) -> None:
+def test_only_the_named_model_is_shown(cronnx: Command, capsys: Output) -> None:
     assert cronnx(["stats", "net", "--interval", "0.001", "--once"]) == 0
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["MODEL", "net"]
 
@@ -74,17 +74,17 @@ def test_an_idle_model_has_rates_of_0_and_nothing_per_request() -> None:
     assert (seen.average_batch, seen.queue_us, seen.infer_us) == (None, None, None)
 
 
-def test_a_model_that_was_not_there_before_begins_at_0() -> None:
+def test_a_new_model_begins_at_0() -> None:
     (seen,) = rates([], [BEFORE], seconds=1)
     assert seen.inferences_per_s == 100
 
 
-def test_a_model_that_was_loaded_anew_begins_at_0() -> None:
+def test_a_reloaded_model_begins_at_0() -> None:
     (seen,) = rates([AFTER], [BEFORE], seconds=1)
     assert (seen.inferences_per_s, seen.queue_us) == (100, pytest.approx(12.5))
 
 
-def test_models_come_in_order_of_name_and_version_and_those_that_went_do_not() -> None:
+def test_models_are_in_order_and_unloaded_ones_are_left_out() -> None:
     after = [reading("b", "1"), reading("a", "2"), reading("a", "1")]
     assert [(each.name, each.version) for each in rates([reading("gone")], after, seconds=1)] == [
         ("a", "1"),

@@ -1,4 +1,4 @@
-"""A server on this host, at the seam below shared memory."""
+"""A transport to a server on this host that reads shared memory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Tensors = dict[str, npt.NDArray[Any]]
 
 
 class MemoryServer(FakeTransport):
-    """A server on this host: it reads the regions that were registered with it."""
+    """Reads the inputs from the regions that were registered."""
 
     def __init__(self) -> None:
         super().__init__()

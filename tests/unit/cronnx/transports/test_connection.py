@@ -60,7 +60,7 @@ def test_what_a_url_leaves_out_is_filled_in(url: str, meant: str) -> None:
         "host:8001,host:8002",
     ],
 )
-def test_another_url_is_refused_with_what_came_and_what_is_accepted(url: str) -> None:
+def test_an_invalid_url_is_refused_with_the_accepted_forms(url: str) -> None:
     with pytest.raises(InvalidInput, match=r"expected grpc://HOST:PORT") as caught:
         parse_address(url)
     assert repr(url) in str(caught.value)
@@ -97,13 +97,13 @@ def test_no_url_at_all_is_refused() -> None:
         connect([])
 
 
-def test_tls_for_a_connection_in_the_clear_is_refused() -> None:
+def test_tls_without_an_encrypted_url_is_refused() -> None:
     with pytest.raises(InvalidInput, match=r"grpc://host:8001 is not encrypted: use grpcs://"):
         connect("grpc://host:8001", tls=Tls())
 
 
 @pytest.mark.parametrize("name", ["", "two words", "colon:", "grpc-timeout", "trace-bin", "ümlaut", "line\n"])
-def test_a_header_neither_protocol_takes_is_refused_by_its_name(name: str) -> None:
+def test_a_header_that_a_protocol_reserves_is_refused_by_its_name(name: str) -> None:
     with pytest.raises(InvalidInput, match="header name") as caught:
         connect("grpc://host", headers={name: "the key"})
     assert "the key" not in str(caught.value)
@@ -130,20 +130,20 @@ def test_the_key_goes_with_every_request_by_each_protocols_name_for_it() -> None
     assert not any("cronnx-key" in headers for headers in grpc.headers)
 
 
-def test_no_key_is_sent_where_none_is_given() -> None:
+def test_without_a_key_none_is_sent() -> None:
     with serve_http() as http, Client(f"http://{http.address}") as client:
         client.classify(b"cat")
     assert not any("cronnx-key" in headers for headers in http.headers)
 
 
-def test_a_header_of_that_name_counts_before_the_key() -> None:
+def test_a_header_of_the_keys_name_overrides_the_key() -> None:
     with serve_http() as http, Client(f"http://{http.address}", key=KEY, headers={"cronnx-key": "other"}) as client:
         client.classify(b"cat")
     assert {headers["cronnx-key"] for headers in http.headers} == {"other"}
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "grpc://127.0.0.1:1"])
-def test_the_key_shows_in_no_repr_and_no_error(url: str) -> None:
+def test_the_key_is_in_no_repr_and_no_error(url: str) -> None:
     with Client(url, key=KEY, retry=Retry(attempts=1), timeout_s=5) as client:
         shown = [repr(client), str(vars(client))]
         with pytest.raises(CronnxError) as caught:

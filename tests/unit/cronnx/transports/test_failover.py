@@ -13,7 +13,7 @@ from tests.unit.cronnx.fake_transport import FakeTransport
 
 
 class Servers:
-    """Servers behind a failover, with a clock of their own."""
+    """Servers behind a failover, and its clock."""
 
     def __init__(self, count: int) -> None:
         self.now = 0.0
@@ -21,7 +21,7 @@ class Servers:
         self.failover = Failover(self.transports, clock=lambda: self.now)
 
     def ask(self, count: int = 1) -> list[int]:
-        """Infer so many times; gives how many requests each server got meanwhile."""
+        """Run `count` inferences and return the number of requests that each server received."""
         before = self.counts()
         for _ in range(count):
             asyncio.run(self.failover.infer(request()))
@@ -57,7 +57,7 @@ def test_a_request_goes_to_the_next_server_at_once(error: CronnxError) -> None:
 
 
 @pytest.mark.parametrize("error", [InvalidInput("no"), Overloaded("full"), DeadlineExceeded("late")])
-def test_an_error_that_another_server_would_not_mend_is_raised(error: CronnxError) -> None:
+def test_an_error_that_another_server_cannot_fix_is_raised(error: CronnxError) -> None:
     servers = Servers(2)
     for transport in servers.transports:
         transport.failure = error
@@ -75,7 +75,7 @@ def test_a_server_that_was_silent_until_the_deadline_is_set_aside() -> None:
     assert servers.ask(4) == [4, 0]
 
 
-def test_a_server_is_tried_again_after_a_while_that_grows() -> None:
+def test_a_failed_server_is_tried_again_after_growing_pauses() -> None:
     servers = Servers(2)
     servers.transports[0].failure = refused()
     tried_at = []
@@ -86,7 +86,7 @@ def test_a_server_is_tried_again_after_a_while_that_grows() -> None:
     assert tried_at == [0.0, 0.5, 1.5, 3.5, 7.5, 15.5, 31.5]
 
 
-def test_the_while_grows_to_half_a_minute() -> None:
+def test_the_pause_grows_to_half_a_minute() -> None:
     servers = Servers(2)
     servers.transports[0].failure = refused()
     for _ in range(2000):
@@ -113,7 +113,7 @@ def test_a_server_that_is_back_takes_its_turn_again() -> None:
     assert servers.ask(10) == [5, 5]
 
 
-def test_where_all_are_down_the_one_that_failed_first_is_tried() -> None:
+def test_if_all_are_down_the_one_that_failed_first_is_tried() -> None:
     servers = Servers(3)
     for transport in servers.transports:
         transport.failure = refused()
@@ -129,7 +129,7 @@ def test_where_all_are_down_the_one_that_failed_first_is_tried() -> None:
     assert tried[4] == tried[1]
 
 
-def test_the_time_a_server_took_is_taken_from_the_next() -> None:
+def test_the_time_that_a_server_took_is_deducted_for_the_next() -> None:
     servers = Servers(2)
 
     def slow(_images: object) -> dict[str, Any]:
@@ -141,7 +141,7 @@ def test_the_time_a_server_took_is_taken_from_the_next() -> None:
     assert servers.transports[0].requests[0].timeout_s == 20.0
 
 
-def test_no_time_left_is_no_next_server() -> None:
+def test_without_time_left_there_is_no_next_server() -> None:
     servers = Servers(2)
 
     def slow(_images: object) -> dict[str, Any]:
@@ -175,7 +175,7 @@ def test_a_command_that_one_server_refuses_reaches_the_others() -> None:
 
 
 @pytest.mark.parametrize(("down", "request_sent"), [((0, 1), False), ((1,), True)])
-def test_a_command_that_some_server_took_is_not_one_to_repeat(down: tuple[int, ...], request_sent: bool) -> None:
+def test_a_command_that_one_server_received_is_not_repeated(down: tuple[int, ...], request_sent: bool) -> None:
     servers = Servers(2)
     for index in down:
         servers.transports[index].failure = refused()

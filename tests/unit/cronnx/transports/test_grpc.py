@@ -132,7 +132,7 @@ def test_a_server_that_does_not_answer_meets_the_deadline(client: Client, grpc_t
         client.classify(b"cat", timeout_s=0.1)
 
 
-def test_the_server_is_told_the_deadline(client: Client, grpc_triton: GrpcTriton) -> None:
+def test_the_deadline_is_sent_to_the_server(client: Client, grpc_triton: GrpcTriton) -> None:
     remaining: list[float] = []
 
     def infer(_request: Any, context: grpc.ServicerContext) -> None:
@@ -165,7 +165,7 @@ def test_a_server_of_another_protocol_cannot_be_reached(byte_server: Callable[[b
         client.classify(b"cat")
 
 
-def test_a_server_that_stops_meanwhile_is_one_of_our_errors(client: Client, grpc_triton: GrpcTriton) -> None:
+def test_a_server_that_stops_during_a_request_is_one_of_our_errors(client: Client, grpc_triton: GrpcTriton) -> None:
     entered = grpc_triton.hang()
     with ThreadPoolExecutor() as callers:
         answer = callers.submit(client.classify, b"cat")
@@ -247,7 +247,7 @@ class Failing:
 
 
 class PollerCompletionQueue(Failing):
-    """Named as gRPC's."""
+    """Has the name of gRPC's class."""
 
     def _handle_events(self) -> None:
         super()._handle_events()
@@ -258,7 +258,7 @@ NO_LOOP = RuntimeError("Event loop is closed")
 
 
 def told(*callbacks: Callable[[], None]) -> list[str]:
-    """What a loop's own handler is told of callbacks that fail."""
+    """Return the errors of failing callbacks that reach a loop's own handler."""
     contexts: list[dict[str, Any]] = []
 
     async def run() -> None:
@@ -275,16 +275,16 @@ def told(*callbacks: Callable[[], None]) -> list[str]:
 
 
 @pytest.mark.parametrize("error", [NO_WORK, NO_LOOP])
-def test_grpcs_spurious_wakeups_are_not_told(error: Exception) -> None:
+def test_grpcs_spurious_wakeups_are_not_logged(error: Exception) -> None:
     assert told(PollerCompletionQueue(error)._handle_events) == []
 
 
 @pytest.mark.parametrize("failing", [Failing(NO_WORK), Failing(NO_LOOP), PollerCompletionQueue(RuntimeError("broken"))])
-def test_whatever_else_goes_wrong_is_told_once(failing: Failing) -> None:
+def test_other_errors_are_logged_once(failing: Failing) -> None:
     assert told(failing._handle_events) == [type(failing.error).__name__]
 
 
-def test_a_loop_without_a_handler_logs_as_ever(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_loop_without_a_handler_still_logs(caplog: pytest.LogCaptureFixture) -> None:
     async def run() -> None:
         loop = asyncio.get_running_loop()
         ignore_spurious_wakeups(loop)

@@ -228,7 +228,7 @@ def test_a_cancelled_call_hangs_up() -> None:
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             came.set()
-            await reader.read()  # to the end
+            await reader.read()  # until the client hangs up
             hung_up.set()
             writer.close()
 

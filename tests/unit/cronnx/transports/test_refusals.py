@@ -53,12 +53,12 @@ def test_an_error_carries_the_call_and_the_servers_words() -> None:
     assert str(error) == "truncated JPEG"
 
 
-def test_a_server_that_is_not_started_for_a_command_says_how_to_start_it() -> None:
+def test_a_command_that_needs_explicit_mode_says_how_to_start_the_server() -> None:
     error = CONTEXT.refused("UNAVAILABLE", "explicit model load / unload is not allowed if polling is enabled")
     assert str(error).endswith(" enabled: start the server with --model-control-mode=explicit")
 
 
-def test_a_refusal_without_words_is_still_told() -> None:
+def test_a_refusal_without_a_message_names_the_status() -> None:
     assert str(CONTEXT.refused("INTERNAL", "")) == "grpc://host:8001 answered INTERNAL without a message"
 
 
@@ -74,7 +74,7 @@ def test_a_missing_server_is_named_with_its_address(request_sent: bool) -> None:
     assert error.request_sent is request_sent
 
 
-def test_an_answer_that_cannot_be_read_is_told_without_what_was_sent() -> None:
+def test_the_error_for_an_unreadable_answer_shows_nothing_that_was_sent() -> None:
     class HttpError(Exception):
         def __repr__(self) -> str:
             return "HttpError(headers={'x-key': 'secret'})"

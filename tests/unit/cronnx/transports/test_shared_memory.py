@@ -104,7 +104,7 @@ def test_requests_at_once_have_regions_of_their_own(server: MemoryServer) -> Non
     run(server, use)
 
 
-def test_names_are_not_to_be_guessed(server: MemoryServer) -> None:
+def test_region_names_cannot_be_guessed(server: MemoryServer) -> None:
     async def use(shared: SharedMemory) -> None:
         await shared.infer(request())
         (name,) = server.regions
@@ -122,7 +122,7 @@ def test_closing_leaves_nothing(server: MemoryServer) -> None:
     assert server.regions == {}
 
 
-def test_what_nobody_closed_leaves_no_memory(server: MemoryServer) -> None:
+def test_an_unclosed_transport_leaves_no_memory(server: MemoryServer) -> None:
     asyncio.run(SharedMemory(server).infer(request()))
     gc.collect()
     assert not names() & set(server.regions)
@@ -160,7 +160,7 @@ def test_a_region_that_the_server_may_still_read_is_not_used_again(
     assert server.regions == {}
 
 
-def test_a_server_that_was_started_anew_is_told_the_region_again(server: MemoryServer) -> None:
+def test_a_restarted_server_gets_the_region_again(server: MemoryServer) -> None:
     async def use(shared: SharedMemory) -> None:
         await shared.infer(request())
         server.regions.clear()
@@ -184,7 +184,7 @@ def test_a_server_that_refuses_the_memory_says_what_is_needed(server: MemoryServ
 
 
 @pytest.mark.parametrize("refusal", [ConnectionFailed("gone"), DeadlineExceeded("late"), NotReady("starting")])
-def test_a_server_that_is_away_has_refused_nothing(server: MemoryServer, refusal: CronnxError) -> None:
+def test_an_unreachable_server_has_not_refused_shared_memory(server: MemoryServer, refusal: CronnxError) -> None:
     server.refusal = refusal
 
     async def use(shared: SharedMemory) -> None:
@@ -195,7 +195,7 @@ def test_a_server_that_is_away_has_refused_nothing(server: MemoryServer, refusal
 
 
 @pytest.mark.parametrize("more", [1, 1 << 20])
-def test_more_memory_than_there_is_is_refused(more: int) -> None:
+def test_too_large_a_region_is_refused(more: int) -> None:
     there_is = os.statvfs("/dev/shm")  # noqa: S108 - where Linux keeps shared memory
     with pytest.raises(InvalidInput, match="is /dev/shm full"):
         new_block(there_is.f_blocks * there_is.f_frsize * more + 1)
