@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from cronnx import AsyncClient, Client, InvalidInput, ModelNotFound, Promotion, ServerFault
-from cronnx._model_config import served_config
 from cronnx_server.serve.addresses import Addresses
 from tests.server.swap_load import under_load
 from tests.server.test_readme import CLIENT_BLOCKS
@@ -89,7 +88,7 @@ def test_a_new_version_is_loaded_beside_the_others_and_promoted(toy: Toy) -> Non
     async def swap() -> None:
         async with under_load(toy.addresses.grpc, ENSEMBLE, live=V1) as load, AsyncClient(toy.addresses.grpc) as client:
             new = toy.repository.write_version(3)
-            with pytest.raises(ModelNotFound, match=rf"{CLASSIFIER}/3 is .*; ready are versions 1, 2"):
+            with pytest.raises(ModelNotFound, match=rf"{CLASSIFIER}/3 is .*; versions that are ready: 1, 2"):
                 await client.promote(ENSEMBLE, "3")
             await client.load(CLASSIFIER)
             await load.go_on()
@@ -106,7 +105,7 @@ def test_a_changed_config_is_loaded_under_load_and_the_promotion_stays(toy: Toy)
                 await client.promote(ENSEMBLE, "2")
             toy.repository.write_config(max_queue_delay_microseconds=50)
             await client.load(CLASSIFIER)
-            config = await served_config(client._session, CLASSIFIER)
+            config = await client._session.model_config(CLASSIFIER)
             assert int(config["dynamic_batching"]["max_queue_delay_microseconds"]) == 50
 
     asyncio.run(swap())
@@ -121,7 +120,7 @@ def test_a_version_that_is_not_live_is_removed_under_load(toy: Toy) -> None:
             await client.load(CLASSIFIER)
             await load.go_on()
             assert not await client.is_ready(CLASSIFIER, model_version="1")
-            with pytest.raises(ModelNotFound, match=f"{CLASSIFIER}/1 is UN.*; ready are versions 2"):
+            with pytest.raises(ModelNotFound, match=f"{CLASSIFIER}/1 is UN.*; versions that are ready: 2"):
                 await client.rollback(ENSEMBLE)
 
     asyncio.run(swap())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,6 @@ from typing import TypeAlias
 import pytest
 
 from cronnx import AsyncClient
-from cronnx._model_config import override, served_config
 from tests.server.efficientnet import EfficientNetRepository
 from tests.server.swap_load import CONCURRENCY, SwapLoad, under_load
 from tests.server.toy import ToyRepository
@@ -66,7 +66,8 @@ async def swap_once(number: int, repository: Repository, load: SwapLoad, client:
         with load.swap("promote", f"{ensemble}/1@00000000"):
             await client.promote(ensemble, "1")
     else:
-        config = await served_config(client._session, classifier)
+        config = await client._session.model_config(classifier)
         batching = {**config["dynamic_batching"], "max_queue_delay_microseconds": number}
         with load.swap("config override", f"{ensemble}/1@00000000"):
-            await override(client._session, classifier, {**config, "dynamic_batching": batching})
+            changed = json.dumps({**config, "dynamic_batching": batching})
+            await client._session.load_model(classifier, config=changed)

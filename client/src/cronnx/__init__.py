@@ -1,7 +1,9 @@
-"""Classify pictures with the ONNX models that an NVIDIA Triton server serves."""
+"""Client of an NVIDIA Triton server that serves ONNX image models."""
 
 from cronnx._async_client import AsyncClient
+from cronnx._classification import Classification, Outcome, ScoredClass
 from cronnx._client import Client
+from cronnx._config import Tls
 from cronnx._errors import (
     ConnectionFailed,
     CronnxError,
@@ -13,11 +15,8 @@ from cronnx._errors import (
     ServerFault,
 )
 from cronnx._models import ModelInfo, ModelStatistics, ModelStatus, StepInfo, TensorInfo
-from cronnx._outcome import Outcome
 from cronnx._promotion import Promotion
-from cronnx._results import Classification, ScoredClass
 from cronnx._retry import Retry
-from cronnx._tls import Tls
 
 __all__ = [
     "AsyncClient",
@@ -43,6 +42,6 @@ __all__ = [
     "Tls",
 ]
 
-# Tracebacks and documentation name the public place of a class, not the private module it is written in.
+# Tracebacks and documentation show the public module of a class, not the private one that defines it.
 for _name in __all__:
     globals()[_name].__module__ = __name__

@@ -1,4 +1,4 @@
-"""`python -m cronnx`."""
+"""Runs the command line as `python -m cronnx`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The client: all that it does, for an event loop."""
+"""The asynchronous client."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from typing import Any, overload
 
 import numpy.typing as npt
 
-from cronnx._async_model_control import AsyncModelControl
-from cronnx._classifier import Classifier
-from cronnx._connection import connect
+from cronnx._classification import MAX_TOP_K, Classification, Classifier, Outcome
+from cronnx._classify_many import ImageT, classify_many, flattened
+from cronnx._config import DEFAULT_CONCURRENCY, DEFAULT_MODEL_NAME, DEFAULT_RETRY, DEFAULT_TIMEOUT_S, DEFAULT_URL, Tls
 from cronnx._errors import InvalidInput
-from cronnx._images import ImageLike
-from cronnx._many_images import ImageT, classified, flattened
+from cronnx._inputs import ImageLike, checked_tensors
 from cronnx._models import (
     ModelInfo,
     ModelStatistics,
@@ -24,26 +23,20 @@ from cronnx._models import (
     model_statistics,
     model_status,
 )
-from cronnx._outcome import Outcome
-from cronnx._results import MAX_TOP_K, Classification
+from cronnx._promotion import Promotion, promote, rollback
 from cronnx._retry import Retry
 from cronnx._session import Session
-from cronnx._tensors import checked_tensors
-from cronnx._tls import Tls
-from cronnx._transport import InferRequest, Transport
-
-DEFAULT_URL = "grpc://127.0.0.1:8001"
-DEFAULT_MODEL_NAME = "efficientnet_lite0"
-DEFAULT_TIMEOUT_S = 30.0
-DEFAULT_CONCURRENCY = 16
-DEFAULT_RETRY = Retry()
+from cronnx._traffic_split import split
+from cronnx._transports.base import InferRequest, Transport
+from cronnx._transports.connection import connect
 
 
-class AsyncClient(AsyncModelControl):
-    """What `Client` is, for asyncio: the same arguments, answers and errors.
+class AsyncClient:
+    """`Client` for asyncio.
 
-    It belongs to the event loop of its first request. A call whose task is cancelled gives its request up, at the
-    server too. Close it, or use it as an asynchronous context manager.
+    Each method has the arguments, the answers and the errors of the `Client` method of the same name. A client belongs
+    to the event loop of its first request. Cancelling a call's task abandons its request, and over gRPC cancels it at
+    the server. Close the client, or use it as an asynchronous context manager.
     """
 
     def __init__(
@@ -58,14 +51,14 @@ class AsyncClient(AsyncModelControl):
         shared_memory: bool = False,
         transport: Transport | None = None,
     ) -> None:
-        """Make a client; see `Client` for the arguments. There need be no event loop yet.
+        """Make a client; see `Client` for the arguments. It needs no running event loop.
 
         Raises:
             InvalidInput: An argument cannot be used.
         """
         if transport is None:
             transport = connect(url, key=key, headers=headers, tls=tls, shared_memory=shared_memory)
-        super().__init__(Session(transport, timeout_s=timeout_s, retry=retry))
+        self._session = Session(transport, timeout_s=timeout_s, retry=retry)
         self._max_batch_sizes: dict[str, int] = {}
 
     async def __aenter__(self) -> AsyncClient:
@@ -77,11 +70,11 @@ class AsyncClient(AsyncModelControl):
         await self.close()
 
     async def close(self) -> None:
-        """Drop the connections; requests under way fail with `ConnectionFailed`."""
+        """Close the connections. Running requests fail with `ConnectionFailed`."""
         await self._session.close()
 
     @overload
-    async def classify(  # type: ignore[overload-overlap]  # a str is a sequence of str, and goes to this one first
+    async def classify(  # type: ignore[overload-overlap]  # a str is also a Sequence[str]; this overload comes first
         self,
         image: ImageLike,
         *,
@@ -111,16 +104,11 @@ class AsyncClient(AsyncModelControl):
         top_k: int = MAX_TOP_K,
         timeout_s: float | None = None,
     ) -> Classification | list[Classification]:
-        """Say what an image shows, or each of a list; see `Client.classify`.
-
-        Raises:
-            InvalidInput: An image or an argument cannot be used.
-            CronnxError: There is no answer: the subclass says why and, for a sequence, `images` to what.
-        """
+        """Classify an image, or each image of a sequence; see `Client.classify`."""
         classifier = Classifier(self._session, model_name, model_version, top_k=top_k, timeout_s=timeout_s)
         if isinstance(image, Sequence) and not isinstance(image, str | bytes | bytearray | memoryview):
-            return await classifier.all(image, batch_size=await self._batch_size(model_name, timeout_s))
-        return await classifier.one(image)
+            return await classifier.classify_all(image, batch_size=await self._batch_size(model_name, timeout_s))
+        return await classifier.classify(image)
 
     def classify_many(
         self,
@@ -134,16 +122,13 @@ class AsyncClient(AsyncModelControl):
         top_k: int = MAX_TOP_K,
         timeout_s: float | None = None,
     ) -> AsyncGenerator[Outcome[ImageT], None]:
-        """Say what each of many images shows, many at a time; see `Client.classify_many`.
+        """Classify many images, many at a time; see `Client.classify_many`.
 
-        The images may come from an asynchronous iterable too. Close the generator (`contextlib.aclosing`) to give
-        up what is under way.
-
-        Raises:
-            InvalidInput: An argument cannot be used. Errors of single images are in their outcomes.
+        The images may also come from an asynchronous iterable. Close the generator, for instance with
+        `contextlib.aclosing`, to abandon the running requests.
         """
         classifier = Classifier(self._session, model_name, model_version, top_k=top_k, timeout_s=timeout_s)
-        return flattened(classified(images, classifier, concurrency=concurrency, ordered=ordered, progress=progress))
+        return flattened(classify_many(images, classifier, concurrency=concurrency, ordered=ordered, progress=progress))
 
     async def infer(
         self,
@@ -154,14 +139,9 @@ class AsyncClient(AsyncModelControl):
         model_version: str = "",
         timeout_s: float | None = None,
     ) -> dict[str, npt.NDArray[Any]]:
-        """Run any model; see `Client.infer`.
-
-        Raises:
-            InvalidInput: An argument cannot be used, or the server refuses it.
-            CronnxError: There is no answer: the subclass says why.
-        """
+        """Run any model; see `Client.infer`."""
         if outputs is not None and not outputs:
-            raise InvalidInput("outputs is empty, expected names of outputs, or None for all")
+            raise InvalidInput("outputs: expected names of outputs, or None for all; got an empty sequence")
         request = InferRequest(
             model_name=model_name,
             inputs=checked_tensors(inputs),
@@ -172,51 +152,58 @@ class AsyncClient(AsyncModelControl):
         return await self._session.infer(request)
 
     async def models(self) -> list[ModelStatus]:
-        """List every version of every model in the server's repository, loaded or not.
-
-        Raises:
-            CronnxError: There is no answer: the subclass says why.
-        """
-        return [model_status(entry) for entry in await self._session.ask("get_model_repository_index")]
+        """List every version of every model in the repository; see `Client.models`."""
+        return [model_status(entry) for entry in await self._session.repository_index()]
 
     async def model(self, model_name: str, *, model_version: str = "") -> ModelInfo:
-        """Describe a model that is loaded.
-
-        Raises:
-            ModelNotFound: It is not, or there is none of this name.
-            CronnxError: There is no answer: the subclass says why.
-        """
-        arguments = {"model_name": model_name, "model_version": checked_version(model_version)}
+        """Describe a loaded model; see `Client.model`."""
+        version = checked_version(model_version)
         metadata, config = await asyncio.gather(
-            self._session.ask("get_model_metadata", arguments), self._session.ask("get_model_config", arguments)
+            self._session.model_metadata(model_name, version), self._session.model_config(model_name, version)
         )
         return model_info(metadata, config)
 
     async def statistics(self, model_name: str = "") -> list[ModelStatistics]:
-        """Tell what each version of a model, or of all that are loaded, has done since it was.
-
-        Raises:
-            ModelNotFound: There is no such model.
-            CronnxError: There is no answer: the subclass says why.
-        """
-        answer = await self._session.ask("get_inference_statistics", {"model_name": model_name})
+        """Return the statistics of each loaded version; see `Client.statistics`."""
+        answer = await self._session.model_statistics(model_name)
         return [model_statistics(entry) for entry in answer.get("model_stats", ())]
 
     async def is_server_live(self) -> bool:
-        """Tell whether the server process answers; False when nobody does."""
-        return await self._session.is_yes("is_server_live")
+        """Return whether the server process answers; see `Client.is_server_live`."""
+        return await self._session.is_server_live()
 
     async def is_server_ready(self) -> bool:
-        """Tell whether the server and all its models can infer; False when nobody answers."""
-        return await self._session.is_yes("is_server_ready")
+        """Return whether the server and all its models can infer; see `Client.is_server_ready`."""
+        return await self._session.is_server_ready()
 
     async def is_ready(self, model_name: str, *, model_version: str = "") -> bool:
-        """Tell whether the model can infer; False when there is none of this name, or nobody answers."""
-        version = checked_version(model_version)
-        return await self._session.is_yes("is_model_ready", {"model_name": model_name, "model_version": version})
+        """Return whether a model can infer; see `Client.is_ready`."""
+        return await self._session.is_model_ready(model_name, checked_version(model_version))
+
+    async def load(self, model_name: str, *, timeout_s: float | None = None) -> None:
+        """Load a model, or reload it; see `Client.load`."""
+        await self._session.load_model(model_name, timeout_s=timeout_s)
+
+    async def unload(self, model_name: str, *, timeout_s: float | None = None) -> None:
+        """Unload a model; see `Client.unload`."""
+        await self._session.unload_model(model_name, timeout_s=timeout_s)
+
+    async def promote(self, model_name: str, model_version: str, *, timeout_s: float | None = None) -> Promotion:
+        """Make an ensemble answer with another version; see `Client.promote`."""
+        return await promote(self._session, model_name, checked_version(model_version), timeout_s=timeout_s)
+
+    async def rollback(self, model_name: str, *, timeout_s: float | None = None) -> Promotion:
+        """Undo an ensemble's last promotion; see `Client.rollback`."""
+        return await rollback(self._session, model_name, timeout_s=timeout_s)
+
+    async def split(
+        self, model_name: str, weights: Mapping[str, float], *, timeout_s: float | None = None
+    ) -> dict[str, float]:
+        """Change how an ensemble's traffic is split between versions; see `Client.split`."""
+        return await split(self._session, model_name, weights, timeout_s=timeout_s)
 
     async def _batch_size(self, model_name: str, timeout_s: float | None) -> int:
         if model_name not in self._max_batch_sizes:
-            config = await self._session.ask("get_model_config", {"model_name": model_name}, timeout_s=timeout_s)
+            config = await self._session.model_config(model_name, timeout_s=timeout_s)
             self._max_batch_sizes[model_name] = max(1, int(config.get("max_batch_size", 0)))
         return self._max_batch_sizes[model_name]

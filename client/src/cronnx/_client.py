@@ -1,32 +1,37 @@
-"""The client for callers that are not asynchronous."""
+"""The client."""
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Generator, Iterable, Mapping, Sequence
-from typing import Any, overload
+import asyncio
+import concurrent.futures
+from collections.abc import AsyncGenerator, Coroutine, Generator, Iterable, Mapping, Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, TypeVar, overload
 
 import numpy.typing as npt
 
-from cronnx._async_client import DEFAULT_CONCURRENCY, DEFAULT_RETRY, AsyncClient
-from cronnx._async_client import DEFAULT_MODEL_NAME as DEFAULT_MODEL_NAME
-from cronnx._async_client import DEFAULT_TIMEOUT_S as DEFAULT_TIMEOUT_S
-from cronnx._async_client import DEFAULT_URL as DEFAULT_URL
-from cronnx._classifier import Classifier
-from cronnx._images import ImageLike, image_file
-from cronnx._many_images import ImageT, classified
-from cronnx._model_control import ModelControl
+from cronnx._async_client import AsyncClient
+from cronnx._classification import MAX_TOP_K, Classification, Classifier, Outcome
+from cronnx._classify_many import ImageT, classify_many
+from cronnx._config import DEFAULT_CONCURRENCY, DEFAULT_MODEL_NAME, DEFAULT_RETRY, DEFAULT_TIMEOUT_S, DEFAULT_URL, Tls
+from cronnx._errors import ConnectionFailed, CronnxError
+from cronnx._event_loop import EventLoopThread
+from cronnx._inputs import ImageLike, image_file
 from cronnx._models import ModelInfo, ModelStatistics, ModelStatus
-from cronnx._outcome import Outcome
-from cronnx._results import MAX_TOP_K, Classification
+from cronnx._promotion import Promotion
 from cronnx._retry import Retry
-from cronnx._tls import Tls
-from cronnx._transport import Transport
+from cronnx._transports.base import Transport
+
+C = TypeVar("C", bound="Client")
+T = TypeVar("T")
 
 
-class Client(ModelControl):
-    """Asks a Triton server what images show, and about its models; connects with the first request.
+class Client:
+    """Asks a Triton server to classify images and run models, and manages the server's models.
 
-    Thread-safe. Close it, or use it as a context manager.
+    It runs an `AsyncClient` on an event loop in a thread, and connects with the first request. It is thread-safe.
+    Close it, or use it as a context manager.
     """
 
     def __init__(
@@ -44,21 +49,20 @@ class Client(ModelControl):
         """Make a client.
 
         Args:
-            url: `grpc://HOST:PORT` or `http://HOST:PORT`; `grpcs` and `https` with TLS. Without a port, it is 8001
-                or 8000, with TLS 443. Without a scheme, port 8000 is HTTP and anything else gRPC. Several URLs are
-                used in turn, and a server that is away is left out for a while; commands, such as `load`, go to all
-                of them, a question about models to any.
-            timeout_s: Seconds a request may take, connecting and all its attempts included, where a call does not
-                say otherwise.
-            retry: When a request that failed is sent again.
-            key: What `scripts/serve` asks of those who change a server. It goes with every request, to every one of
-                the servers, and is never shown.
-            headers: Sent with every request: what a proxy asks for, or keys that another Triton's restricted APIs
-                do, as `NAME: KEY` over HTTP, as `triton-grpc-protocol-NAME: KEY` over gRPC. Their values are never
+            url: `grpc://HOST:PORT` or `http://HOST:PORT`; with TLS, `grpcs` or `https`. The default port is 8001 for
+                gRPC, 8000 for HTTP and 443 with TLS. Without a scheme, port 8000 is HTTP and any other port gRPC.
+                Several URLs take turns, and a server that is unreachable is skipped for a while. Commands such as
+                `load` go to all servers; questions about models go to one of them.
+            timeout_s: The default time for one request, in seconds, connecting and all attempts included.
+            retry: When a failed request is sent again.
+            key: The key that `scripts/serve` requires from clients that change the server. It is sent with every
+                request to every server, and never shown.
+            headers: Headers for every request: what a proxy requires, or the keys of another Triton's restricted
+                APIs, as `NAME: KEY` over HTTP and `triton-grpc-protocol-NAME: KEY` over gRPC. Their values are never
                 shown.
-            tls: For `grpcs` and `https`: whom to trust and who the client is.
-            shared_memory: Give the inputs to a server on this host through memory, not over the connection.
-            transport: What carries the requests, in place of connections to `url`.
+            tls: The authorities to trust and the client's certificate, for `grpcs` and `https`.
+            shared_memory: Whether to pass inputs to a server on this host through shared memory.
+            transport: The transport to use instead of connections to `url`.
 
         Raises:
             InvalidInput: An argument cannot be used.
@@ -76,10 +80,25 @@ class Client(ModelControl):
                 transport=transport,
             )
 
-        super().__init__(open_client)
+        self._event_loop = EventLoopThread("cronnx", open_client)
+        self._client = self._event_loop.resource
+        self._is_closed = False
+
+    def __enter__(self: C) -> C:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections. Running requests of other threads fail with `ConnectionFailed`."""
+        self._is_closed = True
+        self._event_loop.close()
 
     @overload
-    def classify(  # type: ignore[overload-overlap]  # a str is a sequence of str, and goes to this one first
+    def classify(  # type: ignore[overload-overlap]  # a str is also a Sequence[str]; this overload comes first
         self,
         image: ImageLike,
         *,
@@ -109,22 +128,22 @@ class Client(ModelControl):
         top_k: int = MAX_TOP_K,
         timeout_s: float | None = None,
     ) -> Classification | list[Classification]:
-        """Say what an image shows.
+        """Classify an image, or each image of a sequence.
 
         Args:
-            image: A path, the bytes of an image file or a PIL image; or a sequence of these, which is sent in
-                batches as large as the model takes, one after the other.
+            image: A path, the bytes of an image file or a PIL image; or a sequence of these, which is sent in batches
+                of the model's largest size, one batch at a time.
             model_name: The model to ask.
             model_version: The version to ask; empty for the server's choice.
-            top_k: How many classes to return for an image, 1 to 5.
-            timeout_s: Seconds each request may take, all its attempts included; the client's own where None.
+            top_k: The number of classes to return for an image, 1 to 5.
+            timeout_s: The time for each request with all its attempts, in seconds; None for the client's default.
 
         Returns:
             The answer, or for a sequence the answers in its order.
 
         Raises:
             InvalidInput: An image or an argument cannot be used.
-            CronnxError: There is no answer: the subclass says why and, for a sequence, `images` to what.
+            CronnxError: There is no answer; the subclass says why. For a sequence, `images` says which images.
         """
         if not isinstance(image, Sequence) or isinstance(image, str | bytes | bytearray | memoryview):
             image = image_file(image)  # in this thread, which would wait for it anyway
@@ -145,30 +164,31 @@ class Client(ModelControl):
         top_k: int = MAX_TOP_K,
         timeout_s: float | None = None,
     ) -> Generator[Outcome[ImageT], None, None]:
-        """Say what each of many images shows, many at a time: one outcome an image, its answer or its error.
+        """Classify many images, many at a time, and yield one outcome for each: its answer or its error.
 
-        Nothing happens before the first outcome is asked for. The images are then taken from the iterable as there
-        is room for them, in a thread of its own, so that one that blocks holds up no outcome: at most `concurrency`
-        requests are under way, and at most five times as many images are taken ahead of the last outcome given.
-        Closing the generator gives up what is under way.
+        Nothing happens before the first outcome is requested. A thread then takes images from the iterable as there is
+        room for them, so that a blocking iterable delays no outcome. At most `concurrency` requests run at a time, and
+        at most five times as many images are taken ahead of the last outcome. Closing the generator abandons the
+        running requests.
 
         Args:
-            images: Paths, bytes of image files or PIL images, as many as there are. What it raises is raised after
+            images: Paths, bytes of image files or PIL images, in any number. What the iterable raises is raised after
                 the outcomes of the images before.
-            concurrency: Requests at a time.
-            ordered: Give the outcomes in the order of the images; else as they come.
-            progress: Show a progress bar on standard error.
+            concurrency: The number of requests at a time.
+            ordered: Whether the outcomes have the order of the images; otherwise they come as they are ready.
+            progress: Whether to show a progress bar on standard error.
             model_name: The model to ask.
             model_version: The version to ask; empty for the server's choice.
-            top_k: How many classes to return for an image, 1 to 5.
-            timeout_s: Seconds each request may take, all its attempts included; the client's own where None.
+            top_k: The number of classes to return for an image, 1 to 5.
+            timeout_s: The time for each request with all its attempts, in seconds; None for the client's default.
 
         Raises:
-            InvalidInput: An argument cannot be used.
+            InvalidInput: An argument cannot be used. Errors of single images are in their outcomes.
         """
-        classifier = Classifier(self._session, model_name, model_version, top_k=top_k, timeout_s=timeout_s)
+        session = self._client._session
+        classifier = Classifier(session, model_name, model_version, top_k=top_k, timeout_s=timeout_s)
         return self._iterate(
-            classified(images, classifier, concurrency=concurrency, ordered=ordered, progress=progress)
+            classify_many(images, classifier, concurrency=concurrency, ordered=ordered, progress=progress)
         )
 
     def infer(
@@ -184,18 +204,18 @@ class Client(ModelControl):
 
         Args:
             model_name: The model to run.
-            inputs: Its inputs by name, of the shapes and dtypes that `model` tells, with the batch first where the
-                model batches. BYTES are arrays of bytes or str objects.
-            outputs: Names of the outputs wanted; None for all.
+            inputs: The inputs by name, with the shapes and datatypes that `model` describes; batch first if the model
+                batches. BYTES are arrays of bytes or str objects.
+            outputs: Names of the outputs to return; None for all.
             model_version: The version to run; empty for the server's choice.
-            timeout_s: Seconds the request may take, all its attempts included; the client's own where None.
+            timeout_s: The time for the request with all its attempts, in seconds; None for the client's default.
 
         Returns:
             The outputs by name; BYTES as arrays of bytes objects. The arrays may be read-only.
 
         Raises:
             InvalidInput: An argument cannot be used, or the server refuses it.
-            CronnxError: There is no answer: the subclass says why.
+            CronnxError: There is no answer; the subclass says why.
         """
         return self._run(
             self._client.infer(model_name, inputs, outputs=outputs, model_version=model_version, timeout_s=timeout_s)
@@ -205,36 +225,143 @@ class Client(ModelControl):
         """List every version of every model in the server's repository, loaded or not.
 
         Raises:
-            CronnxError: There is no answer: the subclass says why.
+            CronnxError: There is no answer; the subclass says why.
         """
         return self._run(self._client.models())
 
     def model(self, model_name: str, *, model_version: str = "") -> ModelInfo:
-        """Describe a model that is loaded: its inputs and outputs with datatypes and shapes.
+        """Describe a loaded model: inputs and outputs with datatypes and shapes, batch size, an ensemble's steps.
 
         Raises:
-            ModelNotFound: It is not, or there is none of this name.
-            CronnxError: There is no answer: the subclass says why.
+            ModelNotFound: The server has no such model, or it is not loaded.
+            CronnxError: There is no answer; the subclass says why.
         """
         return self._run(self._client.model(model_name, model_version=model_version))
 
     def statistics(self, model_name: str = "") -> list[ModelStatistics]:
-        """Tell what each version of a model, or of all that are loaded, has done since it was: counts and ns.
+        """Return the statistics of each loaded version of one model, or of all models, since it was loaded.
 
         Raises:
-            ModelNotFound: There is no such model.
-            CronnxError: There is no answer: the subclass says why.
+            ModelNotFound: The server has no such model.
+            CronnxError: There is no answer; the subclass says why.
         """
         return self._run(self._client.statistics(model_name))
 
     def is_server_live(self) -> bool:
-        """Tell whether the server process answers; False when nobody does."""
+        """Return whether the server process answers. False if the server cannot be reached."""
         return self._run(self._client.is_server_live())
 
     def is_server_ready(self) -> bool:
-        """Tell whether the server and all its models can infer; False when nobody answers."""
+        """Return whether the server and all its models can infer. False if the server cannot be reached."""
         return self._run(self._client.is_server_ready())
 
     def is_ready(self, model_name: str, *, model_version: str = "") -> bool:
-        """Tell whether the model can infer; False when there is none of this name, or nobody answers."""
+        """Return whether a model can infer. False if there is no such model, or the server cannot be reached."""
         return self._run(self._client.is_ready(model_name, model_version=model_version))
+
+    def load(self, model_name: str, *, timeout_s: float | None = None) -> None:
+        """Load a model, or reload it, on every server, and wait until it is ready.
+
+        The server must run with `--model-control-mode=explicit`. A large model may need a larger `timeout_s`; the
+        server continues to load after a timeout.
+
+        Raises:
+            InvalidInput: The server does not run in explicit mode.
+            ModelNotFound: The repository has no such model.
+            ServerFault: The model cannot be loaded.
+            CronnxError: There is no answer; the subclass says why.
+        """
+        self._run(self._client.load(model_name, timeout_s=timeout_s))
+
+    def unload(self, model_name: str, *, timeout_s: float | None = None) -> None:
+        """Unload a model on every server, after its running requests. An ensemble's steps stay loaded.
+
+        Raises:
+            InvalidInput: The server does not run in explicit mode.
+            CronnxError: There is no answer; the subclass says why.
+        """
+        self._run(self._client.unload(model_name, timeout_s=timeout_s))
+
+    def promote(self, model_name: str, model_version: str, *, timeout_s: float | None = None) -> Promotion:
+        """Make an ensemble answer with another version of its classifier, without a failed request.
+
+        The version must be loaded, and is tried with zeros first. Then the ensemble is reloaded with the version in
+        the steps that pin one, those whose `model_version` is not -1. The promotion lasts until the server stops: the
+        ensemble's `config.pbtxt` is unchanged.
+
+        Args:
+            model_name: An ensemble whose steps pin one version of one model.
+            model_version: The version of that model.
+            timeout_s: The time for each request involved, in seconds; None for the client's default.
+
+        Raises:
+            InvalidInput: The ensemble does not pin one version, or the server does not run in explicit mode.
+            ModelNotFound: There is no such ensemble, or no such version of its classifier is loaded.
+            NotReady: The version is still loading, or the ensemble is not ready with it.
+            CronnxError: The version or the server does not answer; the subclass says why.
+        """
+        return self._run(self._client.promote(model_name, model_version, timeout_s=timeout_s))
+
+    def rollback(self, model_name: str, *, timeout_s: float | None = None) -> Promotion:
+        """Undo an ensemble's last promotion. Only one promotion can be undone.
+
+        The server keeps the previous version in the ensemble's parameter `promoted_from`, so any client can roll back.
+
+        Raises:
+            InvalidInput: There was no promotion.
+            CronnxError: As for `promote`.
+        """
+        return self._run(self._client.rollback(model_name, timeout_s=timeout_s))
+
+    def split(
+        self, model_name: str, weights: Mapping[str, float], *, timeout_s: float | None = None
+    ) -> dict[str, float]:
+        """Change how an ensemble's traffic is split between versions, without a failed request.
+
+        The ensemble's router is reloaded with the weights in its parameter `arms`. The split lasts until the server
+        stops: the router's `config.pbtxt` is unchanged. Users stay with their arm, except for the few that the new
+        weights must move.
+
+        Args:
+            model_name: An ensemble with a model of the backend `router`, or that model.
+            weights: A weight for each arm. An arm is `MODEL/VERSION`, or a version of the first arm's model. If an arm
+                fails, the first one answers. An arm that is not named gets no traffic.
+            timeout_s: The time for each request involved, in seconds; None for the client's default.
+
+        Returns:
+            The weights, by `MODEL/VERSION`.
+
+        Raises:
+            InvalidInput: An arm or a weight is invalid, there is no such router, or the server does not run in
+                explicit mode.
+            ModelNotFound: There is no such model.
+            NotReady: An arm is not loaded, or the ensemble is not ready with the new weights.
+            CronnxError: There is no answer; the subclass says why.
+        """
+        return self._run(self._client.split(model_name, weights, timeout_s=timeout_s))
+
+    def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        if self._is_closed:
+            coroutine.close()
+            raise CronnxError("the client is closed: make a new one")
+        try:
+            return self._event_loop.run(coroutine)
+        except concurrent.futures.CancelledError as error:
+            raise ConnectionFailed("the client was closed before the answer came") from error
+
+    def _iterate(self, batches: AsyncGenerator[Sequence[T], None]) -> Generator[T, None, None]:
+        try:
+            while batch := self._run(_next_batch(batches)):
+                yield from batch
+        finally:
+            # Without waiting, because the garbage collector may close the generator in any thread.
+            self._event_loop.call_soon(lambda: asyncio.ensure_future(_close(batches)))
+
+
+async def _next_batch(batches: AsyncGenerator[Sequence[T], None]) -> Sequence[T]:
+    return await anext(batches, [])
+
+
+async def _close(batches: AsyncGenerator[Sequence[T], None]) -> None:
+    with suppress(RuntimeError):  # the generator is running, and its cancellation closes it
+        await batches.aclose()

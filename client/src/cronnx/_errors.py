@@ -1,5 +1,5 @@
-# ruff: noqa: N818 - the base is named Error; what derives from it is named for what happened
-"""What can go wrong, by what a caller can do about it.
+# ruff: noqa: N818 - the base is named Error; its subclasses are named after what happened
+"""The errors of this package, by what a caller can do about them.
 
 CronnxError
 ├── InvalidInput       change the request: the server or the client refuses it (also a ValueError)
@@ -18,11 +18,11 @@ class CronnxError(Exception):
     """Base of every error of this package.
 
     Attributes:
-        model_name: The model asked for, or None where there was none.
-        request_id: The id that the server's logs have for the request, or None.
-        server_message: What the server said, word for word, or None where it said nothing.
-        images: Positions of the failed request's images in the list given to `Client.classify`: those before
-            were answered, those after were not sent. None where no list was given.
+        model_name: The model asked for, or None.
+        request_id: The request's id in the server's logs, or None.
+        server_message: The server's message, word for word, or None if there is none.
+        images: The positions of the failed request's images in the list given to `Client.classify`. Earlier images
+            were answered, later ones were not sent. None if the call had no list.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class CronnxError(Exception):
 
 
 class InvalidInput(CronnxError, ValueError):
-    """The request cannot be answered as it is."""
+    """The request is invalid, or the server refuses it."""
 
 
 class ModelNotFound(CronnxError):
@@ -71,11 +71,11 @@ class ConnectionFailed(CronnxError):
     """The server could not be reached, or the connection broke.
 
     Attributes:
-        request_sent: False where the server certainly has not seen the request; True where it may have.
+        request_sent: False if the server certainly has not received the request; True if it may have.
     """
 
     request_sent: bool = True
 
 
 class ServerFault(CronnxError):
-    """The server failed, or gave an answer that cannot be read."""
+    """The server failed, or its answer cannot be read."""

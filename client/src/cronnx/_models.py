@@ -1,19 +1,16 @@
-"""What a server tells of its models."""
+"""Models as a server describes them: states, inputs and outputs, steps, statistics."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
 
 from cronnx._errors import InvalidInput
-
-Json: TypeAlias = Mapping[str, Any]
-"""An answer of the server. gRPC's leaves fields out that are 0 or empty, and gives 64-bit integers as text."""
+from cronnx._transports.base import Json
 
 NEWEST = "-1"
-"""The version that stands for the newest in an ensemble's step."""
+"""The version that means the newest in an ensemble's step."""
 
 _NAME = re.compile(r"[^/\\\x00-\x1f\x7f]*")
 
@@ -24,8 +21,8 @@ class ModelStatus:
 
     Attributes:
         name: The model's name.
-        version: The version, or empty where the model was never loaded.
-        state: `READY`, `LOADING`, `UNLOADING` or `UNAVAILABLE`; empty where the model was never loaded.
+        version: The version; empty if the model was never loaded.
+        state: `READY`, `LOADING`, `UNLOADING` or `UNAVAILABLE`; empty if the model was never loaded.
         reason: Why the model is in this state; often empty.
     """
 
@@ -41,8 +38,8 @@ class TensorInfo:
 
     Attributes:
         name: The tensor's name.
-        datatype: As the protocol names it: `FP32`, `UINT8`, `BYTES`...
-        shape: Its dimensions, the batch's included; -1 where any size goes.
+        datatype: The datatype on the wire: `FP32`, `UINT8`, `BYTES`...
+        shape: The tensor's dimensions, the batch's included; -1 for any size.
     """
 
     name: str
@@ -55,8 +52,8 @@ class StepInfo:
     """One step of an ensemble.
 
     Attributes:
-        model_name: The model it runs.
-        model_version: The version it pins; -1 for the newest.
+        model_name: The model that the step runs.
+        model_version: The version that the step pins; -1 for the newest.
     """
 
     model_name: str
@@ -68,17 +65,17 @@ class StepInfo:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """What a model takes and gives.
+    """A loaded model and its inputs and outputs.
 
     Attributes:
         name: The model's name.
-        versions: The versions that are loaded.
-        platform: The kind of the model, such as `ensemble` or `onnxruntime_onnx`; may be empty.
-        backend: The backend that runs it; empty for an ensemble.
-        max_batch_size: The largest batch; 0 for a model that does not batch.
-        inputs: The tensors it takes.
-        outputs: The tensors it gives.
-        steps: The models that an ensemble runs; empty for any other.
+        versions: The loaded versions.
+        platform: The model's platform, such as `ensemble` or `onnxruntime_onnx`; may be empty.
+        backend: The backend that runs the model; empty for an ensemble.
+        max_batch_size: The largest batch; 0 for a model without batching.
+        inputs: The model's inputs.
+        outputs: The model's outputs.
+        steps: The steps of an ensemble; empty for any other model.
     """
 
     name: str
@@ -93,23 +90,23 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True)
 class ModelStatistics:
-    """What one version of a model has done since it was loaded; the times are sums over all requests, in ns.
+    """What one version of a model has done since it was loaded. Times are sums over all requests.
 
     Attributes:
         name: The model's name.
         version: The version.
-        inference_count: Inferences: every element of a batch counts.
-        execution_count: Runs of the model: a batch counts once.
-        last_inference_ms: When it was last used, in milliseconds since 1970; 0 for never.
-        success_count: Requests answered.
-        success_ns: Time they took.
-        fail_count: Requests refused.
-        fail_ns: Time they took.
-        queue_ns: Time requests waited for the model.
-        compute_input_ns: Time spent on preparing the inputs.
-        compute_infer_ns: Time spent in the model.
-        compute_output_ns: Time spent on taking the outputs out.
-        batch_sizes: How many runs there were by the size of their batch.
+        inference_count: The number of inferences; each element of a batch counts.
+        execution_count: The number of executions; a batch counts once.
+        last_inference_ms: The time of the last inference, in milliseconds since 1970; 0 for none.
+        success_count: The number of requests that succeeded.
+        success_ns: The duration of the requests that succeeded, in nanoseconds.
+        fail_count: The number of requests that failed.
+        fail_ns: The duration of the requests that failed, in nanoseconds.
+        queue_ns: The time that requests waited in the queue, in nanoseconds.
+        compute_input_ns: The time to prepare the inputs, in nanoseconds.
+        compute_infer_ns: The time to execute the model, in nanoseconds.
+        compute_output_ns: The time to extract the outputs, in nanoseconds.
+        batch_sizes: The number of executions by batch size.
     """
 
     name: str
@@ -129,12 +126,12 @@ class ModelStatistics:
 
 
 def model_status(entry: Json) -> ModelStatus:
-    """Read one entry of the repository's index."""
+    """Read one entry of the repository index."""
     return ModelStatus(*(str(entry.get(key, "")) for key in ("name", "version", "state", "reason")))
 
 
 def model_info(metadata: Json, config: Json) -> ModelInfo:
-    """Put together what the server says of a model in two places."""
+    """Combine a model's metadata with its configuration."""
     return ModelInfo(
         name=metadata["name"],
         versions=tuple(metadata.get("versions", ())),
@@ -148,7 +145,7 @@ def model_info(metadata: Json, config: Json) -> ModelInfo:
 
 
 def steps(config: Json) -> tuple[StepInfo, ...]:
-    """Name the models that an ensemble's configuration runs, in its order; none for any other model."""
+    """Read the steps of an ensemble from its configuration, in their order; empty for any other model."""
     described = config.get("ensemble_scheduling", {}).get("step", ())
     return tuple(StepInfo(step["model_name"], str(step.get("model_version", NEWEST))) for step in described)
 
@@ -190,17 +187,21 @@ def _batch_sizes(entries: Iterable[Json]) -> dict[int, int]:
 
 
 def check_name(model_name: str) -> None:
-    """Raise InvalidInput where a name is a path, which may lead elsewhere in a URL or in a server's files."""
+    """Check that a model's name cannot lead elsewhere in a URL or in the server's files.
+
+    Raises:
+        InvalidInput: The name is a path.
+    """
     if model_name in (".", "..") or not _NAME.fullmatch(model_name):
-        raise InvalidInput(f"model_name is {model_name!r}, expected a name, not a path")
+        raise InvalidInput(f"model_name: expected a name, not a path; got {model_name!r}")
 
 
 def checked_version(model_version: str) -> str:
-    """Give the version back.
+    """Return a version that Triton can have.
 
     Raises:
-        InvalidInput: It is neither a number, as Triton's versions are, nor empty.
+        InvalidInput: The version is neither empty nor a number.
     """
     if model_version and not model_version.isdecimal():
-        raise InvalidInput(f"model_version is {model_version!r}, expected a number as text, or empty for the newest")
+        raise InvalidInput(f"model_version: expected a number as text, or empty for the newest; got {model_version!r}")
     return model_version

@@ -1,26 +1,37 @@
-"""Promotion: the version that clients are answered by, changed while the server answers."""
+"""Promotion and rollback: which version of a model an ensemble answers with, changed while the server runs.
+
+An ensemble pins a version with `model_version` in a step of its configuration. A promotion loads the ensemble with
+another pin, and keeps the previous version in the configuration's parameter `promoted_from` for a rollback.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import json
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from tritonclient.utils import triton_to_np_dtype
 
 from cronnx._errors import CronnxError, InvalidInput, ModelNotFound, NotReady, ServerFault
-from cronnx._model_config import override, served_config
-from cronnx._models import Json, StepInfo, model_status
-from cronnx._pinned_version import pinning_step, promoted_from, with_pinned_version
+from cronnx._models import NEWEST, ModelInfo, StepInfo, TensorInfo, model_info, model_status, steps
 from cronnx._session import Session
-from cronnx._trial import try_out
+from cronnx._transports.base import InferRequest, Json
+
+_PROMOTED_FROM = "promoted_from"
 
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """What a promotion or a rollback came to.
+    """The result of a promotion or a rollback.
 
     Attributes:
         model_name: The ensemble.
         version: The version of its classifier that is live.
-        previous_version: The version that a rollback makes live; None where there is none to go back to.
+        previous_version: The version that a rollback makes live; None if there is none.
     """
 
     model_name: str
@@ -31,61 +42,122 @@ class Promotion:
 async def promote(session: Session, model_name: str, version: str, *, timeout_s: float | None) -> Promotion:
     """See `Client.promote`."""
     if not version:
-        raise InvalidInput("model_version is empty, expected the version to promote")
-    config = await served_config(session, model_name)
-    live = pinning_step(config).model_version
-    # Also where it is live already: another server of the session may have been started anew since.
-    previous = promoted_from(config) if version == live else live
+        raise InvalidInput("model_version: expected the version to promote, got an empty one")
+    config = await session.model_config(model_name)
+    live = _pinning_step(config).model_version
+    # A version that is live already is promoted all the same: another server of the session may have restarted.
+    previous = _promoted_from(config) if version == live else live
     return await _make_live(session, config, version, previous=previous, timeout_s=timeout_s)
 
 
 async def rollback(session: Session, model_name: str, *, timeout_s: float | None) -> Promotion:
     """See `Client.rollback`."""
-    config = await served_config(session, model_name)
-    live, previous = pinning_step(config), promoted_from(config)
+    config = await session.model_config(model_name)
+    live, previous = _pinning_step(config), _promoted_from(config)
     if previous is None:
         raise InvalidInput(
             f"{model_name} serves {live}, which was not promoted: there is no version to go back to",
             model_name=model_name,
         )
-    # Not the version left: a rollback that is sent twice must not bring it back.
+    # The version left is not kept, so that a rollback that is sent twice does not bring it back.
     return await _make_live(session, config, previous, previous=None, timeout_s=timeout_s)
 
 
 async def _make_live(
     session: Session, config: Json, version: str, *, previous: str | None, timeout_s: float | None
 ) -> Promotion:
-    name, wanted = config["name"], StepInfo(pinning_step(config).model_name, version)
+    name, wanted = config["name"], StepInfo(_pinning_step(config).model_name, version)
     await _check_loaded(session, wanted)
-    await try_out(session, wanted.model_name, version, timeout_s=timeout_s)
+    await _check_answers(session, wanted, timeout_s=timeout_s)
+    promoted = _with_pinned_version(config, version, promoted_from=previous)
     try:
-        await override(session, name, with_pinned_version(config, version, promoted_from=previous), timeout_s=timeout_s)
+        await session.load_model(name, config=json.dumps(promoted), timeout_s=timeout_s)
     except ServerFault:
-        with suppress(CronnxError):
-            await override(session, name, config, timeout_s=timeout_s)  # Triton has taken the ensemble away
+        with suppress(CronnxError):  # Triton has removed the ensemble: load it with its previous configuration
+            await session.load_model(name, config=json.dumps(config), timeout_s=timeout_s)
         raise
     await _check_live(session, name, wanted)
     return Promotion(name, version, previous)
 
 
 async def _check_loaded(session: Session, wanted: StepInfo) -> None:
-    index = map(model_status, await session.ask("get_model_repository_index"))
+    index = map(model_status, await session.repository_index())
     versions = {status.version: status for status in index if status.name == wanted.model_name}
-    loaded = ", ".join(sorted(version for version, status in versions.items() if status.state == "READY"))
+    ready = ", ".join(sorted(version for version, status in versions.items() if status.state == "READY"))
     found = versions.get(wanted.model_version)
     if found and found.state == "READY":
         return
     kind = NotReady if found and found.state == "LOADING" else ModelNotFound
     state = f"{found.state} {found.reason}".strip() if found else "not loaded"
-    raise kind(f"{wanted} is {state}; ready are versions {loaded or 'none'}", model_name=wanted.model_name)
+    raise kind(f"{wanted} is {state}; versions that are ready: {ready or 'none'}", model_name=wanted.model_name)
+
+
+async def _check_answers(session: Session, wanted: StepInfo, *, timeout_s: float | None) -> None:
+    """Run a version once with zeros, unless an input may have any size.
+
+    Readiness is not enough: Triton 2.51 reports a model as ready after its backend's process has crashed.
+    """
+    name, version = wanted.model_name, wanted.model_version
+    metadata, config = await asyncio.gather(session.model_metadata(name, version), session.model_config(name, version))
+    inputs = _zeros(model_info(metadata, config))
+    if inputs is not None:
+        await session.infer(InferRequest(name, inputs, None, session.timeout_s(timeout_s), version))
+
+
+def _zeros(model: ModelInfo) -> dict[str, npt.NDArray[Any]] | None:
+    shapes = {tensor.name: _shape(tensor, model) for tensor in model.inputs}
+    if any(-1 in shape for shape in shapes.values()):
+        return None
+    return {tensor.name: _zero(tensor.datatype, shapes[tensor.name]) for tensor in model.inputs}
+
+
+def _shape(tensor: TensorInfo, model: ModelInfo) -> tuple[int, ...]:
+    return (1, *tensor.shape[1:]) if model.max_batch_size else tensor.shape
+
+
+def _zero(datatype: str, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    return np.full(shape, b"", dtype=object) if datatype == "BYTES" else np.zeros(shape, triton_to_np_dtype(datatype))
 
 
 async def _check_live(session: Session, model_name: str, wanted: StepInfo) -> None:
-    live = pinning_step(await served_config(session, model_name))
+    live = _pinning_step(await session.model_config(model_name))
     if live != wanted:
         raise NotReady(
-            f"{model_name} serves {live}, not {wanted}: another promotion, or a load, came between",
+            f"{model_name} serves {live}, not {wanted}: another promotion or load has replaced it; check, and promote"
+            " again",
             model_name=model_name,
         )
-    if not await session.is_yes("is_model_ready", {"model_name": model_name}):
+    if not await session.is_model_ready(model_name):
         raise NotReady(f"{model_name} is not ready with {wanted}", model_name=model_name)
+
+
+def _pinning_step(config: Json) -> StepInfo:
+    """Return the step that pins a version; several steps may pin the same version of one model."""
+    pinned = {step for step in steps(config) if step.model_version != NEWEST}
+    if len(pinned) != 1:
+        found = " and ".join(sorted(map(str, pinned)))
+        raise InvalidInput(
+            f"{config['name']}: expected an ensemble whose steps pin one version of one model, and have model_version"
+            f" {NEWEST} for the others; got {f'pins of {found}' if found else 'no pin'}",
+            model_name=config["name"],
+        )
+    return pinned.pop()
+
+
+def _promoted_from(config: Json) -> str | None:
+    """Return the version that was pinned before the last promotion; None after a start or a rollback."""
+    parameter = config.get("parameters", {}).get(_PROMOTED_FROM)
+    return None if parameter is None else str(parameter["string_value"])
+
+
+def _with_pinned_version(config: Json, version: str, *, promoted_from: str | None) -> dict[str, Any]:
+    """Return an ensemble's configuration with another pinned version, and the version for a rollback."""
+    scheduling = config["ensemble_scheduling"]
+    changed = [
+        step if described.model_version == NEWEST else {**step, "model_version": version}
+        for step, described in zip(scheduling["step"], steps(config), strict=True)
+    ]
+    parameters = {key: value for key, value in config.get("parameters", {}).items() if key != _PROMOTED_FROM}
+    if promoted_from is not None:
+        parameters[_PROMOTED_FROM] = {"string_value": promoted_from}
+    return {**config, "ensemble_scheduling": {**scheduling, "step": changed}, "parameters": parameters}

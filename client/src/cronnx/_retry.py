@@ -1,4 +1,4 @@
-"""When a request that failed is sent again."""
+"""When a failed request is sent again."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ _LOG = logging.getLogger("cronnx")
 
 @dataclass(frozen=True)
 class Retry:
-    """How often, and after what pause, a request that failed is sent again.
+    """How often, and after which pause, a failed request is sent again.
 
-    Only what is safe is sent again: a request that found no connection, a broken connection, a server or model that
-    is not ready, or a full queue. Commands, such as `load`, are sent again only where nobody listened. The pause
-    before the n-th repetition is a random part of `first_backoff_s` x 2^(n-1), at most of `longest_backoff_s`.
+    A request is repeated only if that is safe: after a failed or broken connection, if the server or the model is not
+    ready, or if the queue is full. Commands such as `load` are repeated only if no server received them. The pause
+    before repetition n is random, between 0 and the smaller of `first_backoff_s` x 2^(n-1) and `longest_backoff_s`.
 
-    A call's `timeout_s` holds for all its attempts and pauses together. Where it leaves no time for another pause,
-    the call ends with the error of the last attempt; where it ends during an attempt, with `DeadlineExceeded`.
+    A call's `timeout_s` covers all attempts and pauses together. If the time left is too short for another pause, the
+    call fails with the error of the last attempt. If the time ends during an attempt, it fails with
+    `DeadlineExceeded`.
 
     Attributes:
-        attempts: How often a request is sent at most; 1 for never again.
-        first_backoff_s: Seconds of the longest first pause.
-        longest_backoff_s: Seconds of the longest pause of all.
+        attempts: How often a request is sent at most; 1 disables retries.
+        first_backoff_s: The longest first pause, in seconds.
+        longest_backoff_s: The longest pause, in seconds.
     """
 
     attempts: int = 4
@@ -40,11 +41,11 @@ class Retry:
 
     def __post_init__(self) -> None:
         if self.attempts < 1 or self.first_backoff_s < 0 or self.longest_backoff_s < self.first_backoff_s:
-            raise InvalidInput(f"{self}: expected attempts >= 1 and 0 <= first_backoff_s <= longest_backoff_s")
+            raise InvalidInput(f"expected attempts >= 1 and 0 <= first_backoff_s <= longest_backoff_s, got {self}")
 
 
-class Attempts:
-    """Sends requests again as a `Retry` says."""
+class Retrier:
+    """Sends requests, and repeats them as a `Retry` allows."""
 
     def __init__(
         self,
@@ -54,7 +55,14 @@ class Attempts:
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         random: Callable[[], float] = random.random,
     ) -> None:
-        """Make one; what it takes from the world can be replaced: seconds, pauses, and random parts of 1."""
+        """Make a retrier.
+
+        Args:
+            retry: The limits.
+            clock: Returns the time, in seconds.
+            sleep: Pauses, for a number of seconds.
+            random: Returns a number from 0 to 1.
+        """
         self._retry = retry
         self._clock = clock
         self._sleep = sleep
@@ -67,12 +75,15 @@ class Attempts:
         timeout_s: float,
         may_repeat: Callable[[CronnxError], bool],
     ) -> T:
-        """Send until there is an answer, or an error that is final.
+        """Send a request until it is answered or may not be repeated.
 
         Args:
-            send: Sends the request once; gets the seconds left.
-            timeout_s: Seconds for all attempts and pauses.
-            may_repeat: Tells whether the request is safe to send again after this error.
+            send: Sends the request once. Its argument is the time left, in seconds.
+            timeout_s: The time for all attempts and pauses, in seconds.
+            may_repeat: Returns whether the request is safe to repeat after this error.
+
+        Raises:
+            CronnxError: The error of the last attempt.
         """
         deadline = self._clock() + timeout_s
         left_s = timeout_s
@@ -86,7 +97,7 @@ class Attempts:
                 if attempt == self._retry.attempts or left_s <= 0 or not may_repeat(error):
                     raise
                 _LOG.info(
-                    "attempt %d failed, the next is in %.3f s: %s",
+                    "attempt %d failed, retrying in %.3f s: %s",
                     attempt,
                     pause_s,
                     error,
@@ -101,10 +112,10 @@ class Attempts:
 
 
 def is_transient(error: CronnxError) -> bool:
-    """Tell whether a question or an inference, which change nothing, may be sent again."""
+    """Return whether a request that changes nothing may be repeated after this error."""
     return isinstance(error, ConnectionFailed | NotReady | Overloaded)
 
 
 def never_arrived(error: CronnxError) -> bool:
-    """Tell whether a command may be sent again: nobody can have got it."""
+    """Return whether a command may be repeated after this error, because no server can have received it."""
     return isinstance(error, ConnectionFailed) and not error.request_sent

@@ -1,82 +1,137 @@
-"""Requests over a transport, sent again where that is safe."""
+"""Requests with a deadline and retries, on one event loop."""
 
 from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy.typing as npt
 
 from cronnx._errors import CronnxError, InvalidInput
 from cronnx._models import check_name
-from cronnx._retry import Attempts, Retry, is_transient, never_arrived
+from cronnx._retry import Retrier, Retry, is_transient, never_arrived
 from cronnx._tracing import traced
-from cronnx._transport import Answer, InferRequest, Question, Transport
+from cronnx._transports.base import InferRequest, Json, ServerApi, ServerRequest, Transport
 
-_NONE: Mapping[str, str] = MappingProxyType({})
+A = TypeVar("A")
 
 
 class Session:
-    """What a client's calls have in common: a transport, a default deadline and retries, on one event loop."""
+    """A transport with a client's default deadline and retries.
+
+    Every method may raise `InvalidInput` for a name or a timeout that cannot be used, and the `CronnxError` that says
+    why there is no answer.
+    """
 
     def __init__(self, transport: Transport, *, timeout_s: float, retry: Retry) -> None:
         self._timeout_s = _checked_timeout(timeout_s)
-        self._attempts = Attempts(retry)
+        self._retrier = Retrier(retry)
         self._transport = transport
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_closed = False
 
     def timeout_s(self, of_call: float | None) -> float:
-        """The seconds a call may take.
+        """Return the seconds that a call may take: its own, or the client's default if that is None.
 
         Raises:
-            InvalidInput: Not a positive number.
+            InvalidInput: The time is not a positive number.
         """
         return self._timeout_s if of_call is None else _checked_timeout(of_call)
 
     async def infer(self, request: InferRequest) -> dict[str, npt.NDArray[Any]]:
-        """See `Transport.infer`."""
+        """Run a model and return its outputs by name."""
         check_name(request.model_name)
-        with traced(request) as call:
+        with traced(request) as trace:
 
             async def send(left_s: float) -> dict[str, npt.NDArray[Any]]:
-                call.attempts += 1
-                sent = replace(request, timeout_s=left_s, headers=call.headers)
+                trace.attempts += 1
+                sent = replace(request, timeout_s=left_s, headers=trace.headers)
                 return await self._open_transport().infer(sent)
 
-            return await self._attempts.run(send, timeout_s=request.timeout_s, may_repeat=self._open_and(is_transient))
+            return await self._retrier.run(send, timeout_s=request.timeout_s, may_repeat=self._if_open(is_transient))
 
-    async def ask(self, method: str, arguments: Mapping[str, str] = _NONE, *, timeout_s: float | None = None) -> Answer:
-        """Put a `Question`; see `Transport.ask`."""
-        check_name(arguments.get("model_name", ""))
-        question = Question(method, self.timeout_s(timeout_s), arguments)
+    async def is_server_live(self) -> bool:
+        """Return whether the server process answers; False without an answer."""
+        return await self._is_true(lambda api: api.is_server_live())
 
-        async def send(left_s: float) -> Answer:
-            return await self._open_transport().ask(replace(question, timeout_s=left_s))
+    async def is_server_ready(self) -> bool:
+        """Return whether the server and all its models can infer; False without an answer."""
+        return await self._is_true(lambda api: api.is_server_ready())
 
-        may_repeat = self._open_and(never_arrived if question.is_command else is_transient)
-        return await self._attempts.run(send, timeout_s=question.timeout_s, may_repeat=may_repeat)
+    async def is_model_ready(self, model_name: str, model_version: str = "") -> bool:
+        """Return whether a model can infer; False without an answer."""
+        return await self._is_true(lambda api: api.is_model_ready(model_name, model_version), model_name)
 
-    async def is_yes(self, method: str, arguments: Mapping[str, str] = _NONE) -> bool:
-        """Put a question once; no answer is a no."""
-        check_name(arguments.get("model_name", ""))
-        transport = self._open_transport()
-        try:
-            return bool(await transport.ask(Question(method, self._timeout_s, arguments)))
-        except CronnxError:
-            return False
+    async def model_metadata(self, model_name: str, model_version: str = "") -> Json:
+        """Return a model's inputs, outputs, platform and versions."""
+        return await self._query(lambda api: api.model_metadata(model_name, model_version), model_name)
+
+    async def model_config(self, model_name: str, model_version: str = "", *, timeout_s: float | None = None) -> Json:
+        """Return the configuration that a loaded model runs with: its file's, or the one that replaces it."""
+        return await self._query(lambda api: api.model_config(model_name, model_version), model_name, timeout_s)
+
+    async def model_statistics(self, model_name: str = "") -> Json:
+        """Return the statistics of a model, or of all models, in `model_stats`."""
+        return await self._query(lambda api: api.model_statistics(model_name), model_name)
+
+    async def repository_index(self) -> list[Json]:
+        """Return every version of every model in the repository with its state."""
+        return await self._query(lambda api: api.repository_index())
+
+    async def load_model(self, model_name: str, *, config: str | None = None, timeout_s: float | None = None) -> None:
+        """Load a model on every server and wait until it is ready.
+
+        While the model loads, the previous one keeps answering. A JSON `config` replaces that of the model's file
+        until the model is unloaded, a load finds a newer file, or the server stops. See `config` in
+        https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_model_repository.md.
+
+        Raises:
+            ServerFault: The model cannot be loaded. The previous one keeps serving, except for an ensemble: Triton
+                removes that.
+        """
+        await self._command(lambda api: api.load_model(model_name, config), model_name, timeout_s)
+
+    async def unload_model(self, model_name: str, *, timeout_s: float | None = None) -> None:
+        """Unload a model on every server."""
+        await self._command(lambda api: api.unload_model(model_name), model_name, timeout_s)
 
     async def close(self) -> None:
-        """Drop the connections; requests under way fail."""
+        """Close the connections. Running requests fail."""
         if not self._is_closed:
             self._is_closed = True
             await self._transport.close()
 
-    def _open_and(self, may_repeat: Callable[[CronnxError], bool]) -> Callable[[CronnxError], bool]:
+    async def _query(
+        self, call: Callable[[ServerApi], Awaitable[A]], model_name: str = "", timeout_s: float | None = None
+    ) -> A:
+        check_name(model_name)
+        return await self._send(ServerRequest(call, self.timeout_s(timeout_s), model_name), is_transient)
+
+    async def _command(
+        self, call: Callable[[ServerApi], Awaitable[None]], model_name: str, timeout_s: float | None
+    ) -> None:
+        check_name(model_name)
+        request = ServerRequest(call, self.timeout_s(timeout_s), model_name, is_command=True)
+        await self._send(request, never_arrived)
+
+    async def _is_true(self, call: Callable[[ServerApi], Awaitable[bool]], model_name: str = "") -> bool:
+        check_name(model_name)
+        transport = self._open_transport()
+        try:
+            return await transport.send(ServerRequest(call, self._timeout_s, model_name))
+        except CronnxError:
+            return False
+
+    async def _send(self, request: ServerRequest[A], may_repeat: Callable[[CronnxError], bool]) -> A:
+        async def send(left_s: float) -> A:
+            return await self._open_transport().send(replace(request, timeout_s=left_s))
+
+        return await self._retrier.run(send, timeout_s=request.timeout_s, may_repeat=self._if_open(may_repeat))
+
+    def _if_open(self, may_repeat: Callable[[CronnxError], bool]) -> Callable[[CronnxError], bool]:
         return lambda error: not self._is_closed and may_repeat(error)
 
     def _open_transport(self) -> Transport:
@@ -91,5 +146,5 @@ class Session:
 
 def _checked_timeout(timeout_s: float) -> float:
     if not 0 < timeout_s < math.inf:
-        raise InvalidInput(f"timeout_s is {timeout_s}, expected a positive number of seconds")
+        raise InvalidInput(f"timeout_s: expected a positive number of seconds, got {timeout_s}")
     return timeout_s

@@ -1,4 +1,4 @@
-"""Where elements come from, one when one is wanted: iterables that may block or be asynchronous."""
+"""Iterables, blocking or asynchronous, that deliver one element for each request."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ T_contra = TypeVar("T_contra", contravariant=True)
 
 
 class Sink(Protocol[T_contra]):
-    """Gets, in the event loop, the elements that were wanted."""
+    """Receives, in the event loop, the elements that were requested."""
 
     def arrive(self, element: T_contra) -> None:
-        """Take one element."""
+        """Receive one element."""
 
     def end(self, error: BaseException | None) -> None:
-        """There are no more, because of this error where there is one."""
+        """Receive the end of the elements, with the error that the iterable raised, if any."""
 
 
 class Source(Protocol):
-    """Gives elements to a sink."""
+    """Delivers elements to a sink."""
 
-    def want(self) -> None:
-        """Let one more element come."""
+    def request_next(self) -> None:
+        """Request one more element."""
 
     def close(self) -> None:
-        """Let no more come."""
+        """Stop iterating."""
 
 
 def open_source(elements: Iterable[T] | AsyncIterable[T], sink: Sink[T]) -> Source:
-    """Make the source for the kind of iterable; inside an event loop."""
+    """Return the source for this type of iterable. It must be called inside an event loop."""
     return AsyncSource(elements, sink) if isinstance(elements, AsyncIterable) else ThreadedSource(elements, sink)
 
 
@@ -42,12 +42,12 @@ class AsyncSource(Generic[T]):
     """Iterates asynchronously, in a task."""
 
     def __init__(self, elements: AsyncIterable[T], sink: Sink[T]) -> None:
-        self._wanted = asyncio.Semaphore(0)
+        self._requests = asyncio.Semaphore(0)
         self._task = asyncio.create_task(self._iterate(elements, sink))
 
-    def want(self) -> None:
-        """See `Source.want`."""
-        self._wanted.release()
+    def request_next(self) -> None:
+        """See `Source.request_next`."""
+        self._requests.release()
 
     def close(self) -> None:
         """See `Source.close`."""
@@ -57,43 +57,43 @@ class AsyncSource(Generic[T]):
         try:
             iterator = aiter(elements)
             while True:
-                await self._wanted.acquire()
+                await self._requests.acquire()
                 sink.arrive(await anext(iterator))
         except StopAsyncIteration:
             sink.end(None)
-        except BaseException as error:  # noqa: BLE001 - it is whoever reads the sink that it is for
+        except BaseException as error:  # noqa: BLE001 - the sink's reader raises it
             sink.end(error)
 
 
 class ThreadedSource(Generic[T]):
-    """Iterates in a thread of its own, so that an iterable that blocks does not block the loop.
+    """Iterates in a thread of its own, so that an iterable that blocks does not block the event loop.
 
-    The thread is a daemon and no part of a pool: nobody waits at his end for an iterable that blocks for ever.
+    The thread is a daemon outside any pool, so that the program can exit while the iterable blocks.
     """
 
     def __init__(self, elements: Iterable[T], sink: Sink[T]) -> None:
-        self._wanted: queue.SimpleQueue[bool] = queue.SimpleQueue()
-        arguments = (elements, self._wanted, sink, asyncio.get_running_loop().call_soon_threadsafe)
+        self._requests: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        arguments = (elements, self._requests, sink, asyncio.get_running_loop().call_soon_threadsafe)
         threading.Thread(target=_iterate, args=arguments, name="cronnx-input", daemon=True).start()
 
-    def want(self) -> None:
-        """See `Source.want`."""
-        self._wanted.put(True)
+    def request_next(self) -> None:
+        """See `Source.request_next`."""
+        self._requests.put(True)
 
     def close(self) -> None:
         """See `Source.close`."""
-        self._wanted.put(False)
+        self._requests.put(False)
 
 
-def _iterate(elements: Iterable[T], wanted: queue.SimpleQueue[bool], sink: Sink[T], call: Callable[..., Any]) -> None:
+def _iterate(elements: Iterable[T], requests: queue.SimpleQueue[bool], sink: Sink[T], call: Callable[..., Any]) -> None:
     error = None
-    with contextlib.suppress(RuntimeError):  # the loop is closed: nobody wants anything any more
+    with contextlib.suppress(RuntimeError):  # the event loop is closed
         try:
             iterator = iter(elements)
-            while wanted.get():
+            while requests.get():
                 call(sink.arrive, next(iterator))
         except StopIteration:
             pass
-        except BaseException as raised:  # noqa: BLE001 - it is whoever reads the sink that it is for
+        except BaseException as raised:  # noqa: BLE001 - the sink's reader raises it
             error = raised
         call(sink.end, error)

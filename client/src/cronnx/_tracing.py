@@ -1,7 +1,8 @@
-"""A span for every inference, in a program that traces itself by OpenTelemetry.
+"""An OpenTelemetry span for every inference of a program that uses OpenTelemetry.
 
-Such a program has imported `opentelemetry.trace`: any other pays a look into a dictionary. The span's attributes are
-named as those of Triton's own spans, its context travels as W3C Trace Context (https://www.w3.org/TR/trace-context/).
+Such a program has imported `opentelemetry.trace`; any other program pays for one dictionary lookup. The span's
+attributes have the names of Triton's own spans. The context travels as W3C Trace Context
+(https://www.w3.org/TR/trace-context/).
 """
 
 from __future__ import annotations
@@ -11,16 +12,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from cronnx._transport import InferRequest
+from cronnx._transports.base import InferRequest
 
 
 @dataclass
-class CallTrace:
-    """What a call's span and its requests tell each other.
+class InferenceTrace:
+    """The trace of one inference and its attempts.
 
     Attributes:
-        headers: For the requests; empty where the call is not traced.
-        attempts: How many requests there were.
+        headers: The headers that carry the context to the server; empty if the inference is not traced.
+        attempts: The number of requests sent so far.
     """
 
     headers: dict[str, str] = field(default_factory=dict)
@@ -28,11 +29,11 @@ class CallTrace:
 
 
 @contextmanager
-def traced(request: InferRequest) -> Iterator[CallTrace]:
-    """Have a span while this lasts, below the current one; an error that ends it is in it."""
-    call = CallTrace()
+def traced(request: InferRequest) -> Iterator[InferenceTrace]:
+    """Open a span below the current one. An error that leaves the context is recorded in the span."""
+    inference = InferenceTrace()
     if "opentelemetry.trace" not in sys.modules:
-        yield call
+        yield inference
         return
     from opentelemetry import trace
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -45,10 +46,10 @@ def traced(request: InferRequest) -> Iterator[CallTrace]:
     tracer = trace.get_tracer("cronnx")
     name = f"infer {request.model_name}"
     with tracer.start_as_current_span(name, kind=trace.SpanKind.CLIENT, attributes=attributes) as span:
-        # Triton 24.10 traces whatever has a context, also one that says it is not sampled.
+        # Triton 24.10 traces every request that carries a context, even one that is not sampled.
         if span.get_span_context().trace_flags.sampled:
-            TraceContextTextMapPropagator().inject(call.headers)
+            TraceContextTextMapPropagator().inject(inference.headers)
         try:
-            yield call
+            yield inference
         finally:
-            span.set_attribute("cronnx.attempts", call.attempts)
+            span.set_attribute("cronnx.attempts", inference.attempts)

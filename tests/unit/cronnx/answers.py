@@ -1,4 +1,4 @@
-"""What the models of these tests answer, and how it looks on the wire.
+"""The answers of these tests' models, and their wire format.
 
 An image's best label is its content; a content of `broken` is refused in the words of the real server.
 """
@@ -17,7 +17,7 @@ SCORES = (0.5, 0.25, 0.125, 0.0625, 0.03125)
 
 
 class DecodingError(Exception):
-    """What a model says of an image it cannot decode."""
+    """A model cannot decode an image."""
 
 
 def classify(images: Sequence[bytes]) -> dict[str, npt.NDArray[Any]]:

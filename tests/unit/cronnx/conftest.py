@@ -47,7 +47,7 @@ def served(request: pytest.FixtureRequest) -> Iterator[Served]:
 
 @pytest.fixture
 def byte_server() -> Iterator[Callable[[bytes], str]]:
-    """Start servers that send given bytes to whoever speaks, and hang up; gives their addresses."""
+    """Return a function that starts a server which answers with given bytes and hangs up; it returns the address."""
     with contextlib.ExitStack() as stack:
 
         def start(reply: bytes) -> str:
@@ -67,7 +67,7 @@ def byte_server() -> Iterator[Callable[[bytes], str]]:
 
 @pytest.fixture
 def deserted_address() -> Iterator[str]:
-    """An address nobody listens on: bound, so that nobody else takes it meanwhile."""
+    """An address without a server. The port is bound, so that no other process takes it."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield f"127.0.0.1:{bound.getsockname()[1]}"

@@ -1,4 +1,4 @@
-"""A server with an ensemble over a classifier of several versions: Triton's rules of loading, at the client's seam."""
+"""A server with an ensemble over a classifier of several versions, which loads models by Triton's rules."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 import numpy.typing as npt
 
 from cronnx import CronnxError, NotReady, ServerFault
-from cronnx._transport import Answer, InferRequest, Question
+from cronnx._transports.base import InferRequest, Json
+from tests.unit.cronnx.fake_transport import FakeTransport
 
 ENSEMBLE, CLASSIFIER = "toy", "toy_onnx"
 CONFIG: dict[str, Any] = {
@@ -26,10 +27,11 @@ CONFIG: dict[str, Any] = {
 METADATA = {"name": CLASSIFIER, "inputs": [{"name": "pixels", "datatype": "UINT8", "shape": ["-1", "4", "4", "3"]}]}
 
 
-class FakeRepository:
-    """Knows which versions are there, and how it was told to serve."""
+class FakeRepository(FakeTransport):
+    """Has versions in several states, and an ensemble whose configuration a load replaces."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.states = {"1": "READY", "2": "READY", "3": "UNAVAILABLE"}
         self.config = CONFIG
         self.metadata: dict[str, Any] = METADATA
@@ -50,32 +52,27 @@ class FakeRepository:
             raise self.failure_of_version[request.model_version]
         return {}
 
-    async def ask(self, question: Question) -> Answer:
-        return getattr(self, f"_{question.method}")(**question.arguments)
-
-    async def close(self) -> None:
-        pass
-
-    def _get_model_config(self, model_name: str, model_version: str = "") -> Answer:
+    async def model_config(self, model_name: str, model_version: str = "") -> Json:
         if model_name == CLASSIFIER:
             return {"name": CLASSIFIER, "max_batch_size": 4}
         if not self.is_there:
             raise NotReady(f"{model_name} {model_version} has no available versions")
         return self.config
 
-    def _get_model_metadata(self, model_name: str, model_version: str) -> Answer:
+    async def model_metadata(self, model_name: str, model_version: str = "") -> Json:
         assert (model_name, self.states[model_version]) == (CLASSIFIER, "READY")
         return self.metadata
 
-    def _get_model_repository_index(self) -> Answer:
+    async def repository_index(self) -> list[Json]:
         versions = [{"name": CLASSIFIER, "version": number, "state": state} for number, state in self.states.items()]
         return [{"name": ENSEMBLE, "version": "1", "state": "READY"}, *versions]
 
-    def _is_model_ready(self, model_name: str) -> bool:
+    async def is_model_ready(self, model_name: str, model_version: str = "") -> bool:  # noqa: ARG002 - the API's
         return model_name == ENSEMBLE and self.is_there
 
-    def _load_model(self, model_name: str, config: str) -> None:
+    async def load_model(self, model_name: str, config: str | None = None) -> None:
         assert model_name == ENSEMBLE
+        assert config is not None
         self.before_load()
         self.loads.append(json.loads(config))
         self.config = json.loads(config)

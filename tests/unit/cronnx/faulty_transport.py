@@ -1,4 +1,4 @@
-"""A server that fails at random, at the client's own seam."""
+"""A transport that fails at random."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cronnx import ConnectionFailed, CronnxError, DeadlineExceeded, InvalidInput, NotReady, Overloaded, ServerFault
-from cronnx._transport import Answer, InferRequest, Question
+from cronnx._transports.base import InferRequest
 from tests.unit.cronnx.answers import classify
+from tests.unit.cronnx.fake_transport import FakeTransport
 
 FAULTS: list[Callable[[str], CronnxError]] = [
     ConnectionFailed,
@@ -25,10 +26,11 @@ FAULTS: list[Callable[[str], CronnxError]] = [
 ]
 
 
-class FaultyTransport:
-    """Answers, late or not at all; `is_down` makes every request fail as one to a server that was killed does."""
+class FaultyTransport(FakeTransport):
+    """Answers late or with an error. With `is_down` every request fails as if the server had been killed."""
 
     def __init__(self, *, seed: int, fault_rate: float) -> None:
+        super().__init__()
         self._random = random.Random(seed)  # noqa: S311 - no secret
         self._fault_rate = fault_rate
         self.is_down = False
@@ -46,9 +48,3 @@ class FaultyTransport:
             raise self._random.choice(FAULTS)(f"injected for {image.decode()}")
         self.answered[image] += 1
         return classify([image])
-
-    async def ask(self, _question: Question) -> Answer:
-        return True
-
-    async def close(self) -> None:
-        pass

@@ -34,11 +34,11 @@ class GrpcTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
     stop: Callable[[], object] = lambda: None
 
     def hang(self) -> threading.Event:
-        """Answer no inference until the test is over; gives what is set when one has come."""
+        """Block every inference until the test ends; returns an event that is set when one has arrived."""
         entered = threading.Event()
 
         def infer(_request: Any, context: grpc.ServicerContext) -> None:
-            context.add_callback(self.cancelled.set)  # the call is over before it is answered
+            context.add_callback(self.cancelled.set)  # the call has ended before it was answered
             entered.set()
             self.released.wait()
 

@@ -1,4 +1,4 @@
-"""Images that wait to be classified, and how the tests of windows and sources run them."""
+"""Images whose classification a test holds back, and how the tests of pools and sources run them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from contextlib import aclosing
 from typing import Any, TypeVar
 
 from cronnx import Classification, Outcome, ScoredClass
-from cronnx._many_images import flattened
-from cronnx._window import Window
+from cronnx._classify_many import ClassificationPool, flattened
 
 T = TypeVar("T")
 
@@ -34,7 +33,7 @@ def outcomes_of(
     concurrency: int = 2,
     ordered: bool = True,
 ) -> AsyncGenerator[Outcome[T], None]:
-    return flattened(Window(classify, concurrency=concurrency, ordered=ordered).batches(images))
+    return flattened(ClassificationPool(classify, concurrency=concurrency, ordered=ordered).batches(images))
 
 
 async def collect(outcomes: AsyncGenerator[Outcome[int], None], *, most: int | None = None) -> list[Outcome[int]]:
@@ -49,7 +48,7 @@ async def collect(outcomes: AsyncGenerator[Outcome[int], None], *, most: int | N
 
 
 class Held:
-    """Classifies an image when it is released, and knows which are under way."""
+    """Classifies an image when the test releases it, and records which are running."""
 
     def __init__(self) -> None:
         self.under_way: dict[int, asyncio.Event] = {}

@@ -19,7 +19,7 @@ from tests.unit.cronnx.answers import DecodingError, classify, elements, raw
 
 @dataclass
 class HttpRequest:
-    """An HTTP request as it came, the binary tensor extension taken apart."""
+    """An HTTP request, split into its JSON and its binary tensors."""
 
     path: str
     headers: dict[str, str]
@@ -78,12 +78,12 @@ class HttpTriton:
     address: str = ""
 
     def always(self, status: int, body: bytes, **headers: str) -> None:
-        """Answer every inference alike; underscores in the names of headers stand for dashes."""
+        """Give every inference the same answer; underscores in the names of headers become dashes."""
         reply = HttpReply(status, body, {name.replace("_", "-"): value for name, value in headers.items()})
         self.infer = lambda _request: reply
 
     def hang(self) -> threading.Event:
-        """Answer no inference until the test is over; gives what is set when one has come."""
+        """Block every inference until the test ends; returns an event that is set when one has arrived."""
         entered = threading.Event()
 
         def infer(_request: HttpRequest) -> HttpReply:
@@ -123,7 +123,7 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, _request: object, _client_address: object) -> None:
-        """A client that hangs up is nothing to print."""
+        """Print nothing: clients may hang up."""
 
 
 @contextlib.contextmanager
@@ -153,7 +153,7 @@ def serve_http(context: ssl.SSLContext | None = None) -> Iterator[HttpTriton]:
             for name, value in {"Content-Length": str(len(reply.body)), **reply.headers}.items():
                 self.send_header(name, value)
             self.end_headers()
-            with contextlib.suppress(ConnectionError):  # a client whose deadline passed has gone
+            with contextlib.suppress(ConnectionError):  # the client may have hung up after its deadline
                 self.wfile.write(reply.body)
 
         def log_message(self, *_args: object) -> None:

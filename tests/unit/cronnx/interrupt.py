@@ -1,4 +1,4 @@
-"""Ctrl-C, at the moment that matters."""
+"""Ctrl-C while the main thread waits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the servers of these tests tell of their models, in the words of Triton's two protocols."""
+"""The JSON with which these tests' servers describe their models."""
 
 from __future__ import annotations
 

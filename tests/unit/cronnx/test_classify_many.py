@@ -1,9 +1,12 @@
-"""`classify_many` of both clients, over transports at the client's own seam."""
+"""`classify_many` of both clients, over transports without a server."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
+import subprocess
+import sys
 import threading
 import tracemalloc
 from collections import Counter
@@ -15,10 +18,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from cronnx import AsyncClient, Client, InvalidInput, Outcome, Retry
+from cronnx import AsyncClient, Client, ConnectionFailed, CronnxError, InvalidInput, Outcome, Retry
 from tests.unit.cronnx.answers import classify
 from tests.unit.cronnx.fake_transport import FakeTransport
 from tests.unit.cronnx.faulty_transport import FAULTS, FaultyTransport
+from tests.unit.cronnx.interrupt import interrupt_the_main_thread_when_it_waits
 
 AT_ONCE = Retry(first_backoff_s=0.0, longest_backoff_s=0.0)
 MANY = 10_000
@@ -36,7 +40,7 @@ def images(count: int) -> Iterator[bytes]:
 
 
 def check(outcomes: list[Outcome[bytes]], transport: FaultyTransport) -> None:
-    """Every input has exactly one outcome, which is its answer or a typed error."""
+    """Check that every input has exactly one outcome: its answer or a typed error."""
     assert sorted(outcome.index for outcome in outcomes) == list(range(MANY))
     for outcome in outcomes:
         assert outcome.image == str(outcome.index).encode()
@@ -52,7 +56,7 @@ def check(outcomes: list[Outcome[bytes]], transport: FaultyTransport) -> None:
 
 @pytest.mark.parametrize("ordered", [True, False])
 def test_ten_thousand_inputs_of_a_faulty_server_have_one_outcome_each(ordered: bool) -> None:
-    transport = FaultyTransport(seed=7, fault_rate=0.6)  # each fault is the last of some inputs
+    transport = FaultyTransport(seed=7, fault_rate=0.6)  # high enough for each fault to end some inputs
     with Client(transport=transport, retry=AT_ONCE) as client:
         outcomes = list(client.classify_many(images(MANY), ordered=ordered))
     check(outcomes, transport)
@@ -87,7 +91,7 @@ def test_an_asynchronous_client_does_the_same() -> None:
     check(asyncio.run(run()), transport)
 
 
-def test_threads_may_do_so_at_once(client: Client) -> None:
+def test_threads_can_classify_at_the_same_time(client: Client) -> None:
     def run(name: int) -> list[str]:
         inputs = [f"{name} {position}".encode() for position in range(300)]
         outcomes = list(client.classify_many(iter(inputs), concurrency=name + 1))
@@ -139,14 +143,14 @@ def test_every_request_is_of_the_model_and_deadline_asked_for(client: Client, tr
 @pytest.mark.parametrize(
     ("images", "options", "message"),
     [
-        ([], {"concurrency": 0}, "concurrency is 0, expected 1 or more"),
-        ([], {"top_k": 6}, "top_k is 6"),
-        ([], {"timeout_s": 0}, "timeout_s is 0"),
-        ([], {"model_version": "x"}, "model_version is 'x'"),
-        ("cat.jpg", {}, "got str for the images"),
-        (b"cat", {}, "got bytes for the images"),
-        (Path("cat.jpg"), {}, "got PosixPath for the images"),
-        (None, {}, "got NoneType for the images"),
+        ([], {"concurrency": 0}, "concurrency: expected 1 or more .*, got 0"),
+        ([], {"top_k": 6}, "top_k: .*got 6"),
+        ([], {"timeout_s": 0}, "timeout_s: .*got 0"),
+        ([], {"model_version": "x"}, "model_version: .*got 'x'"),
+        ("cat.jpg", {}, "images: .*got str"),
+        (b"cat", {}, "images: .*got bytes"),
+        (Path("cat.jpg"), {}, "images: .*got PosixPath"),
+        (None, {}, "images: .*got NoneType"),
     ],
 )
 def test_an_argument_that_cannot_be_used_is_refused_at_the_call(
@@ -156,7 +160,7 @@ def test_an_argument_that_cannot_be_used_is_refused_at_the_call(
         client.classify_many(images, **options)
 
 
-def test_what_the_input_raises_comes_through(client: Client) -> None:
+def test_an_error_of_the_input_is_raised(client: Client) -> None:
     def failing() -> Iterator[bytes]:
         yield from images(5)
         raise LookupError("no more")
@@ -198,3 +202,111 @@ def test_memory_does_not_grow_with_the_number_of_inputs() -> None:
             assert tracemalloc.get_traced_memory()[1] < 20_000_000
         finally:
             tracemalloc.stop()
+
+
+class Silent(FakeTransport):
+    """Answers the first requests only, and counts the waiting and the abandoned ones."""
+
+    def __init__(self, *, enough: int) -> None:
+        super().__init__()
+        self.enough = enough
+        self.waiting = threading.Semaphore(0)
+        self.given_up = threading.Semaphore(0)
+
+    async def infer(self, request: Any) -> Any:
+        self.requests.append(request)
+        if len(self.requests) <= self.enough:
+            return classify([b"cat"])
+        self.waiting.release()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.given_up.release()
+
+
+def acquire(semaphore: threading.Semaphore, count: int) -> None:
+    assert all(semaphore.acquire(timeout=10) for _ in range(count))
+
+
+def test_closing_early_gives_up_what_is_under_way() -> None:
+    transport = Silent(enough=1)
+    with Client(transport=transport) as client:
+        outcomes = client.classify_many(itertools.repeat(b"cat"), concurrency=3)
+        next(outcomes)
+        acquire(transport.waiting, 3)
+        outcomes.close()
+        acquire(transport.given_up, 3)
+        assert len(transport.requests) == 4
+
+
+def test_outcomes_that_are_forgotten_give_up_what_is_under_way() -> None:
+    transport = Silent(enough=1)
+    with Client(transport=transport) as client:
+        for _ in client.classify_many(itertools.repeat(b"cat"), concurrency=3):
+            acquire(transport.waiting, 3)
+            break
+        acquire(transport.given_up, 3)
+
+
+def test_control_c_gives_up_what_is_under_way() -> None:
+    transport = Silent(enough=0)
+
+    def interrupt() -> None:
+        acquire(transport.waiting, 3)
+        interrupt_the_main_thread_when_it_waits()
+
+    with Client(transport=transport) as client:
+        interrupter = threading.Thread(target=interrupt)
+        interrupter.start()
+        with pytest.raises(KeyboardInterrupt):
+            next(client.classify_many(itertools.repeat(b"cat"), concurrency=3))
+        acquire(transport.given_up, 3)
+        interrupter.join()
+
+
+def test_closing_the_client_ends_the_outcomes() -> None:
+    transport = Silent(enough=1)
+    client = Client(transport=transport)
+    outcomes = client.classify_many(itertools.repeat(b"cat"), concurrency=3)
+    next(outcomes)
+    acquire(transport.waiting, 3)
+    with ThreadPoolExecutor() as callers:
+        rest = callers.submit(next, outcomes)
+        client.close()
+        with pytest.raises(CronnxError):
+            rest.result(10)
+
+
+def test_progress_is_shown_on_standard_error(client: Client, capfd: pytest.CaptureFixture[str]) -> None:
+    outcomes = list(client.classify_many([b"cat"] * 9 + [b"broken"], progress=True))
+    shown = capfd.readouterr()
+    assert len(outcomes) == 10
+    assert shown.out == ""
+    assert "10/10" in shown.err
+    assert "1 errors" in shown.err
+
+
+def test_an_input_of_unknown_length_shows_progress_too(client: Client, capfd: pytest.CaptureFixture[str]) -> None:
+    assert len(list(client.classify_many(iter([b"cat"] * 10), progress=True))) == 10
+    assert "10/?" in capfd.readouterr().err
+
+
+def test_without_progress_nothing_is_printed(client: Client, capfd: pytest.CaptureFixture[str]) -> None:
+    assert len(list(client.classify_many([b"cat"] * 10))) == 10
+    assert capfd.readouterr() == ("", "")
+
+
+def test_closing_the_outcomes_ends_the_progress_bar(
+    client: Client, transport: FakeTransport, capfd: pytest.CaptureFixture[str]
+) -> None:
+    transport.failure = ConnectionFailed("gone")
+    outcomes = client.classify_many([b"cat"] * 10, progress=True)
+    next(outcomes)
+    outcomes.close()
+    client.close()
+    assert capfd.readouterr().err.count("errors") >= 1
+
+
+def test_rich_is_imported_only_for_a_progress_bar() -> None:
+    program = "import sys, cronnx; sys.exit('rich' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -6,7 +6,7 @@ import cronnx
 from cronnx import _errors
 
 
-def test_what_is_unknown_is_none() -> None:
+def test_unknown_attributes_are_none() -> None:
     error = cronnx.CronnxError("no")
     assert (error.model_name, error.request_id, error.server_message, error.images) == (None,) * 4
 
@@ -28,5 +28,5 @@ def test_the_modules_docstring_draws_every_error() -> None:
     assert drawn == [kind.__name__ for kind in cronnx.CronnxError.__subclasses__()]
 
 
-def test_a_lost_request_is_taken_for_sent_unless_it_is_known_better() -> None:
+def test_a_lost_request_counts_as_sent_by_default() -> None:
     assert cronnx.ConnectionFailed("gone").request_sent

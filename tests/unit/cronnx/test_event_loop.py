@@ -14,7 +14,7 @@ from tests.unit.cronnx.interrupt import interrupt_the_main_thread_when_it_waits
 
 
 class Resource:
-    """Says in which thread it was opened, and when it is closed."""
+    """Records the thread that opened it, and whether it was closed."""
 
     def __init__(self) -> None:
         self.opened_in = ""
@@ -52,7 +52,7 @@ def test_an_exception_reaches_the_caller(event_loop: EventLoopThread[Resource]) 
         event_loop.run(fail())
 
 
-def test_a_resource_that_cannot_be_opened_is_told_to_who_wanted_it() -> None:
+def test_an_error_while_opening_the_resource_is_raised() -> None:
     @contextlib.asynccontextmanager
     async def open_resource() -> AsyncIterator[None]:
         raise OSError("too many open files")
@@ -77,7 +77,7 @@ def test_a_coroutine_whose_caller_is_interrupted_is_cancelled(event_loop: EventL
     assert cancelled.wait(10)
 
 
-def test_what_nobody_waits_for_is_called_in_the_loop(event_loop: EventLoopThread[Resource]) -> None:
+def test_call_soon_calls_in_the_loop(event_loop: EventLoopThread[Resource]) -> None:
     called_in: concurrent.futures.Future[str] = concurrent.futures.Future()
     event_loop.call_soon(lambda: called_in.set_result(threading.current_thread().name))
     assert called_in.result(10) == "the loop"
@@ -94,7 +94,7 @@ def test_a_closed_loop_runs_nothing(event_loop: EventLoopThread[Resource]) -> No
         event_loop.run(thread_name())
 
 
-def test_nobody_waits_for_what_comes_while_the_loop_is_closing() -> None:
+def test_a_call_made_while_the_loop_closes_does_not_hang() -> None:
     late: list[concurrent.futures.Future[str]] = []
 
     class Late(Resource):
@@ -110,7 +110,7 @@ def test_nobody_waits_for_what_comes_while_the_loop_is_closing() -> None:
             assert late[0].result(10) == "the loop"
 
 
-def test_closing_releases_whoever_waits(event_loop: EventLoopThread[Resource]) -> None:
+def test_closing_releases_waiting_callers(event_loop: EventLoopThread[Resource]) -> None:
     waiting = threading.Event()
 
     async def wait_for_ever() -> None:
@@ -130,7 +130,7 @@ def test_closing_closes_the_resource(event_loop: EventLoopThread[Resource]) -> N
     assert event_loop.resource.closed.is_set()
 
 
-def test_a_loop_that_nobody_closed_ends_when_nobody_has_it() -> None:
+def test_an_unclosed_loop_ends_when_it_is_collected() -> None:
     resource = Resource()
     event_loop = EventLoopThread("the loop", resource.open)
     del event_loop

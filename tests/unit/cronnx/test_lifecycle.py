@@ -1,4 +1,4 @@
-"""How clients, calls and their requests end, over gRPC and over HTTP alike."""
+"""How clients, calls and requests end, over gRPC and over HTTP."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_client_may_be_made_before_its_loop(served: Served) -> None:
     assert asyncio.run(ask()) == "cat"
 
 
-def test_a_client_of_another_loop_says_so(served: Served) -> None:
+def test_a_client_refuses_another_event_loop(served: Served) -> None:
     client = AsyncClient(served.url)
     asyncio.run(client.classify(b"cat"))
     with pytest.raises(CronnxError, match="event loop of its first request"):
@@ -80,7 +80,7 @@ def test_a_cancelled_call_is_cancelled(served: Served, attempts: int) -> None:
 
 
 @pytest.mark.parametrize("is_closed", [True, False])
-def test_a_client_that_goes_leaves_no_word(served: Served, is_closed: bool) -> None:
+def test_a_collected_client_prints_nothing(served: Served, is_closed: bool) -> None:
     program = f"""
 import asyncio, gc
 from cronnx import AsyncClient, Client
@@ -108,7 +108,7 @@ asyncio.run(main())
     assert (ran.stdout, ran.stderr) == ("", "")
 
 
-def test_an_unclosed_client_of_a_running_loop_leaves_no_word(served: Served, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unclosed_client_of_a_running_loop_logs_nothing(served: Served, caplog: pytest.LogCaptureFixture) -> None:
     async def forget() -> None:
         await AsyncClient(served.url).classify(b"cat")
         gc.collect()

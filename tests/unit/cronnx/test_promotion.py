@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cronnx import Client, InvalidInput, ModelNotFound, NotReady, Promotion, Retry, ServerFault
-from cronnx._failover import Failover
+from cronnx._transports.failover import Failover
 from tests.unit.cronnx.fake_repository import CLASSIFIER, CONFIG, ENSEMBLE, FakeRepository
 
 
@@ -55,7 +55,7 @@ def test_a_rollback_sent_twice_does_not_bring_the_version_back(client: Client, r
     assert repository.pinned == "1"
 
 
-def test_a_promotion_sent_twice_still_knows_the_way_back(client: Client) -> None:
+def test_a_promotion_sent_twice_can_still_be_rolled_back(client: Client) -> None:
     client.promote(ENSEMBLE, "2")
     assert client.promote(ENSEMBLE, "2") == Promotion(ENSEMBLE, "2", previous_version="1")
     assert client.rollback(ENSEMBLE).version == "1"
@@ -71,20 +71,20 @@ def test_a_rollback_undoes_the_last_promotion(client: Client, repository: FakeRe
 def test_a_version_that_is_not_loaded_is_refused_with_those_that_are(
     client: Client, repository: FakeRepository
 ) -> None:
-    with pytest.raises(ModelNotFound, match=f"{CLASSIFIER}/7 is not loaded; ready are versions 1, 2") as caught:
+    with pytest.raises(ModelNotFound, match=f"{CLASSIFIER}/7 is not loaded; versions that are ready: 1, 2") as caught:
         client.promote(ENSEMBLE, "7")
     assert caught.value.model_name == CLASSIFIER
-    with pytest.raises(ModelNotFound, match=f"{CLASSIFIER}/3 is UNAVAILABLE; ready are versions 1, 2"):
+    with pytest.raises(ModelNotFound, match=f"{CLASSIFIER}/3 is UNAVAILABLE; versions that are ready: 1, 2"):
         client.promote(ENSEMBLE, "3")
     repository.states["3"] = "LOADING"
-    with pytest.raises(NotReady, match=f"{CLASSIFIER}/3 is LOADING; ready are versions 1, 2"):
+    with pytest.raises(NotReady, match=f"{CLASSIFIER}/3 is LOADING; versions that are ready: 1, 2"):
         client.promote(ENSEMBLE, "3")
     assert repository.loads == []
 
 
 @pytest.mark.parametrize("version", ["", "latest", "-1"])
-def test_a_version_that_is_no_number_is_refused(client: Client, repository: FakeRepository, version: str) -> None:
-    with pytest.raises(InvalidInput, match="model_version is"):
+def test_a_version_that_is_not_a_number_is_refused(client: Client, repository: FakeRepository, version: str) -> None:
+    with pytest.raises(InvalidInput, match="model_version: expected"):
         client.promote(ENSEMBLE, version)
     assert repository.loads == []
 
@@ -103,7 +103,7 @@ def test_a_version_that_does_not_answer_is_not_promoted(client: Client, reposito
     assert repository.loads == []
 
 
-def test_bytes_are_tried_empty_and_any_size_not_at_all(client: Client, repository: FakeRepository) -> None:
+def test_bytes_are_tried_empty_and_inputs_of_any_size_are_not_tried(client: Client, repository: FakeRepository) -> None:
     repository.metadata = {"name": CLASSIFIER, "inputs": [{"name": "image", "datatype": "BYTES", "shape": [-1, 1]}]}
     client.promote(ENSEMBLE, "2")
     repository.metadata = {"name": CLASSIFIER, "inputs": [{"name": "image", "datatype": "FP32", "shape": [-1, -1]}]}
@@ -115,44 +115,44 @@ def test_bytes_are_tried_empty_and_any_size_not_at_all(client: Client, repositor
 @pytest.mark.parametrize(
     ("config", "what"),
     [
-        (with_steps({"model_name": "a", "model_version": "-1"}), "pins no version"),
-        (with_steps({"model_name": "a"}), "pins no version"),
+        (with_steps({"model_name": "a", "model_version": "-1"}), "no pin"),
+        (with_steps({"model_name": "a"}), "no pin"),
         (with_steps({"model_name": "a", "model_version": 1}, {"model_name": "b", "model_version": 2}), "a/1 and b/2"),
         (with_steps({"model_name": "a", "model_version": 1}, {"model_name": "a", "model_version": 2}), "a/1 and a/2"),
-        ({"name": ENSEMBLE, "backend": "onnxruntime"}, "pins no version"),
+        ({"name": ENSEMBLE, "backend": "onnxruntime"}, "no pin"),
     ],
 )
-def test_what_does_not_pin_one_version_cannot_be_promoted(
+def test_a_model_that_does_not_pin_one_version_cannot_be_promoted(
     client: Client, repository: FakeRepository, config: dict[str, Any], what: str
 ) -> None:
     repository.config = config
     for change in (lambda: client.promote(ENSEMBLE, "2"), lambda: client.rollback(ENSEMBLE)):
-        with pytest.raises(InvalidInput, match=f"{what}: expected an ensemble whose steps pin one version"):
+        with pytest.raises(InvalidInput, match=f"expected an ensemble whose steps pin one version.*got .*{what}"):
             change()
     assert repository.loads == []
 
 
 def test_all_steps_that_pin_the_version_are_promoted(client: Client, repository: FakeRepository) -> None:
-    repository.config = with_steps(*[{"model_name": CLASSIFIER, "model_version": 1}] * 2)  # as HTTP gives numbers
+    repository.config = with_steps(*[{"model_name": CLASSIFIER, "model_version": 1}] * 2)  # HTTP's JSON has numbers
     client.promote(ENSEMBLE, "2")
     assert [step["model_version"] for step in repository.config["ensemble_scheduling"]["step"]] == ["2", "2"]
 
 
-def test_an_ensemble_that_does_not_load_so_is_loaded_as_it_was(client: Client, repository: FakeRepository) -> None:
-    repository.before_load = lambda: repository.states.pop("2", None)  # removed at the last moment
+def test_an_ensemble_that_fails_to_load_is_restored(client: Client, repository: FakeRepository) -> None:
+    repository.before_load = lambda: repository.states.pop("2", None)  # removed just before the load
     with pytest.raises(ServerFault, match="required version 2 is not loaded"):
         client.promote(ENSEMBLE, "2")
     assert repository.is_there
     assert repository.config == CONFIG
 
 
-def test_an_ensemble_that_is_not_ready_afterwards_is_told(client: Client, repository: FakeRepository) -> None:
-    repository.after_load = lambda: setattr(repository, "config", CONFIG)  # somebody else's rollback
+def test_an_ensemble_that_is_not_ready_afterwards_is_an_error(client: Client, repository: FakeRepository) -> None:
+    repository.after_load = lambda: setattr(repository, "config", CONFIG)  # another client's rollback
     with pytest.raises(NotReady, match=f"{ENSEMBLE} serves {CLASSIFIER}/1, not {CLASSIFIER}/2"):
         client.promote(ENSEMBLE, "2")
 
 
-def test_every_server_is_promoted_one_that_was_started_anew_too() -> None:
+def test_every_server_is_promoted_even_a_restarted_one() -> None:
     servers = [FakeRepository(), FakeRepository()]
     with Client(transport=Failover(servers), retry=Retry(attempts=1)) as client:
         client.promote(ENSEMBLE, "2")

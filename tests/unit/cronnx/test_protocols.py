@@ -1,4 +1,4 @@
-"""What holds over gRPC and over HTTP alike."""
+"""Behaviour that gRPC and HTTP share."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_model_is_described(client: Client) -> None:
 
 
 @pytest.mark.parametrize("model_name", ["", "efficientnet_lite0"])
-def test_statistics_are_told_in_numbers(client: Client, model_name: str) -> None:
+def test_statistics_are_numbers(client: Client, model_name: str) -> None:
     assert client.statistics(model_name) == [
         ModelStatistics(
             name="efficientnet_lite0",
@@ -74,7 +74,7 @@ def test_statistics_are_told_in_numbers(client: Client, model_name: str) -> None
     ]
 
 
-def test_a_model_nobody_has_is_not_found(client: Client) -> None:
+def test_an_unknown_model_is_not_found(client: Client) -> None:
     with pytest.raises(ModelNotFound, match="nonesuch") as caught:
         client.model("nonesuch")
     assert caught.value.model_name == "nonesuch"
@@ -104,7 +104,7 @@ def test_headers_go_with_every_request(served: Served) -> None:
         assert (names["x-key"], names["triton-grpc-protocol-infer"]) == ("k1", "k2")
 
 
-def test_headers_are_shown_nowhere(served: Served, deserted_address: str) -> None:
+def test_headers_are_never_shown(served: Served, deserted_address: str) -> None:
     for url in (served.url, served.url.split(":")[0] + f"://{deserted_address}"):
         with Client(url, headers={"x-key": "the secret"}, retry=ONCE) as client:
             with pytest.raises(CronnxError) as caught:
@@ -147,14 +147,14 @@ def test_a_request_the_server_has_no_room_for_is_sent_again(served: Served) -> N
     assert len(served.triton.requests) == 4
 
 
-def test_a_server_that_is_away_is_passed_over(served: Served, deserted_address: str) -> None:
+def test_an_unreachable_server_is_skipped(served: Served, deserted_address: str) -> None:
     scheme = served.url.split(":")[0]
     with Client([f"{scheme}://{deserted_address}", served.url], retry=ONCE) as client:
         assert [client.classify(b"cat").label for _ in range(10)] == ["cat"] * 10
         assert client.is_server_live()
 
 
-def test_a_command_nobody_got_is_sent_again(served: Served, deserted_address: str) -> None:
+def test_a_command_that_no_server_received_is_repeated(served: Served, deserted_address: str) -> None:
     scheme = served.url.split(":")[0]
     with Client(f"{scheme}://{deserted_address}", retry=AT_ONCE) as client, pytest.raises(ConnectionFailed) as caught:
         client.load("efficientnet_lite0")

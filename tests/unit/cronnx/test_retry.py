@@ -17,12 +17,12 @@ from cronnx import (
     Retry,
     ServerFault,
 )
-from cronnx._retry import Attempts, is_transient, never_arrived
+from cronnx._retry import Retrier, is_transient, never_arrived
 
 
 @dataclass
 class World:
-    """A clock that only pauses and slow requests move, and a server with these answers, the last for ever."""
+    """A clock that only pauses and slow requests advance, and a server that repeats the last of its answers."""
 
     answers: list[CronnxError | str]
     request_s: float = 0.0
@@ -32,8 +32,8 @@ class World:
     budgets: list[float] = field(default_factory=list)
 
     def run(self, retry: Retry, *, timeout_s: float = 1000.0) -> str:
-        attempts = Attempts(retry, clock=lambda: self.now, sleep=self._sleep, random=lambda: self.random)
-        return asyncio.run(attempts.run(self._send, timeout_s=timeout_s, may_repeat=is_transient))
+        retrier = Retrier(retry, clock=lambda: self.now, sleep=self._sleep, random=lambda: self.random)
+        return asyncio.run(retrier.run(self._send, timeout_s=timeout_s, may_repeat=is_transient))
 
     async def _sleep(self, pause_s: float) -> None:
         self.pauses.append(pause_s)
@@ -88,7 +88,7 @@ def test_all_attempts_and_pauses_share_one_budget() -> None:
     assert world.budgets == [20.0, 16.0, 11.0]
 
 
-def test_where_the_time_is_too_short_to_try_again_the_real_error_is_raised() -> None:
+def test_if_the_time_is_too_short_for_a_retry_the_last_error_is_raised() -> None:
     world = World([NotReady("no")], request_s=3.0)
     with pytest.raises(NotReady):
         world.run(Retry(first_backoff_s=1.0), timeout_s=8.0)
@@ -103,14 +103,14 @@ def test_thousands_of_attempts_overflow_nothing() -> None:
 
 
 @pytest.mark.parametrize("kind", [DeadlineExceeded, InvalidInput, ModelNotFound, ServerFault, CronnxError])
-def test_what_another_attempt_does_not_mend_is_raised_at_once(kind: type[CronnxError]) -> None:
+def test_an_error_that_a_retry_cannot_fix_is_raised_at_once(kind: type[CronnxError]) -> None:
     world = World([kind("no")])
     with pytest.raises(kind):
         world.run(Retry())
     assert len(world.budgets) == 1
 
 
-def test_a_command_is_repeated_only_where_nobody_got_it() -> None:
+def test_a_command_is_repeated_only_if_no_server_received_it() -> None:
     lost, refused = ConnectionFailed("lost"), ConnectionFailed("refused")
     refused.request_sent = False
     assert never_arrived(refused)
@@ -125,16 +125,16 @@ def test_a_retry_that_makes_no_sense_is_refused(arguments: dict[str, float]) -> 
         Retry(**arguments)  # type: ignore[arg-type]  # what is tested
 
 
-def test_what_is_sent_again_is_logged_with_the_request(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_retry_is_logged_with_the_request(caplog: pytest.LogCaptureFixture) -> None:
     error = NotReady("still loading", model_name="efficientnet_lite0", request_id="a-1")
     with caplog.at_level(logging.INFO, logger="cronnx"):
         World([error, "answer"]).run(Retry(first_backoff_s=0.25))
     (record,) = caplog.records
-    assert record.getMessage() == "attempt 1 failed, the next is in 0.250 s: still loading"
+    assert record.getMessage() == "attempt 1 failed, retrying in 0.250 s: still loading"
     assert (record.model_name, record.request_id) == ("efficientnet_lite0", "a-1")  # type: ignore[attr-defined]
 
 
-def test_what_is_given_up_is_told_by_its_error_alone(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_final_error_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, logger="cronnx"), pytest.raises(InvalidInput):
         World([InvalidInput("no such picture")]).run(Retry())
     assert caplog.records == []

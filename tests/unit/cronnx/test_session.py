@@ -25,7 +25,7 @@ CALLS: dict[str, Callable[[Client], object]] = {
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
-def test_no_call_carries_a_path_for_a_name_to_a_server(call: Callable[[Client], object]) -> None:
+def test_no_call_sends_a_path_in_place_of_a_name(call: Callable[[Client], object]) -> None:
     with serve_http() as triton, Client(f"http://{triton.address}") as client:
         with pytest.raises(InvalidInput, match="expected a name, not a path"):
             call(client)

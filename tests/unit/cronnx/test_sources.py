@@ -49,7 +49,7 @@ def test_an_input_that_blocks_holds_up_no_outcome() -> None:
         fed.put(0)
         async for outcome in outcomes_of(iter(fed.get, None), concurrency=4):
             found.append(outcome.index)
-            fed.put(outcome.index + 1 if outcome.index < 5 else None)  # what the next image waits for
+            fed.put(outcome.index + 1 if outcome.index < 5 else None)  # the next image waits for this
         return found
 
     assert asyncio.run(run()) == [0, 1, 2, 3, 4, 5]

@@ -42,7 +42,7 @@ def sent_context(served: Served) -> str | None:
     return {name.lower(): value for name, value in headers.items()}.get("traceparent")
 
 
-def test_a_call_is_a_span_that_its_request_is_told(served: Served, spans: InMemorySpanExporter) -> None:
+def test_a_call_is_a_span_whose_context_is_sent(served: Served, spans: InMemorySpanExporter) -> None:
     with Client(served.url) as client:
         client.classify(b"cat")
     (span,) = spans.get_finished_spans()
@@ -65,7 +65,7 @@ def test_a_span_is_below_that_of_the_thread_that_calls(
         assert span.parent.span_id == outer.get_span_context().span_id
 
 
-def test_a_span_tells_the_model_the_request_and_how_often_it_was_sent(
+def test_a_span_has_the_model_the_request_id_and_the_attempts(
     transport: FakeTransport, spans: InMemorySpanExporter
 ) -> None:
     transport.failure = NotReady("still loading")
@@ -80,7 +80,7 @@ def test_a_span_tells_the_model_the_request_and_how_often_it_was_sent(
     assert "still loading" in (span.status.description or "")
 
 
-def test_what_is_not_sampled_is_not_passed_on(served: Served, spans: InMemorySpanExporter) -> None:
+def test_an_unsampled_span_is_not_propagated(served: Served, spans: InMemorySpanExporter) -> None:
     unsampled = trace.SpanContext(trace_id=1, span_id=2, is_remote=True)
     token = context.attach(trace.set_span_in_context(trace.NonRecordingSpan(unsampled)))
     try:

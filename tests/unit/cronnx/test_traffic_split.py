@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from cronnx import Client, InvalidInput, NotReady, Retry
-from cronnx._transport import Answer, InferRequest, Question
+from cronnx._transports.base import Json
+from tests.unit.cronnx.fake_transport import FakeTransport
 
 ROUTER = {
     "name": "toy_router",
@@ -24,30 +25,22 @@ CONFIGS: dict[str, dict[str, Any]] = {
 }
 
 
-class FakeServer:
-    """Knows an ensemble with a router, and which arms are loaded."""
+class FakeServer(FakeTransport):
+    """Has an ensemble with a router, and loaded arms."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.ready = {"toy_ab", "toy_router", "toy_onnx/1", "toy_onnx/2", "other/1"}
         self.loads: list[tuple[str, dict[str, Any]]] = []
 
-    async def ask(self, question: Question) -> Answer:
-        name = question.arguments["model_name"]
-        match question.method:
-            case "get_model_config":
-                return CONFIGS[name]
-            case "is_model_ready":
-                version = question.arguments.get("model_version")
-                return (f"{name}/{version}" if version else name) in self.ready
-            case "load_model":
-                self.loads.append((name, json.loads(question.arguments["config"])))
-        return None
+    async def model_config(self, model_name: str, model_version: str = "") -> Json:  # noqa: ARG002 - the API's
+        return CONFIGS[model_name]
 
-    async def infer(self, request: InferRequest) -> dict[str, Any]:
-        raise NotImplementedError(request)
+    async def is_model_ready(self, model_name: str, model_version: str = "") -> bool:
+        return (f"{model_name}/{model_version}" if model_version else model_name) in self.ready
 
-    async def close(self) -> None:
-        pass
+    async def load_model(self, model_name: str, config: str | None = None) -> None:
+        self.loads.append((model_name, json.loads(config or "")))
 
 
 @pytest.fixture
@@ -81,15 +74,15 @@ def test_an_arm_of_another_model_is_named_in_full(client: Client, server: FakeSe
 @pytest.mark.parametrize(
     ("weights", "problem"),
     [
-        ({}, "no arm has a weight above 0"),
-        ({"1": 0}, "no arm has a weight above 0"),
-        ({"1": -1}, "1 has weight -1, expected a number from 0"),
-        ({"1": float("nan")}, "1 has weight nan"),
-        ({"newest": 1}, "'toy_onnx/newest' is no arm"),
-        ({"/1": 1}, "'/1' is no arm"),
+        ({}, "expected at least one above 0, got none"),
+        ({"1": 0}, "expected at least one above 0, got none"),
+        ({"1": -1}, "weight of 1: expected a number of 0 or more, got -1"),
+        ({"1": float("nan")}, "weight of 1: expected .*, got nan"),
+        ({"newest": 1}, "arm: expected a version, or MODEL/VERSION; got 'toy_onnx/newest'"),
+        ({"/1": 1}, "got '/1'"),
     ],
 )
-def test_what_is_no_split_never_reaches_the_router(
+def test_an_invalid_split_never_reaches_the_router(
     client: Client, server: FakeServer, weights: Mapping[str, float], problem: str
 ) -> None:
     with pytest.raises(InvalidInput, match=problem):
@@ -105,11 +98,13 @@ def test_an_arm_that_is_not_loaded_is_refused(client: Client, server: FakeServer
 
 @pytest.mark.parametrize("model_name", ["toy", "preprocess"])
 def test_a_model_without_a_router_cannot_be_split(client: Client, model_name: str) -> None:
-    with pytest.raises(InvalidInput, match=f"{model_name} has 0 models of the backend 'router', expected an ensemble"):
+    with pytest.raises(
+        InvalidInput, match=f"{model_name}: expected an ensemble with one model of the backend 'router'.* got 0"
+    ):
         client.split(model_name, {"1": 1})
 
 
-def test_an_ensemble_that_is_not_ready_afterwards_is_told(client: Client, server: FakeServer) -> None:
+def test_an_ensemble_that_is_not_ready_afterwards_is_an_error(client: Client, server: FakeServer) -> None:
     server.ready.remove("toy_ab")
     with pytest.raises(NotReady, match="toy_ab is not ready with toy_onnx/1=1"):
         client.split("toy_ab", {"1": 1})

@@ -1,4 +1,4 @@
-"""From a command line to an exit code."""
+"""The command line: parsing, running a command, and shell completion."""
 
 from __future__ import annotations
 
@@ -6,50 +6,55 @@ import argparse
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 from cronnx import Client, ConnectionFailed, CronnxError, InvalidInput
 from cronnx.command_line._bench import add_bench
 from cronnx.command_line._classify import add_classify
-from cronnx.command_line._complaints import say
-from cronnx.command_line._completion import add_completion
-from cronnx.command_line._connection import Connect
-from cronnx.command_line._exit_codes import EPILOG, ExitCode
-from cronnx.command_line._model_control import add_model_control
 from cronnx.command_line._models import add_models
+from cronnx.command_line._options import Commands, Connect, add_command
 from cronnx.command_line._ping import add_ping
+from cronnx.command_line._report import EPILOG, ExitCode, print_error
 from cronnx.command_line._result_files import OutputError
 from cronnx.command_line._stats import add_stats
 
+_INSTALLATION = """\
+to install:
+  bash  cronnx completion bash > ~/.local/share/bash-completion/completions/cronnx
+  zsh   cronnx completion zsh > ~/.zfunc/_cronnx, with ~/.zfunc in fpath
+  tcsh  cronnx completion tcsh > ~/.cronnx.tcsh, with `source ~/.cronnx.tcsh` in ~/.tcshrc
+"""
+
 
 def main(arguments: Sequence[str] | None = None, *, connect: Connect = Client) -> int:
-    """Run a command line and give its exit code.
+    """Run a command line and return its exit code.
 
     Args:
-        arguments: What follows the command's name; `sys.argv` where None.
-        connect: Makes the client; called as `Client` is.
+        arguments: The arguments after the command's name; None for `sys.argv`.
+        connect: Makes the client from the arguments of `Client`.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a label need not fit the terminal's encoding
+        sys.stdout.reconfigure(errors="backslashreplace")  # a label may not fit the terminal's encoding
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
         return int(options.run(options, connect))
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
-    except OSError as error:  # of standard output: every other one is an error of its own kind
+    except OSError as error:  # of standard output; other files have errors of their own
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes once more at exit
         if isinstance(error, BrokenPipeError):
             return ExitCode.BROKEN_PIPE
-        say(f"standard output: {error.strerror}")
+        print_error(f"standard output: {error.strerror}")
         return ExitCode.FAILED
     except OutputError as error:
-        say(error)
+        print_error(error)
         return ExitCode.USAGE
     except CronnxError as error:
         if isinstance(error, InvalidInput) and error.server_message is None:
             parser.error(str(error))
-        say(error)
+        print_error(error)
         return ExitCode.NOT_REACHABLE if isinstance(error, ConnectionFailed) else ExitCode.FAILED
 
 
@@ -60,17 +65,43 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and end")
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (add_classify, add_models, add_model_control, add_stats, add_ping, add_bench):
+    for add in (add_classify, add_models, add_stats, add_ping, add_bench):
         add(commands)
-    add_completion(commands, whole=parser)
+    _add_completion(commands, parser)
     return parser
 
 
 class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from importlib.metadata import version  # takes a while, and is seldom wanted
+        from importlib.metadata import version  # imported here because it loads slowly
 
         print(parser.prog, version("cronnx"))
         parser.exit()
+
+
+def _add_completion(commands: Commands, whole: argparse.ArgumentParser) -> None:
+    parser = add_command(
+        commands, "completion", summary="print a script that completes command lines in a shell", epilog=_INSTALLATION
+    )
+    parser.add_argument("shell", choices=("bash", "zsh", "tcsh"), help="the shell")
+    parser.set_defaults(run=partial(_completion, whole))
+
+
+def _completion(whole: argparse.ArgumentParser, options: argparse.Namespace, _: Connect) -> ExitCode:
+    import shtab  # imported here because it loads slowly
+
+    for action in _actions(whole):
+        if action.metavar in ("PATH", "FILE"):
+            action.complete = shtab.FILE  # type: ignore[attr-defined]  # shtab reads this attribute
+    print(shtab.complete(whole, options.shell))
+    return ExitCode.DONE
+
+
+def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
+    for action in parser._actions:
+        yield action
+        if isinstance(action, argparse._SubParsersAction):
+            for command in action.choices.values():
+                yield from _actions(command)

@@ -1,32 +1,59 @@
-"""`cronnx models`: what is in the server's model repository."""
+"""`cronnx models`, `load`, `unload`, `promote`, `rollback` and `split`: list the server's models and change them."""
 
 from __future__ import annotations
 
 import argparse
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
+from typing import TypeAlias
 
-from cronnx import Client, ModelNotFound, ModelStatus, NotReady
-from cronnx.command_line._connection import Connect, add_connection, open_client
-from cronnx.command_line._exit_codes import EPILOG, ExitCode
-from cronnx.command_line._text import table
+from cronnx import (
+    Client,
+    ConnectionFailed,
+    CronnxError,
+    InvalidInput,
+    ModelNotFound,
+    ModelStatus,
+    NotReady,
+    Promotion,
+)
+from cronnx.command_line._options import Commands, Connect, add_command, add_connection, open_client
+from cronnx.command_line._report import ErrorLog, ExitCode, printable, table
+
+_Change: TypeAlias = Callable[[Client, str], str]
+"""Changes the model of a name, and returns what to print."""
 
 
-def add_models(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command."""
-    parser = commands.add_parser(
-        "models",
-        help="list the models of the server, their states, and which ensembles pin a version",
-        description="List the models of the server, their states, and which ensembles pin a version.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def add_models(commands: Commands) -> None:
+    """Add the commands."""
+    summary = "list the server's models, their states, and the ensembles that pin a version"
+    models = add_command(commands, "models", summary=summary)
+    add_connection(models)
+    models.add_argument("--json", action="store_true", help="print one JSON object a line")
+    models.set_defaults(run=_models)
+    _add_change(commands, "load", "load models, or reload them", _load)
+    _add_change(commands, "unload", "unload models that no ensemble needs", _unload)
+    _add_change(commands, "rollback", "undo the last promotion of ensembles", _rollback)
+    promote = add_command(commands, "promote", summary="make an ensemble answer with another version of its classifier")
+    add_connection(promote)
+    promote.add_argument("name", metavar="NAME", help="an ensemble")
+    promote.add_argument("version", metavar="VERSION", help="a loaded version of its classifier")
+    promote.set_defaults(run=_promote)
+    split = add_command(commands, "split", summary="split an ensemble's traffic between versions")
+    add_connection(split)
+    split.add_argument("name", metavar="NAME", help="an ensemble with a router")
+    split.add_argument(
+        "weights",
+        nargs="+",
+        type=_weight,
+        metavar="VERSION=WEIGHT",
+        help="for example 1=90 2=10, or MODEL/VERSION=WEIGHT; the first answers if another fails",
     )
-    add_connection(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object a line")
-    parser.set_defaults(run=_models)
+    split.set_defaults(run=_split)
 
 
 def _models(options: argparse.Namespace, connect: Connect) -> ExitCode:
@@ -47,10 +74,95 @@ def _row(model: ModelStatus, pinned_by: Mapping[tuple[str, str], list[str]]) -> 
 
 
 def _pinned_by(client: Client, models: Iterable[ModelStatus]) -> dict[tuple[str, str], list[str]]:
-    """The ensembles that pin a version, by model and version."""
+    """Return the ensembles that pin a version, by model and version."""
     ensembles: dict[tuple[str, str], list[str]] = defaultdict(list)
     for name in sorted({model.name for model in models if model.state == "READY"}):
-        with suppress(ModelNotFound, NotReady):  # it was unloaded meanwhile
+        with suppress(ModelNotFound, NotReady):  # the model has been unloaded since
             for step in dict.fromkeys(client.model(name).steps):
                 ensembles[step.model_name, step.model_version].append(name)
     return ensembles
+
+
+def _add_change(commands: Commands, name: str, summary: str, change: _Change) -> None:
+    parser = add_command(commands, name, summary=summary)
+    add_connection(parser)
+    parser.add_argument("names", nargs="+", metavar="NAME", help="a model")
+    parser.set_defaults(run=partial(_change_all, change))
+
+
+def _change_all(change: _Change, options: argparse.Namespace, connect: Connect) -> ExitCode:
+    return _changed(change, options.names, options, connect)
+
+
+def _promote(options: argparse.Namespace, connect: Connect) -> ExitCode:
+    def promote(client: Client, name: str) -> str:
+        return _live(client.promote(name, options.version))
+
+    return _changed(promote, [options.name], options, connect)
+
+
+def _split(options: argparse.Namespace, connect: Connect) -> ExitCode:
+    def split(client: Client, name: str) -> str:
+        weights = client.split(name, dict(options.weights))
+        return printable(" ".join(f"{arm}={weight:g}" for arm, weight in weights.items()))
+
+    return _changed(split, [options.name], options, connect)
+
+
+def _changed(change: _Change, names: Iterable[str], options: argparse.Namespace, connect: Connect) -> ExitCode:
+    errors = ErrorLog()
+    with open_client(options, connect) as client:
+        for name in names:
+            try:
+                done = change(client, name)
+            except ConnectionFailed:
+                raise
+            except CronnxError as error:
+                errors(f"{name}: {error}")
+            else:
+                print(f"{printable(name)}  {done}", flush=True)
+    return ExitCode.FAILED if errors.count else ExitCode.DONE
+
+
+def _load(client: Client, name: str) -> str:
+    before = _ready(client)
+    client.load(name)
+    lost = before - _ready(client)
+    if lost:  # Triton reports success all the same
+        raise NotReady(
+            f"loaded, but no longer ready: {', '.join(sorted(lost))}; check that what they need still exists"
+        )
+    return "loaded"
+
+
+def _unload(client: Client, name: str) -> str:
+    if name not in {model.name for model in client.models()}:  # Triton would report success
+        raise ModelNotFound("no model of this name is in the server's repository", model_name=name)
+    needed_by = [each for each in sorted(_ready(client)) if name in {s.model_name for s in client.model(each).steps}]
+    if needed_by:
+        raise InvalidInput(f"needed by {', '.join(needed_by)}: unload that first", model_name=name)
+    client.unload(name)
+    return "unloaded"
+
+
+def _rollback(client: Client, name: str) -> str:
+    return _live(client.rollback(name))
+
+
+def _live(promotion: Promotion) -> str:
+    previous = f" (rollback: {promotion.previous_version})" if promotion.previous_version else ""
+    return printable(f"version {promotion.version} is live{previous}")
+
+
+def _weight(text: str) -> tuple[str, float]:
+    arm, separator, weight = text.partition("=")
+    try:
+        if arm and separator:
+            return arm, float(weight)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"expected VERSION=WEIGHT, got '{text}'")
+
+
+def _ready(client: Client) -> set[str]:
+    return {model.name for model in client.models() if model.state == "READY"}

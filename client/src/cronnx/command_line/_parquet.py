@@ -1,5 +1,5 @@
 # ruff: noqa: ANN401 - pyarrow is untyped
-"""Results as Parquet, which cannot be appended to: kept in a journal beside the file until the run is complete."""
+"""Results as Parquet. Parquet cannot be appended to, so a journal keeps the records until the run is complete."""
 
 from __future__ import annotations
 
@@ -11,22 +11,21 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any
 
-from cronnx.command_line._file_lock import sync_folder
 from cronnx.command_line._records import JsonLines, Record
-from cronnx.command_line._result_files import OutputError, ResultFile, digest, output_errors
+from cronnx.command_line._result_files import OutputError, ResultFile, digest, output_errors, sync_folder
 
 _ROWS_AT_ONCE = 10_000
 
 
 class ParquetFile:
-    """Adds records to `FILE.partial.jsonl`, and those to `FILE` once the run is complete, in one step."""
+    """Appends records to `FILE.partial.jsonl`, and replaces `FILE` in one step when the run is complete."""
 
     def __init__(self, path: str) -> None:
-        """Open the journal of a Parquet file, made where there is none; nobody else can until it is closed.
+        """Open the journal of a Parquet file, or create it, and lock it until it is closed.
 
         Raises:
-            OutputError: pyarrow is lacking, the file cannot be written, another process has it, or it holds
-                something else.
+            OutputError: pyarrow is not installed, the file cannot be written, another process has locked it, or it
+                holds something else.
         """
         self._path = path
         self._arrow, self._parquet = _pyarrow(path)
@@ -49,7 +48,7 @@ class ParquetFile:
         self.close()
 
     def claim(self, path: str, model: str) -> bool:
-        """Tell whether there is no record of this, and it was not claimed before."""
+        """See `ResultFile.claim`."""
         return digest(_text(path), model) not in self._stored and self._journal.claim(path, model)
 
     def add(self, record: Record) -> None:
@@ -57,10 +56,10 @@ class ParquetFile:
         self._journal.add(record)
 
     def finish(self) -> None:
-        """Write the file anew, with what the journal adds, and drop the journal.
+        """Write the file with the journal's records added, and remove the journal.
 
         Raises:
-            OutputError: The file cannot be written; the journal stays.
+            OutputError: The file cannot be written. The journal stays.
         """
         aside = f"{self._path}.partial"
         with output_errors(self._path):
@@ -71,7 +70,7 @@ class ParquetFile:
             Path(self._journal_path).unlink()
 
     def close(self) -> None:
-        """Let others have the file."""
+        """Unlock and close the file."""
         self._journal.close()
 
     def _write(self, aside: str) -> None:
@@ -90,11 +89,11 @@ class ParquetFile:
                 self._check(file)
                 yield from file.iter_batches(_ROWS_AT_ONCE, columns=columns)
         except ValueError as error:  # pyarrow.ArrowInvalid is one
-            raise OutputError(f"{self._path}: cannot be read as Parquet: {error}") from error
+            raise OutputError(f"{self._path}: cannot be read as Parquet: {error}; give another name") from error
 
     def _check(self, file: Any) -> None:
         if not file.schema_arrow.equals(self._schema):
-            raise OutputError(f"{self._path}: not a file that this command line has written: give another name")
+            raise OutputError(f"{self._path}: expected the columns of this command, got others; give another name")
 
     def _journaled_batches(self) -> Iterator[Any]:
         records = self._journaled()
@@ -102,7 +101,7 @@ class ParquetFile:
             yield self._arrow.RecordBatch.from_pylist(rows, schema=self._schema)
 
     def _journaled(self) -> Iterator[Record]:
-        # A run killed after the file was replaced has left a journal of what the file holds.
+        # A run that was killed after it had replaced the file leaves a journal of records that are in the file.
         for encoded in self._journal.encoded():
             record = json.loads(encoded)
             record["path"] = _text(record["path"])
@@ -137,5 +136,5 @@ def _rows(batch: Any) -> Iterator[tuple[str, str]]:
 
 
 def _text(path: str) -> str:
-    """Parquet's text is UTF-8: other bytes of a path are escaped."""
+    """Escape the bytes of a path that are not UTF-8, which Parquet's text must be."""
     return path.encode(errors="backslashreplace").decode()

@@ -1,20 +1,20 @@
-"""A file of results that a killed run leaves behind and the next one goes on with."""
+"""A file of results that the next run resumes, even after the process was killed."""
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from types import TracebackType
 
-from cronnx.command_line._file_lock import open_alone, sync_folder
 from cronnx.command_line._records import ENCODING, ERRORS, Record, RecordFormat
 
 SYNC_INTERVAL_S = 1.0
 
-_MAX_RECORD_BYTES = 64 * 1024  # a path has up to 4096 bytes, and a byte up to 6 characters in JSON
+_MAX_RECORD_BYTES = 64 * 1024  # a path has up to 4096 bytes, and JSON up to 6 characters for each
 
 
 class OutputError(Exception):
@@ -23,7 +23,7 @@ class OutputError(Exception):
 
 @contextlib.contextmanager
 def output_errors(path: str) -> Iterator[None]:
-    """Say what file it is about, where the system refuses."""
+    """Raise the system's errors as `OutputError` with the file's name."""
     try:
         yield
     except BlockingIOError as error:
@@ -33,15 +33,16 @@ def output_errors(path: str) -> Iterator[None]:
 
 
 def digest(path: str, model: str) -> bytes:
-    """Stand for a path and a model in 16 bytes: a million of them take about 0.1 GB of memory."""
+    """Return 16 bytes that stand for a path and a model; a million of them take about 0.1 GB of memory."""
     return blake2b(f"{path}\0{model}".encode(ENCODING, ERRORS), digest_size=16).digest()
 
 
 class ResultFile:
-    """Appends records, each written at once and by itself, and knows those that are there.
+    """Appends records to a file, and knows the records that are in it.
 
-    A process that is killed leaves whole records and at most one torn one, which the next run drops. A power failure
-    may also cost the records of the last second or so: the file is synced that often, and when it is closed.
+    Each record is written at once. A killed process leaves complete records and at most one incomplete one, which the
+    next run removes. The file is synced every second and when it is closed, so a power failure may lose the records of
+    the last second.
     """
 
     def __init__(
@@ -52,17 +53,17 @@ class ResultFile:
         clock: Callable[[], float] = time.monotonic,
         sync: Callable[[int], None] = os.fsync,
     ) -> None:
-        """Open a file, made where there is none; nobody else can until it is closed.
+        """Open a file, or create it, and lock it until it is closed.
 
         Raises:
-            OutputError: The file cannot be written, another process has it, or it holds something else.
+            OutputError: The file cannot be written, another process has locked it, or it holds something else.
         """
         self._path = path
         self._format = record_format
         self._clock, self._sync = clock, sync
         self._claimed: set[bytes] = set()
         with output_errors(path):
-            self._file = open_alone(path)
+            self._file = open_locked(path)
             try:
                 self._recover()
                 sync_folder(path)
@@ -80,7 +81,7 @@ class ResultFile:
         self.close()
 
     def claim(self, path: str, model: str) -> bool:
-        """Tell whether there is no record of this, and it was not claimed before."""
+        """Return whether a path and a model have no record and were not claimed before, and claim them."""
         key = digest(path, model)
         is_new = key not in self._claimed
         self._claimed.add(key)
@@ -90,7 +91,7 @@ class ResultFile:
         """Append a record.
 
         Raises:
-            OutputError: It cannot be written.
+            OutputError: The record cannot be written.
         """
         with output_errors(self._path):
             self._write(self._format.encode(record))
@@ -99,10 +100,10 @@ class ResultFile:
                 self._synced_at = self._clock()
 
     def finish(self) -> None:
-        """Nothing is left to do for a file that is complete after every record."""
+        """Do nothing: the file is complete after every record."""
 
     def close(self) -> None:
-        """Let others have the file."""
+        """Sync, unlock and close the file."""
         with output_errors(self._path):
             try:
                 self._sync(self._file)
@@ -110,13 +111,13 @@ class ResultFile:
                 os.close(self._file)
 
     def encoded(self) -> Iterator[bytes]:
-        """Read the records that are there, and the header before them; what is torn at the end is left out."""
+        """Yield the header and the complete records."""
         with open(self._file, "rb", closefd=False) as file:
             file.seek(0)
             lines = b""
             for line in file:
                 lines += line
-                if self._format.is_whole(lines):
+                if self._format.is_complete(lines):
                     yield lines
                     lines = b""
 
@@ -126,9 +127,9 @@ class ResultFile:
             if end or not self._format.header:
                 self._claimed.add(self._key(encoded, number))
             elif encoded != self._format.header:
-                raise self._foreign("it has other columns")
+                raise self._unusable("it has other columns")
             end += len(encoded)
-        self._drop_torn(end)
+        self._remove_torn(end)
         if end == 0:
             self._write(self._format.header)
 
@@ -136,23 +137,61 @@ class ResultFile:
         try:
             return digest(*self._format.path_and_model(encoded))
         except ValueError as error:
-            raise self._foreign(f"record {number}: {error}") from error
+            raise self._unusable(f"record {number}: {error}") from error
 
-    def _drop_torn(self, end: int) -> None:
+    def _remove_torn(self, end: int) -> None:
         torn = os.pread(self._file, _MAX_RECORD_BYTES + 1, end)
         is_short = len(torn) <= _MAX_RECORD_BYTES
-        torn = torn.rstrip(b"\0")  # some file systems end in zeros after a power failure
+        torn = torn.rstrip(b"\0")  # after a power failure some file systems append zeros
         is_header = end == 0 and self._format.header.startswith(torn)
         if not is_short or not (torn == b"" or is_header or self._format.is_beginning(torn)):
-            raise self._foreign(f"what begins at byte {end} is no record")
+            raise self._unusable(f"byte {end} is not the beginning of a record")
         os.ftruncate(self._file, end)
 
-    def _foreign(self, reason: str) -> OutputError:
+    def _unusable(self, reason: str) -> OutputError:
         return OutputError(
-            f"{self._path}: cannot go on with this file: {reason}: give the same options as before, or another name"
+            f"{self._path}: cannot resume with this file: {reason}: give the same options as before, or another name"
         )
 
     def _write(self, encoded: bytes) -> None:
         left = memoryview(encoded)
         while left:
             left = left[os.write(self._file, left) :]
+
+
+def open_locked(path: str) -> int:
+    """Open a file for reading and appending, or create it, and lock it against other processes.
+
+    Returns:
+        The file descriptor. Closing it unlocks the file.
+
+    Raises:
+        BlockingIOError: Another process has locked the file.
+        OSError: The file cannot be opened or locked.
+    """
+    while True:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_at(file, path):
+                return file
+        except BaseException:
+            os.close(file)
+            raise
+        os.close(file)  # its last user has removed it: open the new one
+
+
+def _is_at(file: int, path: str) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file), os.stat(path))  # noqa: PTH116 - the twin of os.fstat
+    except FileNotFoundError:
+        return False
+
+
+def sync_folder(path: str) -> None:
+    """Sync the folder of `path`, so that a new name in it survives a power failure."""
+    folder = os.open(os.path.dirname(path) or ".", os.O_RDONLY)  # noqa: PTH120 - beside os.open
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,4 +1,4 @@
-"""`cronnx stats`: what the models do, like top."""
+"""`cronnx stats`: show what the models do, like top."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
 
-from cronnx import Client
-from cronnx.command_line._connection import Connect, add_connection, open_client
-from cronnx.command_line._exit_codes import EPILOG, ExitCode
-from cronnx.command_line._numbers import seconds
-from cronnx.command_line._rates import Rates, rates
-from cronnx.command_line._text import table
+from cronnx import Client, ModelStatistics
+from cronnx.command_line._options import Commands, Connect, add_command, add_connection, open_client, seconds
+from cronnx.command_line._report import ExitCode, table
 
 _HEADINGS = (
     "MODEL",
@@ -30,26 +27,20 @@ _HEADINGS = (
 )
 
 _DESCRIPTION = """\
-Show what the models do: inferences, runs and failures a second, the size of a batch, and how long a request waits,
-has its inputs prepared, is in the model and has its outputs taken. On a terminal it goes on until Ctrl-C; elsewhere,
-with --once or with --json it looks at one interval.
+Show what the models do: inferences, executions and failures a second, the average batch size, and the time of a request
+in the queue, for its inputs, in the model and for its outputs. On a terminal the table is updated until Ctrl-C.
+Elsewhere, and with --once or --json, it covers one interval.
 """
 
 
-def add_stats(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_stats(commands: Commands) -> None:
     """Add the command."""
-    parser = commands.add_parser(
-        "stats",
-        help="show what the models do, like top",
-        description=_DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("model", nargs="?", default="", metavar="MODEL", help="show this model only")
+    parser = add_command(commands, "stats", summary="show what the models do, like top", description=_DESCRIPTION)
+    parser.add_argument("model", nargs="?", default="", metavar="MODEL", help="show only this model")
     parser.add_argument(
-        "--interval", type=seconds, default=1.0, metavar="SECONDS", help="between two readings; default: %(default)g"
+        "--interval", type=seconds, default=1.0, metavar="SECONDS", help="time between readings; default: %(default)g"
     )
-    parser.add_argument("--once", action="store_true", help="end after one interval")
+    parser.add_argument("--once", action="store_true", help="stop after one interval")
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
     add_connection(parser)
     parser.set_defaults(run=_stats)
@@ -101,3 +92,76 @@ def _cells(model: Rates) -> list[str]:
         *("-" if each is None else f"{each:.0f}" for each in per_request),
         f"{model.failures_per_s:.1f}",
     ]
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What one version of a model did in an interval. Times per request are None if no request succeeded.
+
+    Attributes:
+        name: The model's name.
+        version: The version.
+        inferences_per_s: Inferences per second; each element of a batch counts.
+        executions_per_s: Executions per second; a batch counts once.
+        average_batch: The average batch size; None without an execution.
+        queue_us: The time of a request in the queue, in microseconds.
+        input_us: The time to prepare its inputs, in microseconds.
+        infer_us: The time to execute the model, in microseconds.
+        output_us: The time to extract its outputs, in microseconds.
+        failures_per_s: Failed requests per second.
+    """
+
+    name: str
+    version: str
+    inferences_per_s: float
+    executions_per_s: float
+    average_batch: float | None
+    queue_us: float | None
+    input_us: float | None
+    infer_us: float | None
+    output_us: float | None
+    failures_per_s: float
+
+
+def rates(before: Iterable[ModelStatistics], after: Iterable[ModelStatistics], *, seconds: float) -> list[Rates]:
+    """Compare two readings.
+
+    Args:
+        before: The first reading.
+        after: The second reading.
+        seconds: The time between them, in seconds.
+
+    Returns:
+        The rates of each model in the second reading, by name and version.
+    """
+    earlier = {(each.name, each.version): each for each in before}
+    later = sorted(after, key=lambda each: (each.name, each.version))
+    return [_rates(earlier.get((each.name, each.version)), each, seconds) for each in later]
+
+
+def _rates(before: ModelStatistics | None, after: ModelStatistics, seconds: float) -> Rates:
+    def since(field: str) -> int:
+        was_reloaded = before is None or _requests(after) < _requests(before)
+        return int(getattr(after, field)) - (0 if was_reloaded else int(getattr(before, field)))
+
+    def per_request_us(field: str) -> float | None:
+        answered = since("success_count")
+        return since(field) / answered / 1000 if answered else None
+
+    inferences, executions = since("inference_count"), since("execution_count")
+    return Rates(
+        name=after.name,
+        version=after.version,
+        inferences_per_s=inferences / seconds,
+        executions_per_s=executions / seconds,
+        average_batch=inferences / executions if executions else None,
+        queue_us=per_request_us("queue_ns"),
+        input_us=per_request_us("compute_input_ns"),
+        infer_us=per_request_us("compute_infer_ns"),
+        output_us=per_request_us("compute_output_ns"),
+        failures_per_s=since("fail_count") / seconds,
+    )
+
+
+def _requests(statistics: ModelStatistics) -> int:
+    return statistics.success_count + statistics.fail_count

@@ -1,6 +1,6 @@
-"""`cronnx` in a process of its own, connected to a server that needs no network.
+"""`cronnx` in a process of its own, with a client that needs no server.
 
-Writes DOT to the file descriptor that DOTS names for every image asked about, where there is one.
+If DOTS names a file descriptor, DOT is written to it for every request.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from cronnx import Outcome
 from cronnx.command_line import main
 from tests.unit.cronnx.command_line.fake_server import FakeServer
-from tests.unit.cronnx.command_line.test_rates import AFTER, BEFORE
+from tests.unit.cronnx.command_line.test_stats import AFTER, BEFORE
 
 DOT = bytes(64)
 

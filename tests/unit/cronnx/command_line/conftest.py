@@ -12,7 +12,7 @@ from tests.unit.cronnx.command_line.fake_server import FakeServer
 
 @pytest.fixture(autouse=True)
 def _no_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A key of whoever runs the tests is not theirs."""
+    """Keep the key of the user who runs the tests out of them."""
     monkeypatch.delenv("CRONNX_KEY", raising=False)
     monkeypatch.delenv("CRONNX_KEY_FILE", raising=False)
 

@@ -1,4 +1,4 @@
-"""A server that needs no network: what `main` connects to where a test says so."""
+"""A client that needs no server, for `main`."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ SERVED_BY = "net/1@abcd1234"
 
 
 def answer(image: str | bytes, top_k: int, model_name: str = "net") -> Classification:
-    """The best label is the file's name without its suffix."""
+    """Return an answer whose best label is the file's name without its suffix."""
     label = PurePath(image).stem.encode(errors="replace").decode() if isinstance(image, str) else "bytes"
     scored = [ScoredClass(f"{label}{rank or ''}", rank, 0.5 / 2**rank) for rank in range(top_k)]
     return Classification(top=tuple(scored), served_by=SERVED_BY, model_name=model_name)
 
 
 class FakeServer:
-    """Answers, and keeps what it was asked."""
+    """The state behind the fake clients, and what they were asked."""
 
     def __init__(self) -> None:
         self.asked: list[str | bytes] = []
@@ -118,7 +118,7 @@ class FakeClient:
         self._server.commands.append((command, name, *arguments))
 
     def statistics(self, model_name: str) -> list[ModelStatistics]:
-        self._server.is_up = self._server.is_up and bool(self._server.readings)  # the last reading is its end
+        self._server.is_up = self._server.is_up and bool(self._server.readings)  # down after the last
         self._server.check()
         return [each for each in self._server.readings.pop(0) if model_name in ("", each.name)]
 

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from cronnx import ConnectionFailed, DeadlineExceeded, InvalidInput
-from cronnx.command_line._records import JsonLines
+from cronnx.command_line._classify import AnswerLines
+from cronnx.command_line._records import JsonLines, Record, record
 from cronnx.command_line._result_files import ResultFile
-from tests.unit.cronnx.command_line.fake_server import SERVED_BY, FakeServer
+from tests.unit.cronnx.command_line.fake_server import SERVED_BY, FakeServer, answer
 
 Output = pytest.CaptureFixture[str]
 Command = Callable[[list[str]], int]
@@ -40,7 +42,7 @@ def test_the_server_is_asked_as_the_options_say(cronnx: Command, server: FakeSer
     assert server.options == {**expected, "ordered": True}
 
 
-def test_a_failed_image_is_told_in_a_line_and_the_others_go_on(
+def test_a_failed_image_is_reported_in_one_line_and_the_others_continue(
     cronnx: Command, capsys: Output, server: FakeServer
 ) -> None:
     server.failures = {
@@ -74,7 +76,7 @@ def test_a_server_that_goes_away_costs_the_images_it_did_not_answer(cronnx: Comm
     assert server.asked == ["a", "b", "c", "d"]
 
 
-def test_a_refusal_is_a_word_of_the_server_but_a_missing_file_is_none(cronnx: Command, server: FakeServer) -> None:
+def test_a_refusal_proves_a_reachable_server_but_a_missing_file_does_not(cronnx: Command, server: FakeServer) -> None:
     server.failures = {"missing": InvalidInput("cannot read"), "b": ConnectionFailed("gone")}
     assert cronnx(["classify", "missing", "b"]) == 3
     server.failures["missing"] = InvalidInput("cannot decode", server_message="cannot decode")
@@ -135,7 +137,7 @@ def test_an_answer_of_another_version_is_another_record(cronnx: Command, folder:
 
 
 @pytest.mark.parametrize("name", ["results.txt", "results", "nowhere/results.csv"])
-def test_an_output_that_cannot_be_used_is_told_before_anything_is_asked(
+def test_an_unusable_output_is_reported_before_any_request(
     cronnx: Command, capsys: Output, server: FakeServer, name: str
 ) -> None:
     assert cronnx(["classify", "a.jpg", "--output", name]) == 2
@@ -143,8 +145,41 @@ def test_an_output_that_cannot_be_used_is_told_before_anything_is_asked(
     assert server.asked == []
 
 
-def test_a_file_that_another_run_writes_is_left_to_it(cronnx: Command, capsys: Output, server: FakeServer) -> None:
+def test_a_file_that_another_run_writes_is_refused(cronnx: Command, capsys: Output, server: FakeServer) -> None:
     with ResultFile("results.jsonl", JsonLines()):
         assert cronnx(["classify", "a.jpg", "--output", "results.jsonl"]) == 2
     assert "another run is writing this file" in capsys.readouterr().err
     assert server.asked == []
+
+
+def of(path: str, top_k: int = 1) -> Record:
+    return record(path, "net", answer(path, top_k))
+
+
+def test_without_a_terminal_nothing_is_cut() -> None:
+    path, label = "in/" + "x" * 300 + ".jpg", "x" * 300
+    assert AnswerLines(None)(of(path)) == f"{path}  {label}   50.0%  net/1@abcd1234"
+
+
+def test_the_paths_column_is_as_wide_as_the_longest_so_far() -> None:
+    lines = AnswerLines(None)
+    assert [lines(of(path)).index("goldfish", 12) for path in ("in/goldfish.jpg", "goldfish.jpg")] == [17, 17]
+
+
+@pytest.mark.parametrize("width", [80, 81, 120, 200])
+def test_on_a_terminal_columns_stay_aligned_and_within_its_width(width: int) -> None:
+    lines = AnswerLines(width)
+    shown = [lines(of(path, 3)).splitlines() for path in ("a.jpg", "in/" + "long" * 50 + ".jpg", "猫" * 60 + ".jpg")]
+    assert all(cell_len(line) <= width for lines in shown for line in lines)
+    assert len({cell_len(line.split("%")[0]) for lines in shown for line in lines}) == 1
+
+
+def test_further_classes_are_indented_below() -> None:
+    first, second, third = AnswerLines(None)(of("cat.jpg", 3)).splitlines()
+    assert first.startswith("cat.jpg  cat ")
+    assert second.startswith("         cat1 ")
+    assert third.endswith(" 12.5%")
+
+
+def test_a_name_with_a_line_end_stays_on_one_line() -> None:
+    assert AnswerLines(None)(of("a\nb.jpg")).startswith(r"a\nb.jpg  a\nb ")

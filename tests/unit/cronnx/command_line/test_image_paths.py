@@ -19,7 +19,7 @@ def touch(*paths: str) -> None:
 
 def found(*arguments: str) -> tuple[list[str], list[str]]:
     complaints: list[str] = []
-    return list(image_paths(arguments, complain=complaints.append)), complaints
+    return list(image_paths(arguments, report=complaints.append)), complaints
 
 
 def test_a_file_is_itself_whatever_its_suffix_and_even_where_it_is_missing() -> None:
@@ -46,14 +46,14 @@ def test_a_link_to_a_folder_is_not_followed() -> None:
     assert found("in") == (["in/a.jpg"], [])
 
 
-def test_a_link_to_an_image_is_one_and_one_to_nothing_is_none() -> None:
+def test_a_link_to_an_image_is_an_image_and_a_broken_link_is_not() -> None:
     touch("a.jpg", "in/z.jpg")
     Path("in/linked.jpg").symlink_to("../a.jpg")
     Path("in/broken.jpg").symlink_to("nowhere.jpg")
     assert found("in") == (["in/linked.jpg", "in/z.jpg"], [])
 
 
-def test_a_folder_without_images_is_complained_of() -> None:
+def test_a_folder_without_images_is_reported() -> None:
     touch("in/notes.txt")
     assert found("in") == ([], ["in: no image in this folder"])
 
@@ -64,13 +64,13 @@ def test_a_pattern_is_expanded() -> None:
     assert found("**/*.jpg") == (["1.jpg", "2.jpg", "deep/3.jpg"], [])
 
 
-def test_a_pattern_that_matches_a_folder_means_what_is_below_it_once() -> None:
+def test_a_pattern_that_matches_a_folder_finds_the_images_below_it_once() -> None:
     touch("a1/x.jpg", "a2/b/y.jpg")
     assert found("a*") == (["a1/x.jpg", "a2/b/y.jpg"], [])
     assert found("a2/**") == (["a2/b/y.jpg"], [])
 
 
-def test_a_pattern_without_a_match_is_complained_of() -> None:
+def test_a_pattern_without_a_match_is_reported() -> None:
     assert found("*.jpg") == ([], ["*.jpg: no image matches"])
 
 
@@ -83,22 +83,22 @@ def test_paths_come_a_line_each_from_standard_input() -> None:
     reading, writing = os.pipe()
     os.write(writing, b"a b.jpg\n\n\xff.jpg\nlast.jpg")
     os.close(writing)
-    found = image_paths(["-"], complain=pytest.fail, standard_input=reading)
+    found = image_paths(["-"], report=pytest.fail, standard_input=reading)
     assert list(found) == ["a b.jpg", "\udcff.jpg", "last.jpg"]
     os.close(reading)
 
 
-def test_standard_input_that_cannot_be_read_is_complained_of() -> None:
+def test_standard_input_that_cannot_be_read_is_reported() -> None:
     folder = os.open(".", os.O_RDONLY)
     complaints: list[str] = []
-    assert list(image_paths(["-"], complain=complaints.append, standard_input=folder)) == []
+    assert list(image_paths(["-"], report=complaints.append, standard_input=folder)) == []
     assert complaints == ["standard input: Is a directory"]
     os.close(folder)
 
 
-def test_a_folder_that_cannot_be_read_is_complained_of_and_the_others_go_on() -> None:
+def test_a_folder_that_cannot_be_read_is_reported_and_the_others_continue() -> None:
     touch("in/a/1.jpg", "in/b/2.jpg")
-    paths = image_paths(["in"], complain=(complaints := list[str]()).append)
+    paths = image_paths(["in"], report=(complaints := list[str]()).append)
     assert next(paths) == "in/a/1.jpg"
     Path("in/b/2.jpg").unlink()
     Path("in/b").rmdir()
@@ -106,7 +106,7 @@ def test_a_folder_that_cannot_be_read_is_complained_of_and_the_others_go_on() ->
     assert complaints == ["in/b: cannot read this folder: No such file or directory"]
 
 
-def test_odd_names_come_as_they_are() -> None:
+def test_odd_names_are_unchanged() -> None:
     name = os.fsdecode(b'in/\xff"new\nline.jpg')
     touch(name)
     assert found("in") == ([name], [])

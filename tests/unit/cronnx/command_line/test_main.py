@@ -1,9 +1,10 @@
-"""The command as a user starts it, against servers on the network."""
+"""The command as a user runs it, against servers on the network."""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,7 +28,7 @@ SERVER_COMMANDS = ("classify", "models", "load", "unload", "stats", "ping", "ben
 
 @pytest.fixture
 def images(folder: Path, monkeypatch: pytest.MonkeyPatch, grpc_triton: GrpcTriton) -> Path:
-    """The working directory, with images in it, beside a server that CRONNX_URL names."""
+    """A working directory with images, and a server that CRONNX_URL names."""
     for name in ("cat", "goldfish", "broken"):
         (folder / f"{name}.jpg").write_bytes(name.encode())
     monkeypatch.setenv("CRONNX_URL", f"grpc://{grpc_triton.address}")
@@ -87,7 +88,7 @@ def test_without_an_url_the_server_is_on_this_machine(cronnx: Command, server: F
         (["classify", "cat.jpg", "--concurrency", "0"], "--concurrency"),
         (["classify", "cat.jpg", "--json", "--output", "a.jsonl"], "not allowed with"),
         (["classify", "cat.jpg", "--timeout", "soon"], "--timeout"),
-        (["classify", "cat.jpg", "--timeout", "0"], "timeout_s is 0.0"),
+        (["classify", "cat.jpg", "--timeout", "0"], "timeout_s: expected a positive number of seconds, got 0.0"),
         (["classify", "cat.jpg", "--url", "ftp://host:1"], "'ftp://host:1'"),
         (["models", "--ca-file", "missing.pem"], "missing.pem"),
         (["load"], "NAME"),
@@ -106,7 +107,7 @@ def test_a_command_line_that_cannot_be_used_is_a_usage_error(
     assert complaint in capsys.readouterr().err
 
 
-def test_a_header_that_cannot_be_used_is_not_repeated_for_it_may_be_a_secret(capsys: Output) -> None:
+def test_an_invalid_header_is_not_shown_because_it_may_be_a_secret(capsys: Output) -> None:
     with pytest.raises(SystemExit):
         main(["models", "--header", "hunter2"])
     assert "hunter2" not in capsys.readouterr().err
@@ -138,7 +139,7 @@ def start(images: Path) -> Start:
     return start
 
 
-def test_a_name_that_is_no_text_is_found_and_shown_escaped(start: Start, images: Path) -> None:
+def test_a_name_that_is_not_text_is_found_and_shown_escaped(start: Start, images: Path) -> None:
     name = os.fsdecode(b"\xff.jpg")
     (images / name).write_bytes(b"cat")
     output, complaints = start("classify", name).communicate()
@@ -151,7 +152,7 @@ def test_paths_come_from_standard_input(start: Start) -> None:
     assert [line.split()[0] for line in output.splitlines()] == [b"cat.jpg", b"goldfish.jpg"]
 
 
-def test_a_reader_that_leaves_ends_the_command_quietly(start: Start) -> None:
+def test_a_broken_pipe_ends_the_command_quietly(start: Start) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     process = start("classify", "cat.jpg", "goldfish.jpg", stdout=writing)
@@ -191,3 +192,29 @@ def test_an_interrupt_while_standard_input_is_awaited_ends_the_command_quietly(s
     process.send_signal(signal.SIGINT)
     assert process.wait() == 130
     assert process.communicate() == (b"", b"")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
+def test_the_script_has_every_command(cronnx: Command, capsys: Output, shell: str) -> None:
+    assert cronnx(["completion", shell]) == 0
+    script = capsys.readouterr().out
+    assert all(command in script for command in ("classify", "models", "unload", "stats", "bench", "--top-k"))
+
+
+def test_bash_completes_commands_options_and_files(cronnx: Command, capsys: Output, tmp_path: Path) -> None:
+    cronnx(["completion", "bash"])
+    script = capsys.readouterr().out
+
+    def completed(*words: str) -> set[str]:
+        setup = f"COMP_WORDS=({' '.join(map(repr, words))}); COMP_CWORD={len(words) - 1}"
+        call = '_shtab_cronnx cronnx "${COMP_WORDS[COMP_CWORD]}"; printf "%s\\n" "${COMPREPLY[@]}"'
+        bash = str(shutil.which("bash"))
+        ended = subprocess.run(
+            [bash, "-c", f"{script}\n{setup}\n{call}"], capture_output=True, text=True, cwd=str(tmp_path)
+        )
+        return set(ended.stdout.split())
+
+    (tmp_path / "cat.jpg").touch()
+    assert {"classify", "completion", "models"} <= completed("cronnx", "")
+    assert completed("cronnx", "classify", "--conc") == {"--concurrency"}
+    assert "cat.jpg" in completed("cronnx", "classify", "ca")

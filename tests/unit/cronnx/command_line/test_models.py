@@ -40,3 +40,89 @@ def test_models_are_an_object_a_line_as_json(cronnx: Command, capsys: Output) ->
     assert cronnx(["models", "--json"]) == 0
     first, _ = map(json.loads, capsys.readouterr().out.splitlines())
     assert first == {"name": "a", "version": "", "state": "UNAVAILABLE", "reason": "unloaded", "pinned_by": []}
+
+
+@pytest.mark.parametrize("command", ["load", "unload"])
+def test_every_named_model_is_changed_and_printed(
+    cronnx: Command, capsys: Output, server: FakeServer, command: str
+) -> None:
+    assert cronnx([command, "a", "b"]) == 0
+    assert capsys.readouterr().out == f"a  {command}ed\nb  {command}ed\n"
+    assert server.commands == [(command, "a"), (command, "b")]
+
+
+@pytest.mark.parametrize("command", ["load", "unload"])
+def test_a_model_that_cannot_be_changed_is_reported_and_the_others_continue(
+    cronnx: Command, capsys: Output, command: str
+) -> None:
+    assert cronnx([command, "nosuch", "a"]) == 1
+    output = capsys.readouterr()
+    assert output.out == f"a  {command}ed\n"
+    assert output.err.startswith("cronnx: nosuch: no model ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["models"],
+        ["load", "a", "b"],
+        ["unload", "a"],
+        ["promote", "a", "1"],
+        ["rollback", "a"],
+        ["split", "a", "1=1"],
+        ["stats"],
+        ["bench"],
+        ["ping"],
+    ],
+)
+def test_without_a_server_every_command_ends_with_3(
+    cronnx: Command, capsys: Output, server: FakeServer, arguments: list[str]
+) -> None:
+    server.is_up = False
+    assert cronnx(arguments) == 3
+    output = capsys.readouterr()
+    assert (output.out, output.err.count("\n")) == ("", 1)
+
+
+def test_a_promotion_prints_the_live_version(cronnx: Command, capsys: Output, server: FakeServer) -> None:
+    assert cronnx(["promote", "b", "2"]) == 0
+    assert cronnx(["rollback", "b"]) == 0
+    assert capsys.readouterr().out == "b  version 2 is live (rollback: 1)\nb  version 1 is live\n"
+    assert server.commands == [("promote", "b", "2"), ("rollback", "b")]
+
+
+def test_a_split_prints_the_weight_of_every_arm(cronnx: Command, capsys: Output, server: FakeServer) -> None:
+    assert cronnx(["split", "b", "1=90", "2=10.5"]) == 0
+    assert capsys.readouterr().out == "b  b_onnx/1=90 b_onnx/2=10.5\n"
+    assert server.commands == [("split", "b", "1=90.0", "2=10.5")]
+
+
+@pytest.mark.parametrize("weight", ["1", "=1", "1=", "1=ten"])
+def test_an_invalid_weight_is_a_usage_error(cronnx: Command, capsys: Output, weight: str) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        cronnx(["split", "b", weight])
+    assert f"expected VERSION=WEIGHT, got '{weight}'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["promote", "nosuch", "2"], ["rollback", "nosuch"], ["split", "nosuch", "1=1"]])
+def test_a_refused_change_is_one_line(cronnx: Command, capsys: Output, arguments: list[str]) -> None:
+    assert cronnx(arguments) == 1
+    output = capsys.readouterr()
+    assert (output.out, output.err) == ("", "cronnx: nosuch: no model nosuch\n")
+
+
+def test_a_model_that_an_ensemble_needs_is_not_unloaded(cronnx: Command, capsys: Output, server: FakeServer) -> None:
+    server.models.append(ModelStatus("e", "1", "READY", ""))
+    server.steps["e"] = [StepInfo("b", "1")]
+    assert cronnx(["unload", "b"]) == 1
+    assert capsys.readouterr().err == "cronnx: b: needed by e: unload that first\n"
+    assert server.commands == []
+
+
+def test_a_load_that_makes_another_model_unavailable_is_reported(
+    cronnx: Command, capsys: Output, server: FakeServer
+) -> None:
+    server.lost_by_load = [ModelStatus("e", "1", "READY", "")]
+    server.models += server.lost_by_load
+    assert cronnx(["load", "b"]) == 1
+    assert capsys.readouterr().err.startswith("cronnx: b: loaded, but no longer ready: e;")

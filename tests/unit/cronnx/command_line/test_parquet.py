@@ -63,7 +63,7 @@ def test_a_run_with_nothing_new_leaves_the_file_untouched(path: Path) -> None:
     run(path)
     before = path.stat()
     assert run(path) == []
-    after = path.stat()  # reading it may change its time of access
+    after = path.stat()  # reading may change the time of access
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     assert list(path.parent.iterdir()) == [path]
 
@@ -90,7 +90,7 @@ def test_two_runs_at_once_are_refused(path: Path) -> None:
         ParquetFile(str(path))
 
 
-def test_a_name_that_is_no_utf8_is_escaped_and_known_again(path: Path) -> None:
+def test_a_name_that_is_not_utf8_is_escaped_and_recognised(path: Path) -> None:
     name = os.fsdecode(b"\xff.jpg")
     run(path, [name])
     assert [row["path"] for row in rows(path)] == [r"\udcff.jpg"]
@@ -107,7 +107,7 @@ def test_a_file_of_something_else_is_refused_and_left_as_it_is(path: Path, conte
 
 def test_a_table_of_something_else_is_refused(path: Path) -> None:
     pyarrow.parquet.write_table(pyarrow.table({"a": [1]}), path)
-    with pytest.raises(OutputError, match="not a file that this command line has written"):
+    with pytest.raises(OutputError, match="expected the columns of this command, got others"):
         ParquetFile(str(path))
 
 

@@ -12,7 +12,7 @@ Output = pytest.CaptureFixture[str]
 Command = Callable[[list[str]], int]
 
 
-def test_every_address_is_told_by_itself(cronnx: Command, capsys: Output, server: FakeServer) -> None:
+def test_every_address_has_its_own_line(cronnx: Command, capsys: Output, server: FakeServer) -> None:
     assert cronnx(["ping", "--url", "grpc://a:1", "--url", "http://b:2"]) == 0
     first, second = capsys.readouterr().out.splitlines()
     assert re.fullmatch(r"grpc://a:1  live  ready  \d+\.\d ms", first)

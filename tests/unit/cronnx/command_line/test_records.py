@@ -33,23 +33,21 @@ def test_a_path_is_read_back_as_it_was_written(record_format: RecordFormat, top_
 
 @pytest.mark.parametrize("name", ODD_NAMES)
 @pytest.mark.parametrize(("record_format", "top_k"), FORMATS)
-def test_a_record_is_whole_at_its_end_and_nowhere_before(record_format: RecordFormat, top_k: int, name: str) -> None:
+def test_a_record_is_complete_at_its_end_and_nowhere_before(record_format: RecordFormat, top_k: int, name: str) -> None:
     encoded = record_format.encode(record(name, "net", answer(name, top_k)))
-    assert [end for end in range(len(encoded) + 1) if record_format.is_whole(encoded[:end])] == [len(encoded)]
+    assert [end for end in range(len(encoded) + 1) if record_format.is_complete(encoded[:end])] == [len(encoded)]
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)
 @pytest.mark.parametrize(("record_format", "top_k"), FORMATS)
-def test_a_record_cut_anywhere_is_known_for_the_beginning_of_one(
-    record_format: RecordFormat, top_k: int, name: str
-) -> None:
+def test_a_record_cut_anywhere_is_recognised_as_a_beginning(record_format: RecordFormat, top_k: int, name: str) -> None:
     encoded = record_format.encode(record(name, "net", answer(name, top_k)))
     assert [end for end in range(1, len(encoded)) if not record_format.is_beginning(encoded[:end])] == []
 
 
 @pytest.mark.parametrize("torn", [b"shopping", b'{"a": 1}', b'"a"b","net"', b'"a\n","b"\n"c"', b"path,mod"])
 @pytest.mark.parametrize("record_format", [each for each, _ in FORMATS])
-def test_what_no_record_begins_with_is_known(record_format: RecordFormat, torn: bytes) -> None:
+def test_other_bytes_are_not_the_beginning_of_a_record(record_format: RecordFormat, torn: bytes) -> None:
     assert not record_format.is_beginning(torn)
 
 
@@ -81,6 +79,6 @@ def test_csv_has_columns_for_every_rank_and_is_read_by_pythons_reader() -> None:
     [b"\n", b"{}\n", b"[1]\n", b'{"path": 1, "model": "net"}\n', b"\xff\n", b"path\n", b'"a"b","net"\n', b"\0\n"],
 )
 @pytest.mark.parametrize("record_format", [each for each, _ in FORMATS])
-def test_what_is_no_record_is_refused(record_format: RecordFormat, line: bytes) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 - json, csv and UTF-8 have their own
+def test_bytes_that_are_not_a_record_are_refused(record_format: RecordFormat, line: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - json, csv and UTF-8 raise different ones
         record_format.path_and_model(line)

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from cronnx.command_line._records import Csv, JsonLines, RecordFormat, record
-from cronnx.command_line._result_files import OutputError, ResultFile
+from cronnx.command_line._result_files import OutputError, ResultFile, open_locked
 from tests.unit.cronnx.command_line.fake_server import answer
 
 NAMES = ["cat.jpg", 'two\nlines".jpg', os.fsdecode(b"\xff.jpg")]
@@ -20,7 +22,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def run(path: Path, record_format: RecordFormat, names: list[str] = NAMES) -> list[str]:
-    """What a run would ask for, after it has added the answers."""
+    """Add the missing answers, and return the names that were missing."""
     with ResultFile(str(path), record_format) as results:
         new = [name for name in names if results.claim(name, "net")]
         for name in new:
@@ -29,7 +31,7 @@ def run(path: Path, record_format: RecordFormat, names: list[str] = NAMES) -> li
 
 
 @pytest.mark.parametrize("record_format", FORMATS)
-def test_what_is_there_is_not_asked_for_again(path: Path, record_format: RecordFormat) -> None:
+def test_existing_records_are_not_requested_again(path: Path, record_format: RecordFormat) -> None:
     assert run(path, record_format, NAMES[:2]) == NAMES[:2]
     assert run(path, record_format) == NAMES[2:]
     assert run(path, record_format) == []
@@ -45,7 +47,7 @@ def test_a_file_cut_anywhere_is_completed_to_what_it_was(path: Path, record_form
         assert path.read_bytes() == whole, end
 
 
-def test_zeros_that_a_power_failure_left_are_dropped(path: Path) -> None:
+def test_zeros_after_a_power_failure_are_removed(path: Path) -> None:
     run(path, JsonLines())
     whole = path.read_bytes()
     path.write_bytes(whole + bytes(5000))
@@ -58,7 +60,7 @@ def test_a_path_is_claimed_once_in_a_run(path: Path) -> None:
         assert [results.claim("a.jpg", "net") for _ in range(3)] == [True, False, False]
 
 
-def test_another_model_is_another_question(path: Path) -> None:
+def test_another_model_is_another_record(path: Path) -> None:
     run(path, JsonLines(), ["a.jpg"])
     with ResultFile(str(path), JsonLines()) as results:
         assert results.claim("a.jpg", "net/2")
@@ -101,7 +103,7 @@ def test_a_file_of_something_else_is_refused_and_left_as_it_is(
     assert path.read_bytes() == content
 
 
-def test_a_damaged_record_is_told_with_its_number(path: Path) -> None:
+def test_a_damaged_record_is_reported_with_its_number(path: Path) -> None:
     run(path, JsonLines())
     first, second, third = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(first + second[:10] + third)
@@ -111,11 +113,11 @@ def test_a_damaged_record_is_told_with_its_number(path: Path) -> None:
 
 @pytest.mark.parametrize("record_format", FORMATS)
 def test_records_after_a_damaged_one_are_not_dropped(path: Path, record_format: RecordFormat) -> None:
-    """A quote that is never closed makes one record of all that follow."""
+    """An unclosed quote joins all later records to one."""
     run(path, record_format, [f"{number}.jpg" for number in range(1000)])
     damaged = path.read_bytes().replace(b"500.jpg", b'500"jpg')
     path.write_bytes(damaged)
-    with pytest.raises(OutputError, match=r"record 501: |what begins at byte \d+ is no record"):
+    with pytest.raises(OutputError, match=r"record 501: |byte \d+ is not the beginning of a record"):
         ResultFile(str(path), record_format)
     assert path.read_bytes() == damaged
 
@@ -138,3 +140,39 @@ def test_a_disk_that_is_full_is_an_error_that_names_the_file(path: Path) -> None
     results = ResultFile(str(path), JsonLines(), sync=full)
     with pytest.raises(OutputError, match=r"results: cannot be written: No space left on device"):
         results.close()
+
+
+def test_only_one_process_can_lock_the_file(tmp_path: Path) -> None:
+    path = str(tmp_path / "file")
+    mine = open_locked(path)
+    with pytest.raises(BlockingIOError):
+        open_locked(path)
+    os.close(mine)
+    os.close(open_locked(path))
+
+
+def test_a_removed_file_is_created_again(tmp_path: Path) -> None:
+    """A lock on a removed file would not protect the new file of that name."""
+    path = tmp_path / "file"
+    mine = open_locked(str(path))
+    path.unlink()
+    other = open_locked(str(path))
+    assert os.path.samestat(os.fstat(other), path.stat())
+    os.close(mine)
+    os.close(other)
+
+
+def test_a_killed_process_unlocks_the_file(tmp_path: Path) -> None:
+    path = str(tmp_path / "file")
+    code = (
+        "import sys; from cronnx.command_line._result_files import open_locked;"
+        " open_locked(sys.argv[1]); print(flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"\n"
+        with pytest.raises(BlockingIOError):
+            open_locked(path)
+        other.kill()
+        other.wait()
+        os.close(open_locked(path))

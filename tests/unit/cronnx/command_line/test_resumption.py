@@ -1,4 +1,4 @@
-"""Runs that are killed in the middle, and the run that completes them."""
+"""Killed runs, and the run that completes them."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ ROOT = Path(__file__).parents[4]
 
 
 def killed_run(arguments: list[str], *, after: int) -> int:
-    """Start the command, kill it once it has asked about so many images, and tell how many it asked about.
+    """Run the command, kill it after a number of requests, and return how many requests it sent.
 
-    It runs on while the kill is under way, until the pipe of 4096 bytes is full.
+    Until the kill takes effect, the command continues as far as the pipe of 4096 bytes allows.
     """
     dots, writing = os.pipe()
     fcntl.fcntl(dots, fcntl.F_SETPIPE_SZ, 4096)
@@ -69,4 +69,4 @@ def test_runs_killed_at_any_moment_do_nothing_twice_and_lose_nothing(
     asked = sum(killed_run(command, after=after) for after in kills)
     assert cronnx(command) == 0
     assert Counter(paths_in(output)) == Counter(images)
-    assert asked + len(server.asked) <= len(images) + len(kills)  # again only what was under way
+    assert asked + len(server.asked) <= len(images) + len(kills)  # only running requests are repeated

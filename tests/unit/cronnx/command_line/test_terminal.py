@@ -1,4 +1,4 @@
-"""What goes to which stream, where some are a terminal: in processes of their own."""
+"""What goes to standard output and to standard error, with and without a terminal."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("folder")
 
 
 def run(*arguments: str, terminals: str, exit_code: int = 0) -> tuple[str, str]:
-    """What comes on standard output and error, those named in `terminals` being terminals of 80 columns."""
+    """Return standard output and error; those named in `terminals` are terminals of 80 columns."""
     pairs = {name: _terminal() if name in terminals else os.pipe() for name in ("stdout", "stderr")}
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": ""}
     command = [sys.executable, "-m", child.__name__, *arguments]
@@ -47,7 +47,7 @@ def _terminal() -> tuple[int, int]:
 def _content(ours: int, theirs: int) -> str:
     os.close(theirs)
     content = b""
-    with contextlib.suppress(OSError):  # the end of a terminal
+    with contextlib.suppress(OSError):  # how a terminal ends
         while chunk := os.read(ours, 4096):
             content += chunk
     os.close(ours)
@@ -85,6 +85,6 @@ def test_on_a_terminal_statistics_go_on_until_there_are_none() -> None:
     assert stderr == "cronnx: nobody there\n"
 
 
-def test_elsewhere_statistics_are_of_one_interval() -> None:
+def test_without_a_terminal_statistics_cover_one_interval() -> None:
     stdout, _ = run("stats", "--interval", "0.001", terminals="")
     assert stdout.count("MODEL") == 1

@@ -1,0 +1,210 @@
+"""Classification of many images with a bounded number of requests at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Sequence, Sized
+from contextlib import aclosing
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from cronnx._classification import Classification, Classifier, Outcome
+from cronnx._errors import CronnxError, InvalidInput
+from cronnx._inputs import ImageLike
+from cronnx._sources import Source, open_source
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+T = TypeVar("T")
+ImageT = TypeVar("ImageT", bound=ImageLike)
+
+LOOKAHEAD = 4
+"""How many times `concurrency` images are taken ahead of the last outcome returned: the most that one slow image can
+hold up."""
+
+
+def classify_many(
+    images: Iterable[ImageT] | AsyncIterable[ImageT],
+    classifier: Classifier,
+    *,
+    concurrency: int,
+    ordered: bool,
+    progress: bool,
+) -> AsyncGenerator[list[Outcome[ImageT]], None]:
+    """Yield the outcomes in batches as they become ready; see `Client.classify_many` for the arguments.
+
+    Raises:
+        InvalidInput: An argument cannot be used.
+    """
+    if concurrency < 1:
+        raise InvalidInput(f"concurrency: expected 1 or more requests at a time, got {concurrency}")
+    if isinstance(images, str | bytes) or not isinstance(images, Iterable | AsyncIterable):
+        raise InvalidInput(f"images: expected an iterable of images, got {type(images).__name__}")
+    pool: ClassificationPool[ImageT] = ClassificationPool(classifier.classify, concurrency=concurrency, ordered=ordered)
+    batches = pool.batches(images)
+    if not progress:
+        return batches
+    return _with_progress(batches, total=len(images) if isinstance(images, Sized) else None)
+
+
+async def flattened(batches: AsyncGenerator[list[T], None]) -> AsyncGenerator[T, None]:
+    """Yield the elements of batches one by one."""
+    async with aclosing(batches):
+        async for batch in batches:
+            for element in batch:
+                yield element
+
+
+class ClassificationPool(Generic[T]):
+    """Classifies the images of an iterable, several at a time.
+
+    At most `concurrency` images are being classified, and at most `LOOKAHEAD` times as many have been taken from the
+    iterable and not yet returned in a batch. A batch has at most `concurrency` outcomes.
+    """
+
+    def __init__(
+        self,
+        classify: Callable[[T], Awaitable[Classification]],
+        *,
+        concurrency: int,
+        ordered: bool,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._classify = classify
+        self._concurrency = concurrency
+        self._ordered = ordered
+        self._clock = clock
+        self._taken = 0  # images that have arrived
+        self._requested = 0  # images requested from the source that have not arrived
+        self._returned = 0  # outcomes
+        self._running: set[asyncio.Task[Outcome[T]]] = set()
+        self._in_order: deque[asyncio.Task[Outcome[T]]] = deque()  # with `ordered`, the tasks by position
+        self._ready: asyncio.Queue[asyncio.Task[Outcome[T]] | None] = asyncio.Queue()  # finished tasks; None at the end
+        self._has_ended = False  # the source has no more images
+        self._is_closed = False  # the caller wants no more outcomes
+        self._error: BaseException | None = None
+        self._source: Source
+        self._context = copy_context()  # the caller's context, which the source's thread does not have
+
+    async def batches(self, images: Iterable[T] | AsyncIterable[T]) -> AsyncGenerator[list[Outcome[T]], None]:
+        """Yield the outcomes as they become ready, 1 to `concurrency` at a time.
+
+        After the last outcome, it raises what the iterable raised. Closing it cancels the running requests.
+        """
+        self._source = open_source(images, self)
+        try:
+            self._request_more()
+            while batch := await self._batch():
+                self._returned += len(batch)
+                self._request_more()
+                yield batch
+            if self._error:
+                raise self._error
+        finally:
+            self._is_closed = True
+            self._source.close()
+            await _cancel(list(self._running))
+
+    def arrive(self, image: T) -> None:
+        """See `Sink.arrive`."""
+        if self._is_closed:
+            return
+        task = self._context.run(asyncio.create_task, self._outcome(self._taken, image))
+        self._requested -= 1
+        self._taken += 1
+        self._running.add(task)
+        task.add_done_callback(self._finish)
+        if self._ordered:
+            self._in_order.append(task)
+
+    def end(self, error: BaseException | None) -> None:
+        """See `Sink.end`."""
+        self._error = error
+        self._has_ended = True
+        self._end_if_finished()
+
+    def _request_more(self) -> None:
+        """Request as many images as there is room for."""
+        if self._is_closed:
+            return
+        free = self._concurrency - len(self._running)
+        room = LOOKAHEAD * self._concurrency - (self._taken - self._returned)
+        for _ in range(min(free, room) - self._requested):
+            self._requested += 1
+            self._source.request_next()
+
+    def _finish(self, task: asyncio.Task[Outcome[T]]) -> None:
+        self._running.discard(task)
+        self._is_closed |= task.cancelled()  # an event loop that ends cancels its tasks
+        if not self._ordered:
+            self._ready.put_nowait(task)
+        while self._in_order and self._in_order[0].done():
+            self._ready.put_nowait(self._in_order.popleft())
+        self._request_more()
+        self._end_if_finished()
+
+    def _end_if_finished(self) -> None:
+        if self._has_ended and not self._running:
+            self._ready.put_nowait(None)
+
+    async def _batch(self) -> list[Outcome[T]]:
+        """Return the outcomes that are ready; an empty list at the end."""
+        batch: list[Outcome[T]] = []
+        task = await self._ready.get()
+        while task:
+            batch.append(task.result())
+            if self._ready.empty() or len(batch) == self._concurrency:
+                return batch
+            task = self._ready.get_nowait()
+        if batch:
+            self._ready.put_nowait(None)  # the next call returns the end
+        return batch
+
+    async def _outcome(self, index: int, image: T) -> Outcome[T]:
+        start = self._clock()
+        classification, failure = None, None
+        try:
+            classification = await self._classify(image)
+        except CronnxError as error:
+            failure = error.with_traceback(None)  # the traceback's frames would keep the image in memory
+        return Outcome(image, index, classification, failure, self._clock() - start)
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _with_progress(
+    batches: AsyncGenerator[list[Outcome[T]], None], *, total: int | None
+) -> AsyncGenerator[list[Outcome[T]], None]:
+    """Yield the batches, and show on standard error the number of outcomes, images per second and errors."""
+    async with aclosing(batches):
+        with _progress_bar() as progress:
+            task = progress.add_task("classify", total=total, errors=0, rate="")
+            errors = 0
+            async for batch in batches:
+                errors += sum(outcome.error is not None for outcome in batch)
+                speed = progress.tasks[0].speed
+                progress.update(task, advance=len(batch), errors=errors, rate=f"{speed:.0f}" if speed else "")
+                yield batch
+
+
+def _progress_bar() -> Progress:
+    # Imported here because rich loads slowly and a progress bar is optional.
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    return Progress(
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]} images/s"),
+        TextColumn("{task.fields[errors]} errors"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        redirect_stdout=False,  # the caller's own output stays on standard output
+    )

@@ -1,0 +1,75 @@
+"""A transport to a server on this host that reads shared memory."""
+
+from __future__ import annotations
+
+import asyncio
+from multiprocessing.shared_memory import SharedMemory as Block
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cronnx import (
+    CronnxError,
+    ModelNotFound,
+    ServerFault,
+)
+from cronnx._transports.base import InferRequest, SharedTensor
+from tests.unit.cronnx.answers import classify
+from tests.unit.cronnx.fake_transport import FakeTransport
+
+Tensors = dict[str, npt.NDArray[Any]]
+
+
+class MemoryServer(FakeTransport):
+    """Reads the inputs from the regions that were registered."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.regions: dict[str, int] = {}
+        self.read: list[dict[str, bytes]] = []
+        self.in_use: set[str] = set()
+        self.abort: BaseException | None = None
+        self.refusal: CronnxError | None = None
+        self.under_way: list[asyncio.Event] = []
+        self.is_slow = False
+
+    async def infer(self, request: InferRequest) -> Tensors:
+        self.read.append({name: self._content(tensor) for name, tensor in request.inputs.items()})
+        if self.is_slow:
+            self.under_way.append(asyncio.Event())
+            await self.under_way[-1].wait()
+        if self.abort:
+            raise self.abort
+        return classify([b"cat"])
+
+    async def register_system_shared_memory(self, region: str, byte_size: int) -> None:
+        if self.refusal:
+            raise self.refusal
+        assert region not in self.regions
+        assert region in names()
+        self.regions[region] = byte_size
+
+    async def unregister_system_shared_memory(self, region: str) -> None:
+        if region in self.in_use:
+            raise ServerFault("in use", server_message=f"Cannot unregister '{region}', it is in use.")
+        self.regions.pop(region, None)
+
+    def _content(self, tensor: object) -> bytes:
+        if not isinstance(tensor, SharedTensor):
+            assert isinstance(tensor, np.ndarray)
+            return tensor.tobytes()
+        if tensor.region not in self.regions:
+            message = f"Unable to find shared memory region: '{tensor.region}'"
+            raise ModelNotFound(message, server_message=message)
+        block = Block(tensor.region)
+        try:
+            assert block.buf is not None
+            return bytes(block.buf[tensor.offset : tensor.offset + tensor.byte_size])
+        finally:
+            block.close()
+
+
+def names() -> set[str]:
+    return {path.name for path in Path("/dev/shm").glob("cronnx-*")}  # noqa: S108 - where Linux keeps shared memory

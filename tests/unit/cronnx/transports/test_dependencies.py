@@ -1,0 +1,71 @@
+"""The libraries whose private behaviour the client relies on, within the versions that client/pyproject.toml names.
+
+- aiohttp and tritonclient: `client._conn._close` closes the connections of a client that is collected unclosed.
+- grpcio: the messages of a missing connection, and the `PollerCompletionQueue` in its harmless errors.
+
+The behaviour itself is tested in test_http.py, test_grpc.py and tests/unit/cronnx/test_lifecycle.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from grpc._cython import cygrpc
+from packaging.requirements import Requirement
+from tritonclient.http.aio import InferenceServerClient
+
+from cronnx._transports.http import connector_close
+
+ROOT = Path(__file__).parents[4]
+DEPENDENCIES = re.search(
+    r"^dependencies = \[\n(.*?)^\]", (ROOT / "client" / "pyproject.toml").read_text(), re.MULTILINE | re.DOTALL
+)
+assert DEPENDENCIES
+BOUNDED = {
+    requirement.name: requirement.specifier
+    for requirement in map(Requirement, re.findall(r'"(.+)"', DEPENDENCIES[1]))
+    if requirement.specifier
+}
+LOCKED = dict(re.findall(r"^([\w-]+)==(\S+)", (ROOT / "requirements" / "server.txt").read_text(), re.MULTILINE))
+
+
+def test_the_libraries_with_private_behaviour_have_bounds() -> None:
+    assert set(BOUNDED) == {"aiohttp", "grpcio", "tritonclient"}
+
+
+@pytest.mark.parametrize("name", BOUNDED)
+def test_the_installed_version_is_within_the_bounds(name: str) -> None:
+    assert version(name) in BOUNDED[name], (
+        f"client/pyproject.toml: expected {name}{BOUNDED[name]}, got {name} {version(name)} in .venv; run"
+        " tests/unit/cronnx with it, and widen the bounds if they pass"
+    )
+
+
+@pytest.mark.parametrize("name", BOUNDED)
+def test_the_locked_version_is_within_the_bounds(name: str) -> None:
+    assert LOCKED[name] in BOUNDED[name], (
+        f"requirements/server.txt: expected {name}{BOUNDED[name]} as in client/pyproject.toml, got {LOCKED[name]}"
+    )
+
+
+def test_an_unclosed_http_client_can_still_be_closed_without_its_event_loop() -> None:
+    async def open_client() -> InferenceServerClient:
+        return InferenceServerClient("127.0.0.1:1")
+
+    client = asyncio.run(open_client())
+    try:
+        close = connector_close(client)
+    except AttributeError as error:
+        pytest.fail(f"tritonclient or aiohttp has changed: {error}; cronnx._transports.http.connector_close needs it")
+    close()
+    assert client._stub.closed, "aiohttp has changed: BaseConnector._close no longer closes the session"
+
+
+def test_grpc_still_has_the_queue_whose_errors_are_ignored() -> None:
+    assert hasattr(cygrpc, "PollerCompletionQueue"), (
+        "grpcio has changed: it has no PollerCompletionQueue; cronnx._transports.grpc.ignore_spurious_wakeups needs it"
+    )
