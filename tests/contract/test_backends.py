@@ -15,7 +15,7 @@ from cronnx_preprocess import Options
 from cronnx_server import environment
 from cronnx_server.build_models.build import build
 from cronnx_server.build_models.catalogue import Model, catalogue
-from cronnx_server.build_models.ready import ready
+from cronnx_server.build_models.missing_models import build_missing
 from cronnx_server.paths import MODEL_REPOSITORY
 from tests.contract import configs
 from tests.unit.cronnx_server.build_models.mirror_server import mirror_of
@@ -29,7 +29,7 @@ every_onnx_config = pytest.mark.parametrize("path", configs.ONNX_MODELS, ids=con
 def built() -> set[str]:
     """The models that are there, once what is lacking and can be had was built."""
     with environment.alone():
-        return {f"{name}_onnx" for name in ready(None) if name in catalogue()}
+        return {f"{name}_onnx" for name in build_missing(None) if name in catalogue()}
 
 
 @pytest.mark.parametrize("path", configs.PREPROCESS_MODELS, ids=configs.name)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cronnx_server import environment, progress, repository
-from cronnx_server.build_models.ready import ready
+from cronnx_server.build_models.missing_models import build_missing
 from cronnx_server.errors import SetupError
 from cronnx_server.key import KEY, restrictions
 from cronnx_server.launch.concealed_arguments import concealing
@@ -56,7 +56,7 @@ def serve(
     _check(folders, profile)
     with environment.alone():
         distribution = tritonserver.distribution()
-        names = list(models or ["*"]) if repositories else ready(models)
+        names = list(models or ["*"]) if repositories else build_missing(models)
     flags = [*addresses.flags(), "--model-control-mode=explicit", *(f"--load-model={name}" for name in names)]
     if profile:
         flags.append(f"--model-config-name={profile}")

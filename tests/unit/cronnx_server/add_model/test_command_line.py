@@ -19,17 +19,23 @@ def add_model(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_the_help_says_what_the_exit_status_means() -> None:
     helped = add_model("--help")
     assert helped.returncode == 0
-    assert "exit status: 0 it is added" in helped.stdout
+    assert "Exit status: 0 the model is added" in helped.stdout
 
 
 USAGE = {
     "no name": ([], "required: --name"),
-    "a mean of bytes": (["--mean", "123.7", "116.3", "103.5"], "for pixels of 0 to 255, divide it by 255"),
-    "a std of 0": (["--std", "0.2", "0", "0.2"], "--std: 0 divides by nothing"),
-    "no number": (["--std", "a", "b", "c"], "'a' is not a number"),
-    "no size": (["--size", "0"], "'0' is not a whole number from 1 to 65535"),
-    "a negative delay": (["--max-queue-delay-ms=-1"], "-1 is not from 0 to 60000"),
-    "no HTTP": (["--url", "grpc://localhost:8001"], "'grpc://localhost:8001' is not http://HOST:PORT"),
+    "a mean of bytes": (
+        ["--mean", "123.7", "116.3", "103.5"],
+        "expected a number from 0 to 1, got 123.7; divide values for bytes by 255",
+    ),
+    "a std of 0": (["--std", "0.2", "0", "0.2"], "--std: expected numbers above 0, got 0"),
+    "no number": (["--std", "a", "b", "c"], "expected a number, got 'a'"),
+    "no size": (["--size", "0"], "expected a whole number from 1 to 65535, got '0'"),
+    "a negative delay": (["--max-queue-delay-ms=-1"], "expected milliseconds from 0 to 60000, got -1"),
+    "no HTTP": (
+        ["--url", "grpc://localhost:8001"],
+        "expected http://HOST:PORT or https://HOST:PORT, got 'grpc://localhost:8001'",
+    ),
 }
 
 
@@ -46,7 +52,7 @@ def test_a_server_that_was_named_and_does_not_answer_is_missed_before_anything_i
     refused = add_model("none.onnx", "--name", "mine", "--url", NOBODY_LISTENS)
     assert refused.returncode == 1
     assert refused.stderr == (
-        f"add_model: no server answers at {NOBODY_LISTENS}: start one with scripts/serve, or leave --url out\n"
+        f"add_model: no server answers at {NOBODY_LISTENS}; start one with scripts/serve, or omit --url\n"
     )
 
 
