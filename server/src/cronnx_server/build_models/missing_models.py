@@ -53,13 +53,18 @@ def build_missing(
     reasons = {name: failures[version] for name in chosen for version in needed[name] if version in failures}
     reasons |= {name: lost for name in chosen for lost in _lost_files(known[name], model_repository, models)}
     served = [name for name in chosen if name not in reasons]
-    for name, reason in reasons.items():
-        if names or not served:
-            raise BuildError(f"{name} cannot be served: {reason}") from reason
+    if reasons and (names or not served):
+        name, reason = next(iter(reasons.items()))
+        raise BuildError(f"{name} cannot be served: {reason}") from reason
     _report(reasons, failures)
+    return served + _routed_models(served, known)
+
+
+def _routed_models(served: Sequence[str], known: Mapping[str, Path]) -> list[str]:
+    """The models that routers call and that no step of an ensemble loads."""
     loaded = {step for name in served for step in repository.steps(repository.read_config(known[name]))}
     called = {model for name in served for model in _called_models(known[name], known)}
-    return served + sorted(called - loaded - set(served))
+    return sorted(called - loaded - set(served))
 
 
 def _called_models(folder: Path, known: Mapping[str, Path]) -> list[str]:
