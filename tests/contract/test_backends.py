@@ -18,9 +18,7 @@ from cronnx_server.build_models.catalogue import Model, catalogue
 from cronnx_server.build_models.missing_models import build_missing
 from cronnx_server.paths import MODEL_REPOSITORY
 from tests.contract import configs
-from tests.unit.cronnx_server.build_models.mirror_server import mirror_of
-from tests.unit.cronnx_server.build_models.twin_models import twin_models
-from tests.unit.cronnx_server.build_models.zoo_twins import TWINS
+from tests.unit.cronnx_server.build_models.twin_models import twin_models, zoo_mirror
 
 every_onnx_config = pytest.mark.parametrize("path", configs.ONNX_MODELS, ids=configs.name)
 
@@ -65,7 +63,7 @@ def test_every_version_that_is_built_is_what_its_config_says(path: Path, built: 
 
 @pytest.mark.parametrize("name", ["mobilenet_v2", "resnet50"])
 def test_a_network_of_the_zoo_becomes_what_its_config_says(name: str, tmp_path: Path) -> None:
-    with mirror_of({name: twin().SerializeToString() for name, twin in TWINS.items()}) as zoo:
+    with zoo_mirror() as zoo:
         model = twin_models(zoo)[name]
         for version in model.versions:
             graph = build(model, version, repository=tmp_path, weights=tmp_path / "weights")

@@ -1,4 +1,4 @@
-"""`scripts/add_model` beside a real server, in a copy of the project that has no model."""
+"""`scripts/add_model` with a real server, in a copy of the project without models."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EXPLICIT = "--model-control-mode=explicit"
 
 
 def copied(folder: Path) -> Path:
-    """The scripts and backends of the project, and of its models one that makes pixels."""
+    """Copy the scripts and backends of the project, and one preprocess model."""
     for name in ("scripts", "client", "lab", "server", "requirements", *BACKENDS):
         shutil.copytree(ROOT / name, folder / name)
     shutil.copytree(ROOT / "model_repository" / "preprocess_224", folder / "model_repository" / "preprocess_224")
@@ -102,7 +102,7 @@ def models(project: Path) -> set[str]:
 
 
 def test_what_a_server_fails_to_load_is_taken_back(project: Path, tmp_path: Path) -> None:
-    """Triton refuses a model that is in two of its repositories."""
+    """Triton refuses a model that is in two repositories."""
     (tmp_path / "again_onnx" / "1").mkdir(parents=True)
     (tmp_path / "again_onnx" / "config.pbtxt").write_text('backend: "onnxruntime"')
     repositories = [project / "model_repository", project / "ensembles", tmp_path]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,10 @@ If the name exists, the file becomes its next version. Clients get it after `cro
 """
 
 
-def main() -> int:
-    """Add a model; the exit status."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Add a model; the exit status. Without arguments, those of the process."""
     parser = _parser()
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if options.std and 0 in options.std:
         parser.error("argument --std: expected numbers above 0, got 0")
     try:

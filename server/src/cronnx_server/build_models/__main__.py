@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from cronnx_server import environment
 from cronnx_server.build_models.build import build
@@ -14,8 +14,8 @@ from cronnx_server.errors import CommandError
 from cronnx_server.paths import ROOT
 
 
-def main() -> int:
-    """Build the given models, or all of them; the exit status."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Build the given models, or all of them; the exit status. Without arguments, those of the process."""
     parser = argparse.ArgumentParser(
         prog="scripts/build_models",
         description="Download the weights and build models of the catalogue "
@@ -24,14 +24,14 @@ def main() -> int:
         "Exit status: 0 all models are built, 1 at least one is not, 2 usage.",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="a model of the catalogue (default: all)")
-    arguments = parser.parse_args()
+    names = parser.parse_args(arguments).names
     models = catalogue()
-    for name in arguments.names:
+    for name in names:
         if name not in models:
             parser.error(f"expected a model of the catalogue ({', '.join(models)}), got '{name}'")
     try:
         with environment.alone():
-            return _build(models[name] for name in arguments.names or models)
+            return _build(models[name] for name in names or models)
     except CommandError as error:
         print(f"build_models: {error}", file=sys.stderr)
         return 1

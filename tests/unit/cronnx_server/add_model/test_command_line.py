@@ -6,18 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from cronnx_server.add_model.__main__ import main
 from cronnx_server.paths import ROOT
 
 NOBODY_LISTENS = "http://127.0.0.1:9"
 
 
-def add_model(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "scripts" / "add_model"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True)
-
-
 def test_the_help_says_what_the_exit_status_means() -> None:
-    helped = add_model("--help")
+    command = [sys.executable, str(ROOT / "scripts" / "add_model"), "--help"]
+    helped = subprocess.run(command, capture_output=True, text=True)
     assert helped.returncode == 0
     assert "Exit status: 0 the model is added" in helped.stdout
 
@@ -40,25 +37,29 @@ USAGE = {
 
 
 @pytest.mark.parametrize(("arguments", "reason"), USAGE.values(), ids=USAGE)
-def test_options_that_mean_nothing_are_usage_errors(arguments: list[str], reason: str) -> None:
+def test_meaningless_options_are_usage_errors(
+    arguments: list[str], reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     name = [] if reason.startswith("required") else ["--name", "mine"]
-    refused = add_model("none.onnx", *name, *arguments)
-    assert refused.returncode == 2
-    assert reason in refused.stderr
-    assert refused.stdout == ""
+    with pytest.raises(SystemExit) as ended:
+        main(["none.onnx", *name, *arguments])
+    out, err = capsys.readouterr()
+    assert ended.value.code == 2
+    assert reason in err
+    assert out == ""
 
 
-def test_a_server_that_was_named_and_does_not_answer_is_missed_before_anything_is_read() -> None:
-    refused = add_model("none.onnx", "--name", "mine", "--url", NOBODY_LISTENS)
-    assert refused.returncode == 1
-    assert refused.stderr == (
+def test_a_given_server_that_does_not_answer_is_an_error_before_the_file_is_read(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["none.onnx", "--name", "mine", "--url", NOBODY_LISTENS]) == 1
+    assert capsys.readouterr().err == (
         f"add_model: no server answers at {NOBODY_LISTENS}; start one with scripts/serve, or omit --url\n"
     )
 
 
-def test_a_file_that_is_no_graph_is_one_line_and_status_1(tmp_path: Path) -> None:
+def test_a_file_that_is_no_graph_is_one_line_and_status_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "mine.onnx").write_text("no graph")
-    refused = add_model(str(tmp_path / "mine.onnx"), "--name", "not_a_graph")
-    assert refused.returncode == 1
-    assert refused.stderr == "add_model: mine.onnx is not an ONNX file\n"
+    assert main([str(tmp_path / "mine.onnx"), "--name", "not_a_graph"]) == 1
+    assert capsys.readouterr().err == "add_model: mine.onnx is not an ONNX file\n"
     assert not (ROOT / "model_repository" / "not_a_graph_onnx").exists()

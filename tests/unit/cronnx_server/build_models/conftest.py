@@ -9,9 +9,8 @@ import pytest
 from cronnx_server import environment
 from cronnx_server.build_models.catalogue import Model, PackagedFile, catalogue
 from cronnx_server.paths import ROOT, WEIGHTS
-from tests.unit.cronnx_server.build_models.mirror_server import Mirror, mirror_of
-from tests.unit.cronnx_server.build_models.twin_models import twin_models
-from tests.unit.cronnx_server.build_models.zoo_twins import TWINS
+from tests.unit.cronnx_server.build_models.mirror_server import Mirror
+from tests.unit.cronnx_server.build_models.twin_models import twin_models, zoo_mirror
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +41,7 @@ def model(packaged: dict[str, Model]) -> Model:
 @pytest.fixture
 def zoo() -> Iterator[Mirror]:
     """A mirror that has the twin of every file of the ONNX model zoo."""
-    with mirror_of({name: twin().SerializeToString() for name, twin in TWINS.items()}) as mirror:
+    with zoo_mirror() as mirror:
         yield mirror
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import AbstractContextManager
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,13 @@ import onnxruntime
 from cronnx_server.build_models.build import CAT
 from cronnx_server.build_models.catalogue import Model, OnnxFile, WebFile, catalogue
 from cronnx_server.build_models.in_process import preprocessor
-from tests.unit.cronnx_server.build_models.mirror_server import Mirror
+from tests.unit.cronnx_server.build_models.mirror_server import Mirror, mirror_of
+from tests.unit.cronnx_server.build_models.zoo_twins import TWINS
+
+
+def zoo_mirror() -> AbstractContextManager[Mirror]:
+    """A mirror that has the twin of every file of the zoo."""
+    return mirror_of({name: twin().SerializeToString() for name, twin in TWINS.items()})
 
 
 def twin_models(zoo: Mirror) -> dict[str, Model]:
