@@ -82,7 +82,11 @@ def _size(height: int, width: int, given: int | None) -> int:
         raise ModelFileError("expected a graph with a fixed image size, got a variable one; choose it with --size")
     size = given if given is not None else declared.pop()
     if declared - {size}:
-        raise ModelFileError(f"expected --size {declared.pop()}, the size of the graph, got {size}; omit --size")
+        (side,) = declared
+        raise ModelFileError(
+            f"expected a graph for images of {size}x{size}, got one for {side}x{side}; "
+            "correct --size, or export the model for that size"
+        )
     return size
 
 
