@@ -15,12 +15,10 @@ from cronnx_preprocess import Options
 from cronnx_server import environment
 from cronnx_server.build_models.build import build
 from cronnx_server.build_models.catalogue import Model, catalogue
-from cronnx_server.build_models.ready import ready
+from cronnx_server.build_models.missing_models import build_missing
 from cronnx_server.paths import MODEL_REPOSITORY
 from tests.contract import configs
-from tests.unit.cronnx_server.build_models.mirror_server import mirror_of
-from tests.unit.cronnx_server.build_models.twin_models import twin_models
-from tests.unit.cronnx_server.build_models.zoo_twins import TWINS
+from tests.unit.cronnx_server.build_models.twin_models import twin_models, zoo_mirror
 
 every_onnx_config = pytest.mark.parametrize("path", configs.ONNX_MODELS, ids=configs.name)
 
@@ -29,7 +27,7 @@ every_onnx_config = pytest.mark.parametrize("path", configs.ONNX_MODELS, ids=con
 def built() -> set[str]:
     """The models that are there, once what is lacking and can be had was built."""
     with environment.setup_lock():
-        return {f"{name}_onnx" for name in ready(None) if name in catalogue()}
+        return {f"{name}_onnx" for name in build_missing(None) if name in catalogue()}
 
 
 @pytest.mark.parametrize("path", configs.PREPROCESS_MODELS, ids=configs.name)
@@ -65,7 +63,7 @@ def test_every_version_that_is_built_is_what_its_config_says(path: Path, built: 
 
 @pytest.mark.parametrize("name", ["mobilenet_v2", "resnet50"])
 def test_a_network_of_the_zoo_becomes_what_its_config_says(name: str, tmp_path: Path) -> None:
-    with mirror_of({name: twin().SerializeToString() for name, twin in TWINS.items()}) as zoo:
+    with zoo_mirror() as zoo:
         model = twin_models(zoo)[name]
         for version in model.versions:
             graph = build(model, version, repository=tmp_path, weights=tmp_path / "weights")

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from cronnx_server import environment, repository
-from cronnx_server.build_models.ready import ready
+from cronnx_server.build_models.missing_models import build_missing
 from cronnx_server.doctor.diagnosis import diagnose
 from cronnx_server.doctor.machine import Machine
 from cronnx_server.doctor.repositories import read
@@ -32,7 +32,7 @@ LAPTOP = Machine(
 def built() -> None:
     """Every version that can be had is there, as it is before a server starts."""
     with environment.setup_lock():
-        ready(None)
+        build_missing(None)
 
 
 @pytest.mark.parametrize("profile", [None, *repository.profiles(configs.REPOSITORIES)])

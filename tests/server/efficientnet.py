@@ -10,7 +10,7 @@ from typing import ClassVar
 import onnx
 
 from cronnx_server.build_models.catalogue import catalogue
-from cronnx_server.build_models.ready import ready
+from cronnx_server.build_models.missing_models import build_missing
 from cronnx_server.files import write_whole
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY, PICTURES
 
@@ -28,7 +28,7 @@ class EfficientNetRepository:
 
     def write(self) -> None:
         """Put the ensemble, its preprocessing, and versions 1 and 2 of its classifier there."""
-        ready([MODEL.name])
+        build_missing([MODEL.name])
         shutil.copytree(ENSEMBLES / MODEL.name, self.folder / MODEL.name)
         for name in (f"preprocess_{MODEL.size}", self.classifier):
             shutil.copytree(MODEL_REPOSITORY / name, self.folder / name, ignore=shutil.ignore_patterns("*.onnx", "2"))

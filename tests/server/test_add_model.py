@@ -1,4 +1,4 @@
-"""`scripts/add_model` beside a real server, in a copy of the project that has no model."""
+"""`scripts/add_model` with a real server, in a copy of the project without models."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EXPLICIT = "--model-control-mode=explicit"
 
 
 def copied(folder: Path) -> Path:
-    """The scripts and backends of the project, and of its models one that makes pixels."""
+    """Copy the scripts and backends of the project, and one preprocess model."""
     for name in ("scripts", "client", "lab", "server", "requirements", *BACKENDS):
         shutil.copytree(ROOT / name, folder / name)
     shutil.copytree(ROOT / "model_repository" / "preprocess_224", folder / "model_repository" / "preprocess_224")
@@ -102,7 +102,7 @@ def models(project: Path) -> set[str]:
 
 
 def test_what_a_server_fails_to_load_is_taken_back(project: Path, tmp_path: Path) -> None:
-    """Triton refuses a model that is in two of its repositories."""
+    """Triton refuses a model that is in two repositories."""
     (tmp_path / "again_onnx" / "1").mkdir(parents=True)
     (tmp_path / "again_onnx" / "config.pbtxt").write_text('backend: "onnxruntime"')
     repositories = [project / "model_repository", project / "ensembles", tmp_path]
@@ -111,7 +111,7 @@ def test_what_a_server_fails_to_load_is_taken_back(project: Path, tmp_path: Path
         done = add_model(project, graphs.classifier(size=48), addresses, "--name", "again")
     assert done.returncode == 1
     *_, line = done.stderr.splitlines()
-    assert line.startswith(f"add_model: nothing is added: {addresses.http} does not serve it: "), line
+    assert line.startswith(f"add_model: nothing is added, because {addresses.http} does not serve the model: "), line
     assert models(project) == before
 
 
@@ -120,7 +120,7 @@ def test_what_a_server_of_other_repositories_does_not_know_stays(project: Path, 
         done = add_model(project, graphs.classifier(), addresses, "--name", "elsewhere")
     assert done.returncode == 1
     *_, line = done.stderr.splitlines()
-    assert line.startswith(f"add_model: it is added, but {addresses.http} serves other repositories: ")
+    assert line.startswith(f"add_model: the model is added, but {addresses.http} serves other repositories; ")
     assert "ensembles/elsewhere/config.pbtxt" in models(project)
 
 
@@ -130,6 +130,6 @@ def test_a_server_that_loads_nothing_on_request_says_so(tmp_path: Path) -> None:
     with running([project / "model_repository"]) as addresses:
         done = add_model(project, graphs.sum_of_two(), addresses, "--name", "sum", "--raw")
     assert done.returncode == 1
-    assert "nothing is added: " in done.stderr
+    assert "nothing is added, because " in done.stderr
     assert "explicit model load / unload is not allowed" in done.stderr
     assert models(project) == before

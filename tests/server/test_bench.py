@@ -20,8 +20,8 @@ from cronnx_lab.bench.contenders import fastapi
 from cronnx_lab.bench.legs import TRITON, Leg
 from cronnx_lab.bench.load.http_requests import to_fastapi
 from cronnx_lab.bench.plan import Plan
-from cronnx_server.build_models.in_process import InProcess
-from cronnx_server.build_models.ready import ready
+from cronnx_server.build_models.in_process import InProcessClassifier
+from cronnx_server.build_models.missing_models import build_missing
 from cronnx_server.paths import MODEL_REPOSITORY, ROOT
 from tests.server.processes import started_by
 
@@ -116,10 +116,10 @@ def test_what_cannot_be_measured_is_named(arguments: list[str], complaint: str) 
 
 
 def test_the_rival_gives_the_answers_of_the_model_it_shares(tmp_path: Path) -> None:
-    ready(["efficientnet_lite0"])
+    build_missing(["efficientnet_lite0"])
     model = MODEL_REPOSITORY / "efficientnet_lite0_onnx" / "1" / "model.onnx"
     made = {name: pictures.make(name, tmp_path) for name in ("vga", "12mp")}
-    alone = InProcess(model, size=224)
+    alone = InProcessClassifier(model, size=224)
     with fastapi.serving(model, size=224, pictures=made, folder=tmp_path) as rival:
         for image in [image for each in made.values() for image in each.contents()]:
             body = to_fastapi(image).partition(b"\r\n\r\n")[2]

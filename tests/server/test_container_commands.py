@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from cronnx import Client
-from cronnx_server.build_models.ready import ready
+from cronnx_server.build_models.missing_models import build_missing
 from cronnx_server.key import HEADER, KEY_FILE
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
 from cronnx_server.serve import tritonserver
@@ -91,7 +91,7 @@ def running(command: containers.Command, root: Path) -> Iterator[Container]:
 def test_a_container_serves_is_healthy_and_keeps_control_for_who_has_the_key(
     command: containers.Command, tmp_path: Path
 ) -> None:
-    ready([MODEL])
+    build_missing([MODEL])
     with running(command, tmp_path) as container:
         process = psutil.Process(container.pid)
         assert process.name() == "tritonserver", "something stands between the engine and it"

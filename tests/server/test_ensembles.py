@@ -14,9 +14,8 @@ import pytest
 from PIL import Image
 
 from cronnx import Classification, Client, InvalidInput
-from cronnx_server.build_models.catalogue import Model, catalogue
-from cronnx_server.build_models.in_process import InProcess
-from cronnx_server.build_models.weights import PackagedFile
+from cronnx_server.build_models.catalogue import Model, PackagedFile, catalogue
+from cronnx_server.build_models.in_process import InProcessClassifier
 from cronnx_server.paths import MODEL_REPOSITORY
 from tests.server.conftest import LabelledPicture, Served
 
@@ -32,8 +31,8 @@ def client(request: pytest.FixtureRequest, served: Served) -> Iterator[Client]:
         yield client
 
 
-def in_process(model: Model) -> InProcess:
-    return InProcess(model.path(MODEL_REPOSITORY), size=model.size)
+def in_process(model: Model) -> InProcessClassifier:
+    return InProcessClassifier(model.path(MODEL_REPOSITORY), size=model.size)
 
 
 def plain_pillow(path: Path, model: Model) -> npt.NDArray[Any]:

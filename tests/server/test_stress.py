@@ -17,7 +17,7 @@ from cronnx_lab.stress import plots
 from cronnx_lab.stress.report import Report
 from cronnx_lab.stress.server import Server, places, written
 from cronnx_server import environment
-from cronnx_server.build_models.ready import ready
+from cronnx_server.build_models.missing_models import build_missing
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
 
 MODELS = ["efficientnet_lite0", "efficientnet_lite0_ab"]
@@ -29,7 +29,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Serv
     folder = tmp_path_factory.mktemp("requests")
     images = pictures.make("tiny", folder).contents()
     with environment.setup_lock():
-        names = ready(MODELS)
+        names = build_missing(MODELS)
     with triton.running([MODEL_REPOSITORY, ENSEMBLES], names) as (addresses, family):
         yield {name: Server(addresses, family, written(name, images, folder=folder / name)) for name in MODELS}
 

@@ -12,7 +12,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 
 from cronnx import Client
 from cronnx_server import environment
-from cronnx_server.build_models.ready import ready
+from cronnx_server.build_models.missing_models import build_missing
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY, PICTURES, ROOT
 from cronnx_server.serve.addresses import Addresses
 from cronnx_server.serve.options import Tracing
@@ -55,7 +55,7 @@ def receiver() -> Iterator[OtlpReceiver]:
 def addresses(receiver: OtlpReceiver) -> Iterator[Addresses]:
     """Of a server that traces what belongs to a trace already, and nothing else for long."""
     with environment.setup_lock():
-        ready([NAME, ROUTED])
+        build_missing([NAME, ROUTED])
     loaded = ("--model-control-mode=explicit", f"--load-model={NAME}", f"--load-model={ROUTED}")
     flags = Tracing(receiver.url, rate=10**6).flags()
     sent_soon = "--trace-config=opentelemetry,bsp_schedule_delay=50"

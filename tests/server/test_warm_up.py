@@ -8,7 +8,7 @@ import pytest
 
 from cronnx import Client
 from cronnx_server import environment, repository
-from cronnx_server.build_models.ready import ready
+from cronnx_server.build_models.missing_models import build_missing
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
 from tests.server import triton
 
@@ -21,7 +21,7 @@ STEPS = repository.steps(repository.read_config(ENSEMBLES / ENSEMBLE))
 def client() -> Iterator[Client]:
     """Of a server that was asked for nothing yet."""
     with environment.setup_lock():
-        ready([ENSEMBLE])
+        build_missing([ENSEMBLE])
     flags = ("--model-control-mode=explicit", f"--load-model={ENSEMBLE}")
     with triton.running([MODEL_REPOSITORY, ENSEMBLES], *flags) as addresses, Client(addresses.grpc) as client:
         yield client

@@ -1,4 +1,4 @@
-"""The models of the zoo, made from twins, by a real server."""
+"""A real server of the models of the ONNX model zoo, made from twins."""
 
 from __future__ import annotations
 
@@ -13,13 +13,11 @@ import pytest
 from cronnx import Client
 from cronnx_server.build_models.build import CAT, build
 from cronnx_server.build_models.catalogue import Model
-from cronnx_server.build_models.in_process import InProcess
+from cronnx_server.build_models.in_process import InProcessClassifier
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
 from cronnx_server.serve.addresses import Addresses
 from tests.server.triton import running
-from tests.unit.cronnx_server.build_models.mirror_server import mirror_of
-from tests.unit.cronnx_server.build_models.twin_models import twin_models
-from tests.unit.cronnx_server.build_models.zoo_twins import TWINS
+from tests.unit.cronnx_server.build_models.twin_models import twin_models, zoo_mirror
 
 MODELS = ("mobilenet_v2", "resnet50")
 
@@ -41,7 +39,7 @@ def zoo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zoo]:
         shutil.copytree(MODEL_REPOSITORY / name, model_repository / name, ignore=shutil.ignore_patterns("*.onnx"))
     for name in MODELS:
         shutil.copytree(ENSEMBLES / name, ensembles / name)
-    with mirror_of({name: twin().SerializeToString() for name, twin in TWINS.items()}) as mirror:
+    with zoo_mirror() as mirror:
         models = twin_models(mirror)
         for model in models.values():
             for version in model.versions:
@@ -60,7 +58,7 @@ def test_every_version_is_loaded(zoo: Zoo, name: str) -> None:
 @every_model
 def test_the_ensemble_is_answered_by_version_1_as_in_process(zoo: Zoo, name: str) -> None:
     model = zoo.models[name]
-    expected = InProcess(model.path(zoo.model_repository), size=model.size).classify([CAT.read_bytes()])
+    expected = InProcessClassifier(model.path(zoo.model_repository), size=model.size).classify([CAT.read_bytes()])
     with Client(zoo.addresses.grpc) as client:
         answer = client.classify(CAT, model_name=name)
     assert answer.served_by == model.served_by(1)

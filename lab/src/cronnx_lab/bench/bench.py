@@ -20,7 +20,7 @@ from cronnx_lab.bench.run_facts import run_facts
 from cronnx_lab.bench.tables import leg_table, verdict_table
 from cronnx_lab.bench.verdicts import verdicts
 from cronnx_server import environment, repository
-from cronnx_server.build_models.ready import ready
+from cronnx_server.build_models.missing_models import build_missing
 from cronnx_server.errors import SetupError
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY, ROOT
 from cronnx_server.serve import tritonserver
@@ -58,7 +58,7 @@ def bench(wanted: Bench) -> str:
         SetupError: something cannot be had, started or measured.
     """
     with environment.setup_lock():
-        ready([wanted.model])
+        build_missing([wanted.model])
         tritonserver.distribution()
         perf_analyzer()
     models = _models(wanted)

@@ -20,7 +20,7 @@ from cronnx_lab.bench.legs import CLOSED_LOOP, Leg, Measurement
 from cronnx_lab.bench.load.asking import ask
 from cronnx_lab.bench.load.http_requests import to_triton
 from cronnx_server import environment
-from cronnx_server.build_models.ready import ready
+from cronnx_server.build_models.missing_models import build_missing
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
 from cronnx_server.serve import tritonserver
 from cronnx_server.serve.addresses import Addresses
@@ -93,7 +93,7 @@ def table(kinds: Mapping[str, Kind], load: Load, *, what: str) -> str:
         SetupError: something cannot be had, started or measured.
     """
     with environment.setup_lock():
-        ready([load.model])
+        build_missing([load.model])
         tritonserver.distribution()
     legs = [Leg(kind, CLOSED_LOOP, 1, load.concurrency, load.picture) for kind in kinds]
     with _servers(kinds, load) as servers:

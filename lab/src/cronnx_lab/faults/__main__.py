@@ -10,7 +10,7 @@ from pathlib import Path
 from cronnx_lab.faults import report
 from cronnx_lab.faults.campaign import campaign
 from cronnx_server import environment
-from cronnx_server.build_models.ready import ready
+from cronnx_server.build_models.missing_models import build_missing
 from cronnx_server.errors import CommandError
 from cronnx_server.paths import ROOT
 
@@ -43,7 +43,7 @@ def main() -> int:
 
 def _run(model_name: str, protocol: str) -> int:
     with environment.setup_lock():
-        ready([model_name])
+        build_missing([model_name])
     log = ROOT / "reports" / "faults.log"
     log.parent.mkdir(exist_ok=True)
     print(report.HEADER)

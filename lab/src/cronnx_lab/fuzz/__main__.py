@@ -10,7 +10,7 @@ import sys
 from cronnx_lab.fuzz.fuzzing import against_a_server, in_process
 from cronnx_lab.fuzz.report import Progress, report
 from cronnx_server import environment
-from cronnx_server.build_models.ready import ready
+from cronnx_server.build_models.missing_models import build_missing
 from cronnx_server.errors import CommandError
 
 CASES = 20_000
@@ -50,7 +50,7 @@ def _fuzz(options: argparse.Namespace) -> int:
             tallies.update(in_process(options.cases, seed=options.seed, seen=progress.step))
     if options.only != "process":
         with environment.setup_lock():
-            ready([options.model])
+            build_missing([options.model])
         with Progress(f"Asking a server of {options.model}", options.cases) as progress:
             tallies.update(against_a_server(options.model, options.cases, seed=options.seed, seen=progress.step))
     print(f"seed {options.seed}\n{report(tallies)}")

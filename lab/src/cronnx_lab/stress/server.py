@@ -21,7 +21,7 @@ from cronnx_lab.bench.load.http_requests import to_triton
 from cronnx_lab.overload import open_loop
 from cronnx_preprocess import Options
 from cronnx_server import environment, repository
-from cronnx_server.build_models.ready import ready
+from cronnx_server.build_models.missing_models import build_missing
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
 from cronnx_server.serve.addresses import Addresses
 
@@ -87,7 +87,7 @@ def serving(model: str, *, size: str, folder: Path) -> Iterator[Server]:
         SetupError: it did not start.
     """
     with environment.setup_lock():
-        names = ready([model])
+        names = build_missing([model])
     images = pictures.make(size, folder).contents()
     with triton.running([MODEL_REPOSITORY, ENSEMBLES], names) as (addresses, family):
         yield Server(addresses, family, written(model, images, folder=folder))

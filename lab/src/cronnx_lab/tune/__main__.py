@@ -12,7 +12,7 @@ from cronnx_lab.bench.__main__ import positive
 from cronnx_lab.tune.report import stage_table, summary
 from cronnx_lab.tune.tuning import Tuning
 from cronnx_server import environment
-from cronnx_server.build_models.ready import ready
+from cronnx_server.build_models.missing_models import build_missing
 from cronnx_server.errors import CommandError
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
 from cronnx_server.serve import tritonserver
@@ -50,7 +50,7 @@ def _tune(name: str, options: argparse.Namespace) -> None:
     tuning = Tuning(name, options.model_repository or [MODEL_REPOSITORY, ENSEMBLES])
     with environment.setup_lock():
         if not options.model_repository:
-            ready([name])
+            build_missing([name])
         tritonserver.distribution()
     found, tuned = tuning.run(minutes=options.minutes, concurrency=options.concurrency)
     for stage in tuned:

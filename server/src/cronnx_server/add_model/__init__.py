@@ -1,1 +1,1 @@
-"""From an ONNX file to a model that is served."""
+"""Add any ONNX file as a model that the server serves."""

@@ -1,4 +1,4 @@
-"""The text of a new model's configurations, as those written by hand have it."""
+"""The configurations of a new model, as text; they read like those written by hand."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def onnx_config(config: Config, *, max_queue_delay_ms: float | None) -> str:
     """The configuration of a graph.
 
     Args:
-        config: its `max_batch_size`, `input` and `output` as Triton gives them to a backend.
-        max_queue_delay_ms: how long a request may wait for others; None and 0 are not at all.
+        config: Its `max_batch_size`, `input` and `output` as Triton gives them to a backend.
+        max_queue_delay_ms: The longest time that a request waits for others, in milliseconds; None and 0 are no wait.
     """
     return _filled(
         "onnx",
@@ -31,14 +31,14 @@ def onnx_config(config: Config, *, max_queue_delay_ms: float | None) -> str:
 
 
 def classifier_config(signature: Signature, *, size: int, max_batch_size: int, max_queue_delay_ms: float | None) -> str:
-    """The configuration of a graph that `cronnx_server.build_models.classification.classifier` made."""
+    """The configuration of a graph of `cronnx_server.build_models.classifier_graph`."""
     config = completions({"max_batch_size": max_batch_size, "input": [], "output": []}, signature)
     graph = onnx_config(config, max_queue_delay_ms=max_queue_delay_ms)
     return graph + _filled("onnx_classifier", max_batch_size=max_batch_size, size=size)
 
 
 def profiles(classifier: str) -> dict[str, str]:
-    """The profiles of a classifier's configuration, by their paths below the model's folder."""
+    """The profiles of a classifier's configuration, by their paths in the model's folder."""
     return {f"configs/{name}.pbtxt": classifier + _filled(name) for name in PROFILES}
 
 
@@ -48,7 +48,7 @@ def preprocess_config(size: int) -> str:
 
 
 def ensemble_config(name: str, *, size: int, top_k: int, max_batch_size: int) -> str:
-    """The configuration of the ensemble of `preprocess_<size>` and version 1 of `<name>_onnx`."""
+    """The configuration of an ensemble of `preprocess_<size>` and version 1 of `<name>_onnx`."""
     return _filled("ensemble", name=name, size=size, top_k=top_k, max_batch_size=max_batch_size)
 
 

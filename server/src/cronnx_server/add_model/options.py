@@ -1,4 +1,4 @@
-"""What somebody says of the model to add."""
+"""The options of `scripts/add_model`."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class Options:
-    """The options of `scripts/add_model`; None is what was not said.
+    """The model to add; an option that is None was not given.
 
     Attributes:
-        file: the ONNX file.
-        name: what clients call the model.
-        labels: a file, or `imagenet`.
-        size: height and width of the pictures in pixels.
-        mean: per channel, of pixels scaled to [0, 1].
-        std: per channel, likewise.
-        max_batch_size: the largest batch.
-        max_queue_delay_ms: how long a request may wait for others to join its batch.
-        raw: serve the graph as it is.
+        file: The ONNX file.
+        name: The name that clients use.
+        labels: A file of labels, or the name of a known set.
+        size: Height and width of an image, in pixels.
+        mean: The mean of each channel, for pixels scaled to [0, 1].
+        std: The standard deviation of each channel, for pixels scaled to [0, 1].
+        max_batch_size: The largest batch.
+        max_queue_delay_ms: The longest time that a request waits for others to join its batch, in milliseconds.
+        raw: Whether to serve the graph unchanged.
     """
 
     file: Path
@@ -37,5 +37,5 @@ class Options:
 
     @property
     def batch_size(self) -> int:
-        """The largest batch of a new model that can take batches."""
+        """The largest batch of a new model whose graph takes batches."""
         return DEFAULT_MAX_BATCH_SIZE if self.max_batch_size is None else self.max_batch_size

@@ -3,38 +3,68 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cronnx_server.errors import SetupError
+from cronnx_server.errors import ModelFileError, RepositoryError
 from cronnx_server.files import write_whole
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY, STATE
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 @dataclass(frozen=True)
 class Repositories:
-    """Where models go, and a folder on the same disk to write them in first."""
+    """The repositories of models and of ensembles.
+
+    Attributes:
+        models: The repository of networks and preprocess models.
+        ensembles: The repository of ensembles.
+        staging: A folder on the same disk in which new folders are written first.
+    """
 
     models: Path = MODEL_REPOSITORY
     ensembles: Path = ENSEMBLES
-    aside: Path = STATE / "additions"
+    staging: Path = STATE / "additions"
 
 
-OWN = Repositories()
+PROJECT = Repositories()
+
+
+def check_name(name: str, repositories: Repositories) -> None:
+    """Check that a name can be a folder and part of a URL, and that no other model has it.
+
+    An existing `<name>_onnx` is not another model: it gets a next version.
+
+    Raises:
+        ModelFileError: The name is malformed.
+        RepositoryError: Another model has the name; Triton refuses a name that is in two repositories.
+    """
+    if not NAME.fullmatch(name):
+        raise ModelFileError(
+            f"expected up to 64 letters, digits, '_' and '-' as --name, a letter or digit first, got {name!r}"
+        )
+    taken = [repositories.models / name, repositories.ensembles / f"{name}_onnx"]
+    if not (repositories.models / f"{name}_onnx").exists():
+        taken.append(repositories.ensembles / name)
+    for folder in taken:
+        if folder.exists():
+            raise RepositoryError(f"{folder.parent.name}/{folder.name} exists already; choose another --name")
 
 
 @dataclass
 class Placement:
-    """What is written aside, by the folder it is to become."""
+    """Folders written in a staging folder, by their final places."""
 
-    aside: Path
+    staging: Path
     folders: dict[Path, Path] = field(default_factory=dict)
 
     def folder(self, place: Path) -> Path:
-        """The folder, written aside, that will be `place`."""
-        return self.folders.setdefault(place, self.aside / place.parent.name / place.name)
+        """The staged folder that becomes `place`."""
+        return self.folders.setdefault(place, self.staging / place.parent.name / place.name)
 
     def write(self, place: Path, files: dict[str, bytes]) -> None:
         """Write the files of a folder, by their paths in it."""
@@ -42,10 +72,10 @@ class Placement:
             write_whole(self.folder(place) / name, content)
 
     def publish(self) -> None:
-        """Put every folder in its place, in the order they were first written.
+        """Move every folder to its place, in the order of their first writes.
 
         Raises:
-            SetupError: one cannot be put there; none is.
+            RepositoryError: A folder cannot be moved; all are withdrawn.
         """
         try:
             for place, folder in self.folders.items():
@@ -53,21 +83,21 @@ class Placement:
         except BaseException as error:
             self.withdraw()
             if isinstance(error, OSError):
-                raise SetupError(f"cannot write {error.filename2 or error.filename}: {error.strerror}") from error
+                raise RepositoryError(f"cannot write {error.filename2 or error.filename}: {error.strerror}") from error
             raise
 
     def withdraw(self) -> None:
-        """Take back what was put in its place, last first."""
+        """Move published folders back, last first."""
         for place, folder in reversed(self.folders.items()):
             if not folder.exists():
                 place.rename(folder)
 
 
 @contextlib.contextmanager
-def placement(aside: Path) -> Iterator[Placement]:
-    """A placement whose folder aside, and what an interrupted one left there, is gone afterwards."""
-    shutil.rmtree(aside, ignore_errors=True)
+def placement(staging: Path) -> Iterator[Placement]:
+    """Empty the staging folder, which an interrupted addition may have left, and remove it at the end."""
+    shutil.rmtree(staging, ignore_errors=True)
     try:
-        yield Placement(aside)
+        yield Placement(staging)
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(staging, ignore_errors=True)

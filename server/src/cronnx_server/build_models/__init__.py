@@ -1,1 +1,1 @@
-"""From published weights to `model.onnx` files in the model repository."""
+"""Build the models of the catalogue: from published weights to `model.onnx` files in the model repository."""

@@ -1,53 +1,55 @@
-"""`scripts/build_models`: parse and print."""
+"""The command line of `scripts/build_models`."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable, Sequence
 
 from cronnx_server import environment
 from cronnx_server.build_models.build import build
-from cronnx_server.build_models.catalogue import catalogue
-from cronnx_server.build_models.mirror import INSIDE_MIRROR
+from cronnx_server.build_models.catalogue import Model, catalogue
+from cronnx_server.build_models.download import MIRROR_VARIABLE
 from cronnx_server.errors import CommandError
 from cronnx_server.paths import ROOT
 
 
-def main() -> int:
-    """Build the models named, or all; the exit status."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Build the given models, or all of them; the exit status. Without arguments, those of the process."""
     parser = argparse.ArgumentParser(
         prog="scripts/build_models",
-        description="Build models of the catalogue (server/src/cronnx_server/build_models/catalogue.toml) anew.",
-        epilog=f"{INSIDE_MIRROR}: the address of a folder of weights that is asked before the web. "
-        "Exit status: 0 all were built, 1 one was not, 2 usage.",
+        description="Download the weights and build models of the catalogue "
+        "(server/src/cronnx_server/build_models/catalogue.toml), again if they are built.",
+        epilog=f"{MIRROR_VARIABLE} is the address of a folder of weights that is tried before the web. "
+        "Exit status: 0 all models are built, 1 at least one is not, 2 usage.",
     )
-    parser.add_argument("names", nargs="*", metavar="NAME", help="a model of the catalogue; none: all of them")
-    arguments = parser.parse_args()
+    parser.add_argument("names", nargs="*", metavar="NAME", help="a model of the catalogue (default: all)")
+    names = parser.parse_args(arguments).names
+    models = catalogue()
+    for name in names:
+        if name not in models:
+            parser.error(f"expected a model of the catalogue ({', '.join(models)}), got '{name}'")
     try:
         with environment.setup_lock():
-            return _build(arguments.names, parser)
+            return _build(models[name] for name in names or models)
     except CommandError as error:
         print(f"build_models: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("build_models: interrupted; what was built is whole", file=sys.stderr)
+        print("build_models: interrupted; no file is incomplete", file=sys.stderr)
         return 130
 
 
-def _build(names: list[str], parser: argparse.ArgumentParser) -> int:
-    models = catalogue()
-    for name in names:
-        if name not in models:
-            parser.error(f"no model '{name}' in the catalogue; it has {', '.join(models)}")
-    failures = 0
-    for model in (models[name] for name in names or models):
+def _build(models: Iterable[Model]) -> int:
+    status = 0
+    for model in models:
         for version in model.versions:
             try:
                 print(build(model, version).relative_to(ROOT))
             except CommandError as error:
                 print(f"build_models: {model.name} version {version}: {error}", file=sys.stderr)
-                failures += 1
-    return 1 if failures else 0
+                status = 1
+    return status
 
 
 if __name__ == "__main__":

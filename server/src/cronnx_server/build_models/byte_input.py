@@ -1,51 +1,52 @@
-"""A classifier's first layers in the form in which integer arithmetic takes pixels as they are: bytes, RGB.
+"""Rewrite a classifier's first layers so that integer convolution takes the pixels as bytes.
 
-Two things keep pixels from ONNX Runtime's fast integer convolution. One is normalisation in FP32; where it subtracts
-a whole number it is a `DequantizeLinear`, which the convolution absorbs. The other is that the kernels take channels
-in fours (`MlasConvSymPackWSize` in ONNX Runtime's MLAS), and RGB has three. A quad of four pixels in a row has twelve,
-and in NHWC these are neighbours in memory: a reshape without a copy. A convolution of stride 2 makes a pair of pixels
-of each quad, and another reshape sets the pairs in a row again.
+Two things keep RGB bytes from ONNX Runtime's fast integer convolution. The first is normalisation in FP32: if it
+subtracts a whole number, it equals a `DequantizeLinear`, which the convolution absorbs. The second is that the kernels
+take channels in groups of four (`MlasConvSymPackWSize` in ONNX Runtime's MLAS), and RGB has three. A quad of four
+neighbouring pixels has twelve; in NHWC they are adjacent in memory, so a reshape makes quads without a copy. A
+convolution of stride 2 turns each quad into a pair of pixels, and a second reshape makes a row of the pairs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from onnx import ModelProto, NodeProto, helper
 
-from cronnx_server.build_models.graph_edit import GraphEdit
-from cronnx_server.build_models.torch_weights import Array
+from cronnx_server.build_models.onnx_graph import GraphEdit
 
 NORMALISATION = ("Transpose", "Cast", "Sub", "Mul")
 STEM = ("Conv", "Clip")
-QUAD, PAIR = 4, 2  # the pixels of each, in and out: the stride is 2
+QUAD, PAIR = 4, 2
+"""The pixels in a quad and in the pair that a convolution of stride 2 makes of it."""
 
 
-def over_bytes(model: ModelProto) -> ModelProto:
-    """`model`, computing the same, normalised by `DequantizeLinear` and with a stem over quads of pixels.
+def with_byte_input(model: ModelProto) -> ModelProto:
+    """Normalise by `DequantizeLinear` and convolve quads of pixels; the model computes the same.
 
     Args:
-        model: its first input is UINT8 [batch, height, width, 3], as `classification.classifier` makes it.
+        model: A classifier of `classifier_graph`: its first input is UINT8 [batch, height, width, 3].
 
     Returns:
-        A copy. What does not fit is left as it is: a normalisation that is not the same for all channels or whose
-        mean is no whole number, and a stem that is not a 3x3 convolution of stride 2, padded as TensorFlow's SAME
-        pads an even size, and its activation.
+        A copy. It keeps a normalisation that differs between channels or has a fractional mean. It keeps a stem other
+        than a 3x3 convolution of stride 2, padded like TensorFlow's SAME for an even size, and its activation.
     """
     edit = GraphEdit.of(model)
     pixels = edit.graph.input[0].name
-    _normalise_by_dequantising(edit, edit.path(pixels, NORMALISATION))
+    _replace_normalisation(edit, edit.path(pixels, NORMALISATION))
     found = edit.path(pixels, ("Transpose", "DequantizeLinear", *STEM))
-    if found and _takes_quads(edit, found[2]):
+    if found and _fits_quads(edit, found[2]):
         transpose, _, convolution, activation = found
-        _quads_in(edit, transpose)
+        _insert_quads(edit, transpose)
         _widen(edit, convolution)
-        _pairs_out(edit, activation)
+        _insert_pairs(edit, activation)
     return edit.model
 
 
-def _normalise_by_dequantising(edit: GraphEdit, nodes: Sequence[NodeProto]) -> None:
+def _replace_normalisation(edit: GraphEdit, nodes: Sequence[NodeProto]) -> None:
     constants = edit.constants(node.input[1] for node in nodes[2:])
     if not constants or any((values != values.flat[0]).any() for values in constants):
         return
@@ -63,7 +64,7 @@ def _normalise_by_dequantising(edit: GraphEdit, nodes: Sequence[NodeProto]) -> N
     edit.remove(nodes[1:])
 
 
-def _takes_quads(edit: GraphEdit, convolution: NodeProto) -> bool:
+def _fits_quads(edit: GraphEdit, convolution: NodeProto) -> bool:
     attributes = {attribute.name: helper.get_attribute_value(attribute) for attribute in convolution.attribute}
     constants = edit.constants(convolution.input[1:])
     height, width = _size(edit)
@@ -76,7 +77,7 @@ def _takes_quads(edit: GraphEdit, convolution: NodeProto) -> bool:
     )
 
 
-def _quads_in(edit: GraphEdit, transpose: NodeProto) -> None:
+def _insert_quads(edit: GraphEdit, transpose: NodeProto) -> None:
     height, width = _size(edit)
     pixels, quads = transpose.input[0], f"{transpose.input[0]}.quads"
     transpose.input[0] = quads
@@ -92,18 +93,18 @@ def _widen(edit: GraphEdit, convolution: NodeProto) -> None:
     convolution.attribute.extend(helper.make_attribute(*pair) for pair in geometry.items())
 
 
-def _over_quads(weight: Array) -> Array:
-    """Weights [out, 3, height, 3] over pixels as [2 * out, 12, height, 2] over quads: which pixel is which channel."""
+def _over_quads(weight: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Rearrange weights [out, 3, height, 3] over pixels to weights [2 * out, 12, height, 2] over quads."""
     outputs, inputs, height, width = weight.shape
     over_quads = np.zeros((PAIR, outputs, 2, QUAD, inputs, height), weight.dtype)
-    for of_pair in range(PAIR):
+    for output_pixel in range(PAIR):
         for column in range(width):
-            quad, pixel = divmod(2 * of_pair + column, QUAD)
-            over_quads[of_pair, :, quad, pixel] = weight[..., column]
+            quad, pixel = divmod(2 * output_pixel + column, QUAD)
+            over_quads[output_pixel, :, quad, pixel] = weight[..., column]
     return over_quads.transpose(0, 1, 3, 4, 5, 2).reshape(PAIR * outputs, QUAD * inputs, height, 2)
 
 
-def _pairs_out(edit: GraphEdit, activation: NodeProto) -> None:
+def _insert_pairs(edit: GraphEdit, activation: NodeProto) -> None:
     height, width = _size(edit)
     name = activation.output[0]
     pairs, pairs_nhwc, nhwc = (f"{name}.{part}" for part in ("pairs", "pairs_nhwc", "nhwc"))
@@ -119,7 +120,7 @@ def _pairs_out(edit: GraphEdit, activation: NodeProto) -> None:
 
 
 def _reshape(edit: GraphEdit, tensor: str, reshaped: str, shape: Sequence[int]) -> NodeProto:
-    # 0 is the batch as it is.
+    # In a shape, 0 keeps the dimension of the input: the batch.
     inputs = [tensor, edit.set_constant(f"{reshaped}.shape", np.array([0, *shape], np.int64))]
     return helper.make_node("Reshape", inputs, [reshaped], name=reshaped)
 

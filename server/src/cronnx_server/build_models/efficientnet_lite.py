@@ -1,8 +1,8 @@
-"""EfficientNet-Lite as an ONNX graph, from the weights of its TensorFlow release as PyTorch saved them.
+"""EfficientNet-Lite as an ONNX graph, from the weights of its TensorFlow release in PyTorch's format.
 
-Architecture: M. Tan and Q. V. Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks"
-(ICML 2019), and the EfficientNet-Lite variants in TensorFlow's TPU repository: ReLU6 everywhere, no squeeze and
-excitation, stem and head not scaled, padding as TensorFlow's SAME.
+Sources: M. Tan and Q. V. Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks" (ICML 2019),
+and the EfficientNet-Lite variants in TensorFlow's TPU repository: ReLU6 everywhere, no squeeze and excitation, a stem
+and a head of fixed width, and the padding of TensorFlow's SAME.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from cronnx_server.build_models.onnx_format import IR_VERSION, OPSETS
-from cronnx_server.build_models.torch_weights import Array
+from cronnx_server.build_models.onnx_graph import IR_VERSION, OPSETS
 
 BATCH_NORM_EPSILON = 1e-3
 STEM_CHANNELS = 32
@@ -27,7 +27,7 @@ NO_ATTRIBUTES: Mapping[str, Any] = {}
 
 @dataclass(frozen=True)
 class Stage:
-    """A run of inverted-residual blocks; only the first has the stage's stride."""
+    """A sequence of inverted-residual blocks; only the first has the stage's stride."""
 
     repeats: int
     kernel: int
@@ -49,7 +49,7 @@ STAGES = (
 
 @dataclass(frozen=True)
 class Block:
-    """One inverted-residual block with its scaled widths."""
+    """An inverted-residual block with scaled widths."""
 
     kernel: int
     stride: int
@@ -59,7 +59,7 @@ class Block:
 
 
 def blocks(*, width: float, depth: float) -> Iterator[Block]:
-    """The blocks of the variant with this width and depth coefficient."""
+    """The blocks of the variant with these width and depth coefficients."""
     in_channels = STEM_CHANNELS
     for stage in STAGES:
         ends = stage in (STAGES[0], STAGES[-1])
@@ -72,18 +72,24 @@ def blocks(*, width: float, depth: float) -> Iterator[Block]:
 
 
 def round_channels(channels: float) -> int:
-    """`channels` to the nearest multiple of 8, never more than a tenth below it."""
+    """Round to the nearest multiple of 8, or to the next one if that is more than a tenth below `channels`."""
     rounded = max(8, int(channels + 4) // 8 * 8)
     return rounded if rounded >= 0.9 * channels else rounded + 8
 
 
-def build(weights: Mapping[str, Array], *, size: int, width: float, depth: float) -> ModelProto:
-    """The network as an ONNX model: `input` FP32 [batch, 3, size, size] to `logits` FP32 [batch, 1000].
+def build(weights: Mapping[str, npt.NDArray[Any]], *, size: int, width: float, depth: float) -> ModelProto:
+    """Build the network from `input` FP32 [batch, 3, size, size] to `logits` FP32 [batch, 1000].
 
     Batch normalisation is folded into the convolutions.
 
+    Args:
+        weights: The parameters by name.
+        size: Height and width of an image, in pixels.
+        width: The variant's width coefficient.
+        depth: The variant's depth coefficient.
+
     Raises:
-        ValueError: `weights` lacks a parameter of this variant, has one of another shape, or one too many.
+        ValueError: `weights` lacks a parameter of this variant, has one of another shape, or has others.
     """
     graph = _Graph(dict(weights), size)
     features = graph.convolution("input", "_conv_stem", "_bn0", channels=(3, STEM_CHANNELS), kernel=3, stride=2)
@@ -97,9 +103,9 @@ def build(weights: Mapping[str, Array], *, size: int, width: float, depth: float
 
 @dataclass
 class _Graph:
-    """An ONNX graph in the making. It takes each weight once, so that one left over shows."""
+    """An ONNX graph under construction. It uses each weight once, so that an unused one shows."""
 
-    weights: dict[str, Array]
+    weights: dict[str, npt.NDArray[Any]]
     size: int
     nodes: list[NodeProto] = field(default_factory=list)
     initializers: list[TensorProto] = field(default_factory=list)
@@ -155,7 +161,7 @@ class _Graph:
             return convolved
         return self.node("Clip", [convolved, "relu6.min", "relu6.max"], f"{name}.relu6")
 
-    def folded(self, name: str, batch_norm: str, shape: tuple[int, ...]) -> tuple[Array, Array]:
+    def folded(self, name: str, batch_norm: str, shape: tuple[int, ...]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         self.weights.pop(f"{batch_norm}.num_batches_tracked", None)
         mean, variance, scale, shift = (
             self.take(f"{batch_norm}.{part}", shape[:1]).astype(np.float64)
@@ -164,11 +170,11 @@ class _Graph:
         scale /= np.sqrt(variance + BATCH_NORM_EPSILON)
         return self.take(f"{name}.weight", shape) * scale[:, None, None, None], shift - mean * scale
 
-    def take(self, name: str, shape: tuple[int, ...]) -> Array:
+    def take(self, name: str, shape: tuple[int, ...]) -> npt.NDArray[Any]:
         weight = self.weights.pop(name, None)
         if weight is None or weight.shape != shape:
-            came = "absent" if weight is None else f"of shape {weight.shape}"
-            raise ValueError(f"weights of another variant: {name} is {came}, expected {shape}")
+            got = "no such parameter" if weight is None else f"shape {weight.shape}"
+            raise ValueError(f"weights of another variant: expected {name} of shape {shape}, got {got}")
         return weight
 
     def same_padding(self, kernel: int, stride: int) -> list[int]:
@@ -189,13 +195,13 @@ class _Graph:
         self.nodes.append(helper.make_node(operator, inputs, [name], name=name, **attributes))
         return name
 
-    def constant(self, name: str, value: Array | np.float32) -> str:
+    def constant(self, name: str, value: npt.NDArray[Any] | np.float32) -> str:
         self.initializers.append(numpy_helper.from_array(np.asarray(value, np.float32, order="C"), name))
         return name
 
     def model(self) -> ModelProto:
         if self.weights:
-            raise ValueError(f"weights of another variant: {sorted(self.weights)[:3]} are left over")
+            raise ValueError(f"weights of another variant: expected no {', '.join(sorted(self.weights)[:3])}")
         image = helper.make_tensor_value_info(
             "input", TensorProto.FLOAT, ["batch", 3, self.input_size, self.input_size]
         )

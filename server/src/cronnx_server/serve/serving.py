@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cronnx_server import environment, progress, repository
-from cronnx_server.build_models.ready import ready
+from cronnx_server.build_models.missing_models import build_missing
 from cronnx_server.key import KEY
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
 from cronnx_server.serve import first_answer, shared_memory, tritonserver
@@ -27,7 +27,7 @@ def serve(options: Options) -> int:
     repository.check(folders, profile=options.profile)
     with environment.setup_lock():
         distribution = tritonserver.distribution()
-        names = list(options.models or ["*"]) if options.repositories else ready(options.models or None)
+        names = list(options.models or ["*"]) if options.repositories else build_missing(options.models or None)
     command = [
         *distribution.command(map(Path.resolve, folders)),
         "--model-control-mode=explicit",

@@ -1,4 +1,4 @@
-"""Files added to repositories of a test's own, without a server."""
+"""Add files to the repositories of a test, without a server."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from onnx import ModelProto
 
-from cronnx_server.add_model.adding import add
+from cronnx_server.add_model.addition import add
 from cronnx_server.add_model.options import Options
 from cronnx_server.add_model.placement import Repositories
-from cronnx_server.errors import SetupError
+from cronnx_server.errors import CommandError
 from tests.unit.cronnx_server.add_model import graphs
 
 
@@ -21,9 +21,9 @@ def added(repositories: Repositories, model: ModelProto | Path, **options: Any) 
 
 
 def refused(repositories: Repositories, model: ModelProto | Path, **options: Any) -> str:
-    """The one line that says why, where nothing is written."""
+    """The one line that refuses a file; nothing is written."""
     before = everything(repositories)
-    with pytest.raises(SetupError) as refusal:
+    with pytest.raises(CommandError) as refusal:
         added(repositories, model, **options)
     assert everything(repositories) == before
     line = str(refusal.value)
@@ -32,5 +32,5 @@ def refused(repositories: Repositories, model: ModelProto | Path, **options: Any
 
 
 def everything(repositories: Repositories) -> list[str]:
-    found = (repositories.models, repositories.ensembles, repositories.aside)
+    found = (repositories.models, repositories.ensembles, repositories.staging)
     return sorted(str(path) for folder in found for path in folder.rglob("*"))

@@ -9,8 +9,8 @@ from cronnx_server.add_model.placement import Repositories
 
 @pytest.fixture
 def repositories(tmp_path: Path) -> Repositories:
-    """Repositories that have no model."""
-    found = Repositories(tmp_path / "model_repository", tmp_path / "ensembles", tmp_path / "aside")
+    """Empty repositories."""
+    found = Repositories(tmp_path / "model_repository", tmp_path / "ensembles", tmp_path / "staging")
     found.models.mkdir()
     found.ensembles.mkdir()
     return found

@@ -1,4 +1,4 @@
-"""Small ONNX files, as somebody might bring them."""
+"""Small ONNX files like those of users."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ def classifier(
     opset: int = 17,
     ir_version: int = 8,
 ) -> ModelProto:
-    """A convolution, an average and a matrix, with random weights.
+    """A convolution, an average and a matrix product, with random weights.
 
-    It is flattened by a Reshape to `flat`, as PyTorch's exporter writes `view`, and has `last` as one more operator.
+    A Reshape to `flat` flattens the average, like PyTorch's exporter writes `view`; `last` is one more operator.
     """
     rng = np.random.default_rng(seed=3)
     constants = {
@@ -75,7 +75,7 @@ def classifier(
     sides = [size, width or size]
     shape = [batch, channels, *sides] if layout == "NCHW" else [batch, *sides, channels]
     inputs = [tensor("image", shape)]
-    if ir_version < 4:  # up to there, constants are inputs too
+    if ir_version < 4:  # up to IR version 3, constants are inputs too
         inputs += [tensor(name, array.shape) for name, array in constants.items()]
     outputs = [tensor("answer", [batch, classes])]
     return model(nodes, inputs, outputs, constants=constants, opset=opset, ir_version=ir_version)
@@ -84,7 +84,7 @@ def classifier(
 def identity(
     shape: Shape, onnx_type: int = TensorProto.FLOAT, *, outputs: int = 1, operator: str = "Identity"
 ) -> ModelProto:
-    """`x` unchanged to `y0`, `y1`..."""
+    """Copies `x` to `y0`, `y1` and so on."""
     names = [f"y{number}" for number in range(outputs)]
     nodes = [helper.make_node(operator, ["x"], [name]) for name in names]
     return model(nodes, [tensor("x", shape, onnx_type)], [tensor(name, shape, onnx_type) for name in names])
@@ -96,7 +96,7 @@ def sum_of_two(shape: Shape = ("N", 3, 32, 32)) -> ModelProto:
 
 
 def batch_mean(size: int = 32) -> ModelProto:
-    """Takes any batch, but the answer of each picture depends on the others."""
+    """Takes any batch, but the scores of each image depend on the others."""
     nodes = [
         helper.make_node("ReduceMean", ["image"], ["mean"], axes=[0], keepdims=1),
         helper.make_node("Sub", ["image", "mean"], ["centred"]),
@@ -107,13 +107,13 @@ def batch_mean(size: int = 32) -> ModelProto:
 
 
 def wrong_reshape() -> ModelProto:
-    """Loads, and fails whatever it is given."""
+    """Loads, and fails for every input."""
     node = helper.make_node("Reshape", ["x", "five"], ["y"])
     return model([node], [tensor("x", ["N", 3])], [tensor("y", ["M"])], constants={"five": np.array([5])})
 
 
-def one_picture(size: int = 32) -> ModelProto:
-    """Takes one picture at a time, and nothing in it can be changed to take more."""
+def one_image(size: int = 32) -> ModelProto:
+    """Takes one image at a time, and no change of its reshapes makes it take more."""
     nodes = [
         helper.make_node("GlobalAveragePool", ["image"], ["means"]),
         helper.make_node("Reshape", ["means", "three"], ["flat"]),

@@ -1,4 +1,4 @@
-"""That what is written reads as what is written by hand."""
+"""The written configurations read like those written by hand."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tritonclient.grpc.model_config_pb2 import ModelConfig
 from cronnx_onnxruntime.signature import Signature
 from cronnx_server import repository
 from cronnx_server.add_model import configs
-from cronnx_server.build_models import classification
 from cronnx_server.build_models.catalogue import Model, catalogue
+from cronnx_server.build_models.classifier_graph import classifier_graph
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
 from tests.unit.cronnx_server.add_model import graphs
 
@@ -21,7 +21,7 @@ every_model = pytest.mark.parametrize("model", catalogue().values(), ids=catalog
 
 
 def by_hand(folder: Path) -> str:
-    """A configuration but for the comment above it."""
+    """A configuration without the comment at its top."""
     lines = (folder / "config.pbtxt").read_text().splitlines(keepends=True)
     return "".join(lines[1:] if lines[0].startswith("#") else lines)
 
@@ -31,8 +31,8 @@ def delay_ms(model: Model) -> float:
 
 
 def signature(model: Model) -> Signature:
-    """Of a classifier of a catalogue's model, without its weights."""
-    made = classification.classifier(
+    """The signature of a model of the catalogue, without its weights."""
+    made = classifier_graph(
         graphs.classifier(size=model.size, classes=1000, batch="batch"),
         size=model.size,
         mean=model.mean,

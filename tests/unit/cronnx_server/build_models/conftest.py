@@ -1,21 +1,21 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from cronnx_server import environment
-from cronnx_server.build_models.catalogue import Model, catalogue
-from cronnx_server.build_models.weights import PackagedFile
-from cronnx_server.paths import WEIGHTS
-from tests.unit.cronnx_server.build_models.mirror_server import Mirror, mirror_of
-from tests.unit.cronnx_server.build_models.twin_models import twin_models
-from tests.unit.cronnx_server.build_models.zoo_twins import TWINS
+from cronnx_server.build_models.catalogue import Model, PackagedFile, catalogue
+from cronnx_server.paths import ROOT, WEIGHTS
+from tests.unit.cronnx_server.build_models.mirror_server import Mirror
+from tests.unit.cronnx_server.build_models.twin_models import twin_models, zoo_mirror
 
 
 @pytest.fixture(scope="session")
 def packaged() -> dict[str, Model]:
-    """The catalogue's models from packages, with their weights here: the first time they come from the index."""
+    """The catalogue's models from packages; their weights are installed unless they are present."""
     found = {}
     with environment.setup_lock():
         for model in catalogue().values():
@@ -25,6 +25,14 @@ def packaged() -> dict[str, Model]:
     return found
 
 
+@pytest.fixture(scope="session")
+def command() -> subprocess.CompletedProcess[str]:
+    """`scripts/build_models efficientnet_lite0`: the one build of a quantised model, which takes half a minute."""
+    return subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / "build_models"), "efficientnet_lite0"], capture_output=True, text=True
+    )
+
+
 @pytest.fixture
 def model(packaged: dict[str, Model]) -> Model:
     return packaged["efficientnet_lite0"]
@@ -32,8 +40,8 @@ def model(packaged: dict[str, Model]) -> Model:
 
 @pytest.fixture
 def zoo() -> Iterator[Mirror]:
-    """A mirror that has the twin of every file of the zoo."""
-    with mirror_of({name: twin().SerializeToString() for name, twin in TWINS.items()}) as mirror:
+    """A mirror that has the twin of every file of the ONNX model zoo."""
+    with zoo_mirror() as mirror:
         yield mirror
 
 

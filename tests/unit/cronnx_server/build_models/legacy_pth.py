@@ -1,4 +1,4 @@
-"""PyTorch's legacy `.pth` format, written opcode by opcode: what `torch_weights` has to read."""
+"""Write PyTorch's legacy `.pth` format opcode by opcode, for the tests of `torch_weights`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A mirror on this machine that can break off, know no ranges, or hold other files than it should."""
+"""A mirror on this machine that can lose connections, ignore ranges, or have other files than it should."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class Mirror:
     """A running mirror.
 
     Attributes:
-        url: its folder's address.
-        files: what it has, by name.
-        cuts: after how many bytes the next answers break off, one each; the rest are whole.
-        ranges: whether it knows them.
-        asked: the requests so far: the file's name, and the Range header.
+        url: The address of its folder.
+        files: Its files by name.
+        cuts: The bytes after which the next answers end, one for each answer; later answers are whole.
+        ranges: Whether it honours Range headers.
+        asked: The requests so far: the name of the file and the Range header.
     """
 
     url: str
@@ -31,7 +31,7 @@ class Mirror:
 
 @contextmanager
 def mirror_of(files: Mapping[str, bytes]) -> Iterator[Mirror]:
-    """Serve `files` for as long as this lasts."""
+    """Serve `files` inside the `with` block."""
     mirror = Mirror("", dict(files))
 
     class Handler(BaseHTTPRequestHandler):
@@ -43,7 +43,7 @@ def mirror_of(files: Mapping[str, bytes]) -> Iterator[Mirror]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         mirror.url = f"http://127.0.0.1:{server.server_port}/folder"
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
             yield mirror

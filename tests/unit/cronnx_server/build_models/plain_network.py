@@ -1,4 +1,4 @@
-"""EfficientNet-Lite written the plain way: batch normalisation of its own, padding left to ONNX's SAME_UPPER."""
+"""EfficientNet-Lite written plainly: separate batch normalisation, and padding by ONNX's SAME_UPPER."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from cronnx_server.build_models.efficientnet_lite import Block
-from cronnx_server.build_models.torch_weights import Array
 
 STEM, HEAD, CLASSES = 32, 1280, 1000
 
@@ -27,10 +27,10 @@ class Convolution:
     relu6: bool = True
 
 
-def random_weights(blocks: Sequence[Block]) -> dict[str, Array]:
-    """A state dictionary whose activations neither vanish nor saturate."""
+def random_weights(blocks: Sequence[Block]) -> dict[str, npt.NDArray[Any]]:
+    """A state dictionary with activations that neither vanish nor saturate."""
     rng = np.random.default_rng(seed=11)
-    found: dict[str, Array] = {
+    found: dict[str, npt.NDArray[Any]] = {
         "_fc.weight": rng.normal(0, HEAD**-0.5, (CLASSES, HEAD)).astype(np.float32),
         "_fc.bias": rng.normal(0, 1, CLASSES).astype(np.float32),
     }
@@ -45,8 +45,8 @@ def random_weights(blocks: Sequence[Block]) -> dict[str, Array]:
     return {**found, **{f"{name}.num_batches_tracked": np.array(9) for name in _batch_norms(blocks)}}
 
 
-def plain_network(weights: dict[str, Array], blocks: Sequence[Block], *, size: int) -> ModelProto:
-    """The network that `efficientnet_lite.build` should equal."""
+def plain_network(weights: dict[str, npt.NDArray[Any]], blocks: Sequence[Block], *, size: int) -> ModelProto:
+    """The network that `efficientnet_lite.build` has to equal."""
     graph = _Graph(weights)
     features = graph.convolution("input", _stem())
     for index, block in enumerate(blocks):
@@ -91,7 +91,7 @@ def _block(index: int, block: Block) -> Iterator[Convolution]:
 
 @dataclass
 class _Graph:
-    weights: dict[str, Array]
+    weights: dict[str, npt.NDArray[Any]]
     nodes: list[NodeProto] = field(default_factory=list)
 
     def convolution(self, features: str, convolution: Convolution) -> str:

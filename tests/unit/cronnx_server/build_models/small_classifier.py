@@ -1,13 +1,16 @@
-"""A whole classifier with random weights, small enough to be quantised in a test."""
+"""A classifier with random weights that is small enough to be quantised in a test."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy.typing as npt
 import onnxruntime
 from onnx import ModelProto
 
-from cronnx_server.build_models import classification, efficientnet_lite
+from cronnx_server.build_models import efficientnet_lite
+from cronnx_server.build_models.classifier_graph import classifier_graph
 from cronnx_server.build_models.efficientnet_lite import CLASSES, blocks
-from cronnx_server.build_models.torch_weights import Array
 from tests.unit.cronnx_server.build_models.plain_network import random_weights
 
 NARROW = {"width": 0.25, "depth": 0.25}
@@ -17,7 +20,7 @@ WHOLE_MEAN = {"mean": (127 / 255,) * 3, "std": (128 / 255,) * 3}
 def small_classifier(*, size: int = 32, **normalisation: tuple[float, ...]) -> ModelProto:
     """EfficientNet-Lite, narrow and shallow, with normalisation and classification head."""
     network = efficientnet_lite.build(random_weights(list(blocks(**NARROW))), size=size, **NARROW)
-    return classification.classifier(
+    return classifier_graph(
         network,
         size=size,
         labels=[f"class {class_id}" for class_id in range(CLASSES)],
@@ -30,9 +33,9 @@ def session(model: ModelProto, options: onnxruntime.SessionOptions | None = None
     return onnxruntime.InferenceSession(model.SerializeToString(), options)
 
 
-def logits(model: ModelProto, pixels: Array) -> Array:
+def logits(model: ModelProto, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
     options = onnxruntime.SessionOptions()
-    # As written, in FP32: the integer kernels of a CPU without VNNI saturate, which is no part of the graph.
+    # Without optimisation the graph runs in FP32: the integer kernels of a CPU without VNNI saturate.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     (found,) = session(model, options).run(["logits"], {"pixels": pixels})
     return found

@@ -10,29 +10,29 @@ from onnx import TensorProto, numpy_helper
 
 from cronnx_server.build_models.build import CAT, build
 from cronnx_server.build_models.catalogue import Model
-from cronnx_server.build_models.in_process import InProcess
-from cronnx_server.errors import SetupError
+from cronnx_server.build_models.in_process import InProcessClassifier
+from cronnx_server.errors import BuildError
 from cronnx_server.files import write_whole
+from cronnx_server.paths import MODEL_REPOSITORY
 from tests.unit.cronnx_server.build_models.mirror_server import Mirror
 from tests.unit.cronnx_server.build_models.twin_models import on_the_web
 from tests.unit.cronnx_server.build_models.zoo_twins import mobilenetv2_7
 
 
-# Every other version is built, and checked by its build, where the server's tests begin.
-@pytest.mark.parametrize(
-    ("name", "version"),
-    [("efficientnet_lite0", 1), ("efficientnet_lite0", 2), ("efficientnet_lite1", 1), ("efficientnet_lite2", 1)],
-)
-def test_a_packaged_model_is_built_and_takes_a_cat_for_a_cat(
-    packaged: dict[str, Model], name: str, version: int, tmp_path: Path
-) -> None:
-    model = packaged[name]
-    path = build(model, version, repository=tmp_path)
-    assert path == tmp_path / f"{name}_onnx" / str(version) / "model.onnx"
-    answer = InProcess(path, size=model.size).classify([CAT.read_bytes()])
+# Starting a server builds and checks every other version.
+@pytest.mark.usefixtures("command")
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_packaged_model_recognises_a_cat(model: Model, version: int) -> None:
+    answer = InProcessClassifier(model.path(MODEL_REPOSITORY, version), size=model.size).classify([CAT.read_bytes()])
     assert answer["class_id"][0, 0] in (281, 282, 285)
     assert answer["score"][0, 0] > 0.3
     assert answer["served_by"].tolist() == [[model.served_by(version)]]
+
+
+@pytest.mark.parametrize("name", ["efficientnet_lite1", "efficientnet_lite2"])
+def test_a_larger_variant_is_built(packaged: dict[str, Model], name: str, tmp_path: Path) -> None:
+    path = build(packaged[name], repository=tmp_path)
+    assert path == tmp_path / f"{name}_onnx" / "1" / "model.onnx"
 
 
 @pytest.mark.parametrize(("name", "version"), [("mobilenet_v2", 1), ("mobilenet_v2", 2), ("resnet50", 1)])
@@ -42,50 +42,47 @@ def test_a_network_of_the_zoo_is_fetched_built_and_answers_as_it_did(
     model = twins[name]
     path = build(model, version, repository=tmp_path, weights=tmp_path / "weights")
     assert path == tmp_path / f"{name}_onnx" / str(version) / "model.onnx"
-    answer = InProcess(path, size=model.size).classify([CAT.read_bytes()] * 3)
+    answer = InProcessClassifier(path, size=model.size).classify([CAT.read_bytes()] * 3)
     assert answer["class_id"][:, 0].tolist() == [model.expected[version - 1]] * 3
     assert answer["served_by"].tolist() == [[f"{name}/{version}@{model.weights(version).sha256[:8]}"]] * 3
 
 
-def test_a_file_that_is_no_network_is_refused_by_name(twins: dict[str, Model], zoo: Mirror, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_network_is_refused_by_name(twins: dict[str, Model], zoo: Mirror, tmp_path: Path) -> None:
     zoo.files["resnet50-v1-12.onnx"] = b"<html>Sign in</html>"
     model = dataclasses.replace(twins["resnet50"], versions={1: on_the_web("resnet50-v1-12.onnx", zoo)})
-    with pytest.raises(SetupError, match=r"cannot build resnet50 from resnet50-v1-12\.onnx: "):
+    with pytest.raises(BuildError, match=r"cannot build resnet50 from resnet50-v1-12\.onnx: "):
         build(model, repository=tmp_path / "models", weights=tmp_path)
     assert not (tmp_path / "models").exists()
 
 
 def test_a_network_that_runs_a_batch_together_is_refused(twins: dict[str, Model], zoo: Mirror, tmp_path: Path) -> None:
-    """Its last reshape keeps the batch of 1 it was published with."""
+    """Its last reshape keeps the published batch of 1."""
     twin = mobilenetv2_7()
     (shape,) = (each for each in twin.graph.initializer if each.data_type == TensorProto.INT64)
     shape.CopyFrom(numpy_helper.from_array(np.array([1, -1]), shape.name))
     zoo.files["fixed.onnx"] = twin.SerializeToString()
     model = dataclasses.replace(twins["mobilenet_v2"], versions={1: on_the_web("fixed.onnx", zoo)})
-    with pytest.raises(SetupError, match="mobilenet_v2 gives 1 answers for 2 pictures"):
+    with pytest.raises(BuildError, match="mobilenet_v2: expected 2 answers for 2 images, got 1"):
         build(model, repository=tmp_path / "models", weights=tmp_path)
 
 
-@pytest.mark.parametrize("version", [1, 2])
-def test_a_build_gives_the_same_bytes_again(model: Model, version: int, tmp_path: Path) -> None:
-    first = build(model, version, repository=tmp_path / "first").read_bytes()
-    assert build(model, version, repository=tmp_path / "second").read_bytes() == first
-
-
-def test_a_quantised_version_is_a_third_of_the_one_it_quantises(model: Model, tmp_path: Path) -> None:
-    plain, quantised = (build(model, version, repository=tmp_path).stat().st_size for version in (1, 2))
-    assert quantised < plain / 3
-
-
-def test_a_build_leaves_nothing_but_the_model(model: Model, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("command")
+def test_a_build_leaves_one_file_with_the_same_bytes_as_another_build(model: Model, tmp_path: Path) -> None:
     path = build(model, repository=tmp_path)
     assert list(path.parent.iterdir()) == [path]
+    assert path.read_bytes() == model.path(MODEL_REPOSITORY).read_bytes()
+
+
+@pytest.mark.usefixtures("command")
+def test_a_quantised_version_is_a_third_of_the_one_it_quantises(model: Model) -> None:
+    plain, quantised = (model.path(MODEL_REPOSITORY, version).stat().st_size for version in (1, 2))
+    assert quantised < plain / 3
 
 
 def test_a_build_that_answers_wrongly_leaves_what_was_there(model: Model, tmp_path: Path) -> None:
     path = model.path(tmp_path)
     write_whole(path, b"the model before")
-    with pytest.raises(SetupError, match=r"takes chelsea\.jpg for class 28\d, expected one of \(967,\)"):
+    with pytest.raises(BuildError, match=r"expected one of the classes \(967,\) for chelsea\.jpg, got 28\d"):
         build(dataclasses.replace(model, expected=(967,)), repository=tmp_path)
     assert path.read_bytes() == b"the model before"
     assert list(path.parent.iterdir()) == [path]
@@ -93,16 +90,17 @@ def test_a_build_that_answers_wrongly_leaves_what_was_there(model: Model, tmp_pa
 
 @pytest.mark.parametrize("other", ["efficientnet_lite1", "efficientnet_lite2"])
 def test_weights_of_another_variant_are_refused_by_name(packaged: dict[str, Model], other: str, tmp_path: Path) -> None:
-    """lite1 and lite2 have the same parameters, of other widths."""
+    """lite1 and lite2 have the same parameters in other widths."""
     name = "efficientnet_lite2" if other == "efficientnet_lite1" else "efficientnet_lite1"
     version = dataclasses.replace(packaged[name].versions[1], weights=packaged[other].weights())
     model = dataclasses.replace(packaged[name], versions={1: version})
     file = Path(version.weights.file).name
-    with pytest.raises(SetupError, match=f"cannot build {name} from {file}: .*another variant"):
+    with pytest.raises(BuildError, match=f"cannot build {name} from {file}: .*another variant"):
         build(model, repository=tmp_path)
     assert not any(tmp_path.iterdir())
 
 
-def test_a_built_model_loads_without_a_warning(model: Model, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    onnxruntime.InferenceSession(str(build(model, repository=tmp_path)))
+@pytest.mark.usefixtures("command")
+def test_a_built_model_loads_without_a_warning(model: Model, capfd: pytest.CaptureFixture[str]) -> None:
+    onnxruntime.InferenceSession(str(model.path(MODEL_REPOSITORY)))
     assert "[W:onnxruntime" not in capfd.readouterr().err

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from onnx import ModelProto, checker
 
-from cronnx_server.build_models.byte_input import over_bytes
+from cronnx_server.build_models.byte_input import with_byte_input
 from tests.unit.cronnx_server.build_models.small_classifier import logits, small_classifier
 
 
@@ -23,7 +23,7 @@ def pixels(*, size: int) -> np.ndarray:
 
 
 def test_bytes_are_dequantised_and_taken_in_quads() -> None:
-    model = over_bytes(small_classifier())
+    model = with_byte_input(small_classifier())
     checker.check_model(model, full_check=True)
     assert not operators(model).keys() & {"Cast", "Sub", "Mul"}
     assert operators(model)["DequantizeLinear"] == 1
@@ -34,18 +34,18 @@ def test_bytes_are_dequantised_and_taken_in_quads() -> None:
 def test_the_logits_stay_what_they_were(size: int) -> None:
     model = small_classifier(size=size)
     expected = logits(model, pixels(size=size))
-    np.testing.assert_allclose(logits(over_bytes(model), pixels(size=size)), expected, rtol=0, atol=1e-3)
+    np.testing.assert_allclose(logits(with_byte_input(model), pixels(size=size)), expected, rtol=0, atol=1e-3)
 
 
 def test_the_model_given_is_not_changed() -> None:
     model = small_classifier()
     before = model.SerializeToString(deterministic=True)
-    over_bytes(model)
+    with_byte_input(model)
     assert model.SerializeToString(deterministic=True) == before
 
 
 def test_constants_of_what_was_replaced_are_gone() -> None:
-    model = over_bytes(small_classifier())
+    model = with_byte_input(small_classifier())
     used = {name for node in model.graph.node for name in node.input}
     assert {tensor.name for tensor in model.graph.initializer} <= used
 
@@ -53,7 +53,7 @@ def test_constants_of_what_was_replaced_are_gone() -> None:
 @pytest.mark.parametrize("size", [33, 34])
 def test_a_width_that_is_no_whole_number_of_quads_keeps_its_stem(size: int) -> None:
     model = small_classifier(size=size)
-    found = over_bytes(model)
+    found = with_byte_input(model)
     assert stem_shape(found) == stem_shape(model)
     np.testing.assert_allclose(logits(found, pixels(size=size)), logits(model, pixels(size=size)), rtol=0, atol=1e-3)
 
@@ -69,4 +69,4 @@ def test_a_width_that_is_no_whole_number_of_quads_keeps_its_stem(size: int) -> N
 )
 def test_a_normalisation_that_is_no_dequantisation_is_kept(normalisation: dict[str, tuple[float, ...]]) -> None:
     model = small_classifier(**normalisation)
-    assert operators(over_bytes(model)) == operators(model)
+    assert operators(with_byte_input(model)) == operators(model)

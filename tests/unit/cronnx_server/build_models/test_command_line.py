@@ -1,30 +1,30 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 
-from cronnx_server.paths import ROOT
+import pytest
 
-
-def build_models(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "scripts" / "build_models"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True)
+from cronnx_server.build_models.__main__ import main
 
 
-def test_the_help_says_what_the_exit_status_means() -> None:
-    helped = build_models("--help")
-    assert helped.returncode == 0
-    assert "Exit status: 0 all were built" in helped.stdout
+def test_the_help_says_what_the_exit_status_means(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    assert "Exit status: 0 all models are built" in capsys.readouterr().out
 
 
-def test_an_unknown_model_is_a_usage_error_that_names_the_known_ones() -> None:
-    refused = build_models("lite9")
-    assert refused.returncode == 2
-    assert "no model 'lite9' in the catalogue; it has efficientnet_lite0, " in refused.stderr
-    assert refused.stdout == ""
+def test_an_unknown_model_is_a_usage_error_that_names_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["lite9"])
+    out, err = capsys.readouterr()
+    assert ended.value.code == 2
+    assert "expected a model of the catalogue (efficientnet_lite0, " in err
+    assert "got 'lite9'" in err
+    assert out == ""
 
 
-def test_a_model_that_is_built_is_named_by_its_file() -> None:
-    built = build_models("efficientnet_lite0")
-    assert built.returncode == 0
-    assert built.stdout.splitlines()[0] == "model_repository/efficientnet_lite0_onnx/1/model.onnx"
+def test_the_files_of_a_built_model_are_printed(command: subprocess.CompletedProcess[str]) -> None:
+    assert command.returncode == 0, command.stderr
+    files = [f"model_repository/efficientnet_lite0_onnx/{version}/model.onnx" for version in (1, 2)]
+    assert command.stdout.splitlines() == files

@@ -8,8 +8,10 @@ import onnx
 import onnxruntime
 import pytest
 from onnx import ModelProto, checker
+from PIL import Image
 
-from cronnx_server.build_models.quantisation import quantised
+from cronnx_server.build_models.quantisation import calibration_batches, quantise
+from cronnx_server.paths import PICTURES
 from tests.unit.cronnx_server.build_models.small_classifier import logits, session, small_classifier
 
 SIZE = 32
@@ -17,7 +19,7 @@ PUBLISHED = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 
 
 def pixels(*, seed: int) -> npt.NDArray[np.uint8]:
-    """Blurred noise: like pictures, smooth here and there."""
+    """Coarse noise: smooth in places, like photographs."""
     rng = np.random.default_rng(seed=seed)
     coarse = rng.integers(0, 256, (8, SIZE // 4, SIZE // 4, 3), np.uint8)
     return coarse.repeat(4, axis=1).repeat(4, axis=2)
@@ -33,14 +35,14 @@ def model() -> ModelProto:
 
 @pytest.fixture(scope="module")
 def int8(model: ModelProto) -> ModelProto:
-    return quantised(model, calibration=CALIBRATION)
+    return quantise(model, calibration=CALIBRATION)
 
 
 def optimised_operators(model: ModelProto, folder: Path) -> list[str]:
-    """The operators that ONNX Runtime runs, by default, in this model's place."""
+    """The operators that ONNX Runtime runs after its default optimisation."""
     options = onnxruntime.SessionOptions()
     options.optimized_model_filepath = str(folder / "optimised.onnx")
-    options.log_severity_level = 3  # it warns that the file is for this machine only
+    options.log_severity_level = 3  # ONNX Runtime warns that the file is for this machine only
     onnxruntime.InferenceSession(model.SerializeToString(), options)
     return [node.op_type for node in onnx.load(folder / "optimised.onnx").graph.node]
 
@@ -72,14 +74,14 @@ def test_the_answers_name_their_origin(int8: ModelProto) -> None:
 
 
 def test_the_same_arguments_give_the_same_bytes(model: ModelProto, int8: ModelProto) -> None:
-    assert quantised(model, calibration=CALIBRATION).SerializeToString() == int8.SerializeToString()
+    assert quantise(model, calibration=CALIBRATION).SerializeToString() == int8.SerializeToString()
 
 
-def test_the_model_given_is_not_changed() -> None:
-    model = small_classifier(size=SIZE)
-    before = model.SerializeToString(deterministic=True)
-    quantised(model, calibration=CALIBRATION)
-    assert model.SerializeToString(deterministic=True) == before
+@pytest.mark.usefixtures("int8")
+def test_the_model_given_is_not_changed(model: ModelProto) -> None:
+    assert model.SerializeToString(deterministic=True) == small_classifier(size=SIZE).SerializeToString(
+        deterministic=True
+    )
 
 
 def test_no_layer_is_left_in_floating_point(int8: ModelProto, tmp_path: Path) -> None:
@@ -89,7 +91,7 @@ def test_no_layer_is_left_in_floating_point(int8: ModelProto, tmp_path: Path) ->
 
 
 def test_a_model_of_another_normalisation_is_quantised_behind_it(tmp_path: Path) -> None:
-    int8 = quantised(small_classifier(size=SIZE, **PUBLISHED), calibration=CALIBRATION)
+    int8 = quantise(small_classifier(size=SIZE, **PUBLISHED), calibration=CALIBRATION)
     operators = optimised_operators(int8, tmp_path)
     assert "Conv" not in operators
     assert operators.count("QuantizeLinear") == 1
@@ -97,4 +99,30 @@ def test_a_model_of_another_normalisation_is_quantised_behind_it(tmp_path: Path)
 
 def test_without_pictures_there_is_nothing_to_calibrate_by(model: ModelProto) -> None:
     with pytest.raises(ValueError, match="No data"):
-        quantised(model, calibration=[])
+        quantise(model, calibration=[])
+
+
+@pytest.mark.parametrize(("width", "height", "squares"), [(90, 60, 6), (60, 90, 6), (60, 60, 5)])
+def test_a_picture_gives_its_large_and_small_squares_and_their_mirror_images(
+    width: int, height: int, squares: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "noise.png"
+    noise = np.random.default_rng(seed=5).integers(0, 256, (height, width, 3), np.uint8)
+    Image.fromarray(noise).save(path)
+    (found,) = calibration_batches([path], size=36)
+    assert found.shape == (2 * squares, 36, 36, 3)
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found[squares:], found[:squares, :, ::-1])
+    assert len({square.tobytes() for square in found}) == 2 * squares
+
+
+def test_the_corners_are_the_pictures_own(tmp_path: Path) -> None:
+    path = tmp_path / "corners.png"
+    Image.fromarray(np.arange(4, dtype=np.uint8).reshape(2, 2).repeat(50, 0).repeat(50, 1)).save(path)
+    (found,) = calibration_batches([path], size=20)
+    assert [int(square[10, 10, 0]) for square in found[1:5]] == [0, 2, 1, 3]
+
+
+def test_every_picture_of_the_project_has_its_calibration_batches() -> None:
+    found = list(calibration_batches(sorted(PICTURES.glob("*.jpg")), size=224))
+    assert [batch.shape[1:] for batch in found] == [(224, 224, 3)] * 3

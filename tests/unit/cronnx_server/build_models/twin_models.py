@@ -1,31 +1,36 @@
-"""The catalogue's models from the zoo, made from twins."""
+"""The catalogue's models from the ONNX model zoo, made from twins."""
 
 from __future__ import annotations
 
 import hashlib
+from contextlib import AbstractContextManager
 from dataclasses import replace
 
 import numpy as np
 import onnxruntime
 
 from cronnx_server.build_models.build import CAT
-from cronnx_server.build_models.catalogue import Model, OnnxFile, catalogue
+from cronnx_server.build_models.catalogue import Model, OnnxFile, WebFile, catalogue
 from cronnx_server.build_models.in_process import preprocessor
-from cronnx_server.build_models.weights import WebFile
-from tests.unit.cronnx_server.build_models.mirror_server import Mirror
+from tests.unit.cronnx_server.build_models.mirror_server import Mirror, mirror_of
+from tests.unit.cronnx_server.build_models.zoo_twins import TWINS
+
+
+def zoo_mirror() -> AbstractContextManager[Mirror]:
+    """A mirror that has the twin of every file of the zoo."""
+    return mirror_of({name: twin().SerializeToString() for name, twin in TWINS.items()})
 
 
 def twin_models(zoo: Mirror) -> dict[str, Model]:
-    """Entries whose files are the twins in this mirror.
+    """Models whose files are the twins in this mirror.
 
-    A twin knows no picture, so the answer that is expected of it is what it gives by itself, before anything was
-    put around it.
+    A twin recognises nothing, so its expected answer is that of the twin alone, before normalisation and head.
     """
     return {model.name: twin for model in catalogue().values() if (twin := _twin(model, zoo))}
 
 
 def on_the_web(name: str, zoo: Mirror) -> OnnxFile:
-    """A version that is the file of this name in a mirror."""
+    """A version that is a file in a mirror."""
     content = zoo.files[name]
     return OnnxFile(WebFile(name, len(content), hashlib.sha256(content).hexdigest(), (f"{zoo.url}/{name}",)))
 
@@ -38,7 +43,7 @@ def _twin(model: Model, zoo: Mirror) -> Model | None:
 
 
 def _answer(model: Model, twin: bytes) -> int:
-    """The class for which a twin takes the cat, normalised here and not in a graph."""
+    """The class that a twin answers for the cat, normalised here and not in the graph."""
     (pixels,) = preprocessor(model.size).preprocess([np.array([[CAT.read_bytes()]], dtype=object)])
     images = (np.asarray(pixels, np.float32) / 255 - np.float32(model.mean)) / np.float32(model.std)
     session = onnxruntime.InferenceSession(twin)

@@ -1,7 +1,7 @@
 """Twins of the zoo's networks: the same inputs, outputs, operators, opset and IR version, but random weights.
 
-They stand in for the files themselves where those cannot be fetched: what is done to a file is tested on its twin.
-A twin knows no picture. The interfaces are those of the published files: mobilenetv2-7 and resnet50-v1-12 from MXNet
+They replace the published files, which need the web: a test changes a twin as a build changes the file. A twin
+recognises nothing. The interfaces are those of the published files: mobilenetv2-7 and resnet50-v1-12 from MXNet
 (IR version 3, which lists initializers among the inputs), mobilenetv2-12 from PyTorch.
 """
 

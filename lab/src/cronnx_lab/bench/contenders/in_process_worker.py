@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cronnx_lab.bench.legs import Span
-from cronnx_server.build_models.in_process import InProcess
+from cronnx_server.build_models.in_process import InProcessClassifier
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Worked:
     cpu_s: float
 
 
-def work(model: InProcess, order: Order) -> Worked:
+def work(model: InProcessClassifier, order: Order) -> Worked:
     """Classify images until the time is up."""
     images = itertools.cycle([Path(path).read_bytes() for path in order.images])
     cpu_s, ends = time.process_time(), time.monotonic() + order.seconds
@@ -53,7 +53,7 @@ def work(model: InProcess, order: Order) -> Worked:
 def main() -> None:
     """Work until stdin ends."""
     setting = Setting(**json.loads(sys.argv[1]))
-    model = InProcess(Path(setting.model), size=setting.size, threads=setting.threads)
+    model = InProcessClassifier(Path(setting.model), size=setting.size, threads=setting.threads)
     for line in sys.stdin:
         print(json.dumps(asdict(work(model, Order(**json.loads(line))))), flush=True)
 

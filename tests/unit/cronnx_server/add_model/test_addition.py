@@ -1,4 +1,4 @@
-"""The whole way from a file to folders, without a server."""
+"""From a file to folders in the repositories, without a server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cronnx_onnxruntime.signature import Signature
 from cronnx_preprocess import Options as PreprocessOptions
 from cronnx_server import repository
 from cronnx_server.add_model.placement import Repositories
-from cronnx_server.build_models.in_process import InProcess
+from cronnx_server.build_models.in_process import InProcessClassifier
 from cronnx_server.paths import PICTURES
 from tests.unit.cronnx_server.add_model import graphs
 from tests.unit.cronnx_server.add_model.additions import added
@@ -27,7 +27,7 @@ PLAIN = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
 
 def answer(repositories: Repositories, *, version: int = 1, size: int = 32) -> dict[str, Any]:
     path = repositories.models / "mine_onnx" / str(version) / "model.onnx"
-    return InProcess(path, size=size, repository=repositories.models).classify([COFFEE])
+    return InProcessClassifier(path, size=size, repository=repositories.models).classify([COFFEE])
 
 
 def config(folder: Path) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def config(folder: Path) -> dict[str, Any]:
 
 
 def probabilities(model: ModelProto, pixels: np.ndarray) -> np.ndarray:
-    """Of the graph alone, for pixels that are only scaled."""
+    """The graph's own probabilities for pixels that are only scaled."""
     (logits,) = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"image": pixels})
     exponents = np.exp(logits - logits.max())
     return exponents / exponents.sum()
@@ -66,7 +66,7 @@ def test_a_classifier_of_every_kind_answers_as_its_graph_alone(
     repositories: Repositories, variant: dict[str, Any]
 ) -> None:
     added(repositories, graphs.classifier(scale=0.1, **variant), size=32, **PLAIN)
-    pixels = InProcess(
+    pixels = InProcessClassifier(
         repositories.models / "mine_onnx" / "1" / "model.onnx", size=32, repository=repositories.models
     ).pixels([COFFEE])
     alone = {**variant, "batch": 1, "last": None, "flat": None, "size": 32, "layout": "NCHW"}
@@ -93,7 +93,7 @@ def test_a_new_classifier_has_the_folders_and_files_of_one_made_by_hand(reposito
         "ensembles/mine/config.pbtxt",
         "ensembles/mine/1/.gitkeep",
     } <= files
-    assert "aside" not in files
+    assert "staging" not in files
     assert "coffee.jpg by mine/1@" in printed
     assert "added model_repository/mine_onnx" in printed
 
@@ -109,7 +109,9 @@ def test_its_configs_are_what_its_graph_and_the_preprocess_backend_take(reposito
 
 def test_a_batch_has_the_answers_of_its_pictures(repositories: Repositories) -> None:
     added(repositories, graphs.classifier(batch=1, flat=[1, 8]))
-    made = InProcess(repositories.models / "mine_onnx" / "1" / "model.onnx", size=32, repository=repositories.models)
+    made = InProcessClassifier(
+        repositories.models / "mine_onnx" / "1" / "model.onnx", size=32, repository=repositories.models
+    )
     pictures = [path.read_bytes() for path in sorted(PICTURES.glob("*.jpg"))]
     together, alone = made.classify(pictures), [made.classify([picture]) for picture in pictures]
     np.testing.assert_allclose(together["logits"], np.concatenate([each["logits"] for each in alone]), rtol=1e-4)

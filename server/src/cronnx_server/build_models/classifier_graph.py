@@ -1,4 +1,4 @@
-"""What the built models have around the network: normalisation before it, the classification head behind it.
+"""The graph of a classifier: normalisation before the network, the classification head behind it.
 
 Both are part of the ONNX graph, so that pixels reach the model as bytes and no Python runs after the network.
 """
@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, compose, helper, numpy_helper
 
-from cronnx_server.build_models.onnx_format import IR_VERSION, OPSETS
+from cronnx_server.build_models.onnx_graph import IR_VERSION, OPSETS
 
 TOP_K = 5
 
 
-def classifier(
+def classifier_graph(
     network: ModelProto,
     *,
     size: int,
@@ -26,38 +26,38 @@ def classifier(
     labels: Sequence[str],
     served_by: str,
 ) -> ModelProto:
-    """`network` with normalisation and classification head.
+    """Add normalisation and a classification head to a network.
 
     Args:
-        network: one input FP32 [batch, 3, size, size] (NCHW, RGB), one output FP32 [batch, classes]; of opset 17
-            or newer.
-        size: height and width in pixels.
-        mean: per channel, of pixels scaled to [0, 1].
-        std: per channel, likewise.
-        labels: one a class, in the order of the network's output.
-        served_by: what every answer says of its origin.
+        network: A network from FP32 [batch, 3, size, size] (NCHW, RGB) to logits FP32 [batch, classes], with
+            opset 17 or newer.
+        size: Height and width of an image, in pixels.
+        mean: The mean of each channel, for pixels scaled to [0, 1].
+        std: The standard deviation of each channel, for pixels scaled to [0, 1].
+        labels: One label for each class, in the order of the network's outputs.
+        served_by: The `served_by` of every answer.
 
     Returns:
         A model from `pixels` UINT8 [batch, size, size, 3] to `label` STRING [batch, 5], `class_id` INT64
         [batch, 5], `score` FP32 [batch, 5] (softmax, descending), `served_by` STRING [batch, 1] and
-        `logits` FP32 [batch, classes]. Where there are fewer classes than 5, all of them.
+        `logits` FP32 [batch, classes]. A network of fewer than 5 classes ranks all of them.
     """
     network = compose.add_prefix(network, "network/")
     (network_input,), (network_output,) = network.graph.input, network.graph.output
-    normaliser = _in_versions_of(network, _normaliser(size=size, mean=mean, std=std))
-    head = _in_versions_of(network, _head(labels=labels, served_by=served_by))
+    normaliser = _with_versions_of(network, _normaliser(size=size, mean=mean, std=std))
+    head = _with_versions_of(network, _head(labels=labels, served_by=served_by))
     normalised = compose.merge_models(normaliser, network, io_map=[("normalised", network_input.name)])
     model = compose.merge_models(normalised, head, io_map=[(network_output.name, "scores")])
     versions = {opset.domain: opset.version for opset in model.opset_import}
-    # TensorRT's engines are cached by the graph's name and shape, not by its weights: docs/profiles.md.
+    # TensorRT caches engines by the graph's name and shape, not by its weights: docs/profiles.md.
     model.graph.name = re.sub(r"\W", "_", served_by)
-    del model.opset_import[:]  # merging names each domain once a part
+    del model.opset_import[:]  # merging lists each domain once for each part
     model.opset_import.extend(helper.make_opsetid(*each) for each in versions.items())
     return model
 
 
-def _in_versions_of(network: ModelProto, part: ModelProto) -> ModelProto:
-    """`part` in the versions of ONNX that the network has: only parts of the same can be merged."""
+def _with_versions_of(network: ModelProto, part: ModelProto) -> ModelProto:
+    """Set the ONNX versions of `part` to the network's: only equal versions can be merged."""
     versions = {opset.domain: opset.version for opset in network.opset_import}
     part.ir_version = network.ir_version
     for opset in part.opset_import:

@@ -8,22 +8,22 @@ import pytest
 
 from cronnx_server import environment
 from cronnx_server.build_models.catalogue import Model
-from cronnx_server.build_models.ready import ready
-from cronnx_server.errors import SetupError
+from cronnx_server.build_models.missing_models import build_missing
+from cronnx_server.errors import BuildError, RepositoryError
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
 from tests.unit.cronnx_server.build_models.mirror_server import Mirror
 
 
 @dataclass(frozen=True)
 class Project:
-    """A copy of the repositories that has the zoo's models alone, made of twins, and none of them built."""
+    """A copy of the repositories with the models of the ONNX model zoo, made of twins and not built."""
 
     models: dict[str, Model]
     model_repository: Path
     ensembles: Path
 
-    def ready(self, *names: str) -> list[str]:
-        return ready(
+    def build_missing(self, *names: str) -> list[str]:
+        return build_missing(
             names or None,
             models=self.models,
             model_repository=self.model_repository,
@@ -45,102 +45,102 @@ def project(twins: dict[str, Model], tmp_path: Path) -> Project:
 ALL_BUILT = ["mobilenet_v2_onnx/1", "mobilenet_v2_onnx/2", "resnet50_onnx/1"]
 
 
-def test_every_ensemble_is_ready_where_none_is_named(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
-    assert project.ready() == ["mobilenet_v2", "resnet50"]
+def test_without_names_every_ensemble_is_built(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    assert project.build_missing() == ["mobilenet_v2", "resnet50"]
     assert project.built() == ALL_BUILT
-    assert "left out" not in capsys.readouterr().err
+    assert "skipping" not in capsys.readouterr().err
 
 
 def test_what_is_built_is_not_built_or_fetched_again(project: Project, zoo: Mirror) -> None:
-    project.ready()
+    project.build_missing()
     asked = len(zoo.asked)
     shutil.rmtree(project.model_repository.parent / "weights")
-    assert project.ready() == ["mobilenet_v2", "resnet50"]
+    assert project.build_missing() == ["mobilenet_v2", "resnet50"]
     assert len(zoo.asked) == asked
 
 
-def test_a_model_that_cannot_be_had_is_left_out_in_one_line(
+def test_a_model_that_cannot_be_built_is_skipped_with_one_line(
     project: Project, zoo: Mirror, capsys: pytest.CaptureFixture[str]
 ) -> None:
     del zoo.files["mobilenetv2-7.onnx"]
-    assert project.ready() == ["resnet50"]
+    assert project.build_missing() == ["resnet50"]
     assert project.built() == ["resnet50_onnx/1"]
-    (line,) = (line for line in capsys.readouterr().err.splitlines() if "left out" in line)
-    assert line.startswith("mobilenet_v2 is left out: mobilenetv2-7.onnx cannot be fetched (127.0.0.1:")
+    (line,) = (line for line in capsys.readouterr().err.splitlines() if "skipping" in line)
+    assert line.startswith("skipping mobilenet_v2: cannot download mobilenetv2-7.onnx (127.0.0.1:")
 
 
-def test_a_version_that_cannot_be_had_is_left_out_and_its_model_served(
+def test_a_version_that_cannot_be_built_is_skipped_and_its_model_served(
     project: Project, zoo: Mirror, capsys: pytest.CaptureFixture[str]
 ) -> None:
     del zoo.files["mobilenetv2-12.onnx"]
-    assert project.ready() == ["mobilenet_v2", "resnet50"]
+    assert project.build_missing() == ["mobilenet_v2", "resnet50"]
     assert project.built() == ["mobilenet_v2_onnx/1", "resnet50_onnx/1"]
     assert not (project.model_repository / "mobilenet_v2_onnx" / "2").exists()
-    (line,) = (line for line in capsys.readouterr().err.splitlines() if "left out" in line)
-    assert line.startswith("version 2 of mobilenet_v2 is left out: mobilenetv2-12.onnx cannot be fetched")
+    (line,) = (line for line in capsys.readouterr().err.splitlines() if "skipping" in line)
+    assert line.startswith("skipping version 2 of mobilenet_v2: cannot download mobilenetv2-12.onnx")
 
 
-def test_an_ensemble_that_pins_a_version_that_cannot_be_had_is_left_out(project: Project, zoo: Mirror) -> None:
+def test_an_ensemble_that_pins_a_version_that_cannot_be_built_is_skipped(project: Project, zoo: Mirror) -> None:
     del zoo.files["mobilenetv2-12.onnx"]
     config = project.ensembles / "mobilenet_v2" / "config.pbtxt"
     config.write_text(config.read_text().replace("model_version: 1", "model_version: 2"))
-    assert project.ready() == ["resnet50"]
+    assert project.build_missing() == ["resnet50"]
 
 
-def test_a_named_model_that_cannot_be_had_is_an_error(project: Project, zoo: Mirror) -> None:
+def test_a_named_model_that_cannot_be_built_is_an_error(project: Project, zoo: Mirror) -> None:
     del zoo.files["resnet50-v1-12.onnx"]
-    with pytest.raises(SetupError, match=r"resnet50 cannot be served: resnet50-v1-12\.onnx cannot be fetched"):
-        project.ready("mobilenet_v2", "resnet50")
+    with pytest.raises(BuildError, match=r"resnet50 cannot be served: cannot download resnet50-v1-12\.onnx"):
+        project.build_missing("mobilenet_v2", "resnet50")
 
 
-def test_where_nothing_can_be_had_it_is_an_error(project: Project, zoo: Mirror) -> None:
+def test_a_start_without_any_model_is_an_error(project: Project, zoo: Mirror) -> None:
     zoo.files.clear()
-    with pytest.raises(SetupError, match=r"mobilenet_v2 cannot be served: mobilenetv2-7\.onnx cannot be fetched"):
-        project.ready()
+    with pytest.raises(BuildError, match=r"mobilenet_v2 cannot be served: cannot download mobilenetv2-7\.onnx"):
+        project.build_missing()
 
 
-def test_a_build_that_answers_wrongly_leaves_its_model_out(project: Project) -> None:
+def test_a_model_that_answers_wrongly_is_skipped(project: Project) -> None:
     project.models["resnet50"] = replace(project.models["resnet50"], expected=())
-    assert project.ready() == ["mobilenet_v2"]
+    assert project.build_missing() == ["mobilenet_v2"]
 
 
-def test_an_ensemble_that_is_named_is_ready_alone(project: Project) -> None:
-    assert project.ready("resnet50") == ["resnet50"]
+def test_with_a_name_only_that_ensemble_is_built(project: Project) -> None:
+    assert project.build_missing("resnet50") == ["resnet50"]
     assert project.built() == ["resnet50_onnx/1"]
 
 
-def test_a_model_that_no_build_makes_is_ready_as_it_is(project: Project) -> None:
-    assert project.ready("preprocess_224") == ["preprocess_224"]
+def test_a_model_outside_the_catalogue_needs_no_build(project: Project) -> None:
+    assert project.build_missing("preprocess_224") == ["preprocess_224"]
     assert project.built() == []
 
 
-def test_an_added_model_whose_file_stayed_elsewhere_is_left_out_in_one_line(
+def test_an_added_model_without_its_file_is_skipped_with_one_line(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = (project.ensembles / "resnet50" / "config.pbtxt").read_text()
     (project.ensembles / "plants").mkdir()
     (project.ensembles / "plants" / "config.pbtxt").write_text(config.replace("resnet50_onnx", "plants_onnx"))
-    assert "plants" not in project.ready()
-    (line,) = (line for line in capsys.readouterr().err.splitlines() if "left out" in line)
-    assert line.startswith("plants is left out: there is no ")
+    assert "plants" not in project.build_missing()
+    (line,) = (line for line in capsys.readouterr().err.splitlines() if "skipping" in line)
+    assert line.startswith("skipping plants: there is no ")
     assert "plants_onnx/1/model.onnx" in line
 
 
-def test_what_a_router_calls_is_built_and_named_too(project: Project) -> None:
+def test_the_models_that_a_router_calls_are_built_and_loaded(project: Project) -> None:
     add_router(project)
-    assert project.ready("resnet50_ab") == ["resnet50_ab", "resnet50_onnx"]
+    assert project.build_missing("resnet50_ab") == ["resnet50_ab", "resnet50_onnx"]
     assert project.built() == ["resnet50_onnx/1"]
 
 
-def test_what_an_ensemble_loads_anyway_is_not_named_for_a_router(project: Project) -> None:
+def test_a_model_that_an_ensemble_loads_is_not_named_again_for_a_router(project: Project) -> None:
     add_router(project)
-    assert project.ready() == ["mobilenet_v2", "resnet50", "resnet50_ab"]
+    assert project.build_missing() == ["mobilenet_v2", "resnet50", "resnet50_ab"]
 
 
-def test_a_router_whose_first_versions_cannot_be_had_is_left_out(project: Project, zoo: Mirror) -> None:
+def test_a_router_whose_first_versions_cannot_be_built_is_skipped(project: Project, zoo: Mirror) -> None:
     add_router(project)
     del zoo.files["resnet50-v1-12.onnx"]
-    assert project.ready() == ["mobilenet_v2"]
+    assert project.build_missing() == ["mobilenet_v2"]
 
 
 def add_router(project: Project) -> None:
@@ -155,12 +155,12 @@ def add_router(project: Project) -> None:
         (folder / "config.pbtxt").write_text(config)
 
 
-def test_an_unknown_name_is_answered_with_the_known_ones(project: Project) -> None:
-    with pytest.raises(SetupError, match=r"there is no model 'lite9'; there are .*mobilenet_v2, resnet50"):
-        project.ready("lite9")
+def test_an_unknown_name_is_refused_with_the_known_ones(project: Project) -> None:
+    with pytest.raises(RepositoryError, match=r"there is no model 'lite9'; choose one of .*mobilenet_v2, resnet50"):
+        project.build_missing("lite9")
 
 
-def test_this_projects_own_ensembles_of_packaged_weights_are_ready() -> None:
+def test_the_ensembles_of_packaged_weights_are_built() -> None:
     names = ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"]
     with environment.setup_lock():
-        assert ready(names) == names
+        assert build_missing(names) == names

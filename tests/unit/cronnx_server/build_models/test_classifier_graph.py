@@ -1,13 +1,14 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
 import pytest
 from onnx import ModelProto, TensorProto, checker, helper, numpy_helper
 
-from cronnx_server.build_models.classification import classifier
-from cronnx_server.build_models.torch_weights import Array
+from cronnx_server.build_models.classifier_graph import classifier_graph
 
 LABELS = ["tench", "goldfish", "shark", "ray", "cock", "hen", "ostrich"]
 PUBLISHED = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
@@ -17,7 +18,7 @@ UNCHANGED = {"mean": (0.0, 0.0, 0.0), "std": (1 / 255, 1 / 255, 1 / 255)}
 def flat_network(*, size: int, classes: int | None = None) -> ModelProto:
     """A network whose logits are its first inputs, channel after channel.
 
-    It names what it can as the normaliser and the head do.
+    Its names are those of the normaliser and of the head, which merging has to keep apart.
     """
     classes = 3 * size * size if classes is None else classes
     constants = {"mean": np.array([0]), "top_k": np.array([classes]), "scale": np.array([1]), "one": np.array([1])}
@@ -40,7 +41,7 @@ def session(model: ModelProto) -> onnxruntime.InferenceSession:
 def toy_session() -> onnxruntime.InferenceSession:
     """A classifier whose logits are the first seven red values of a picture of 3x3."""
     network = flat_network(size=3, classes=len(LABELS))
-    return session(classifier(network, size=3, labels=LABELS, served_by="toy/1@0123abcd", **UNCHANGED))
+    return session(classifier_graph(network, size=3, labels=LABELS, served_by="toy/1@0123abcd", **UNCHANGED))
 
 
 def pictures(*logits: list[int]) -> npt.NDArray[np.uint8]:
@@ -49,16 +50,18 @@ def pictures(*logits: list[int]) -> npt.NDArray[np.uint8]:
     return pixels.reshape(-1, 3, 3, 3)
 
 
-def answers(*logits: list[int]) -> dict[str, Array]:
+def answers(*logits: list[int]) -> dict[str, npt.NDArray[Any]]:
     toy = toy_session()
     names = [output.name for output in toy.get_outputs()]
     return dict(zip(names, toy.run(names, {"pixels": pictures(*logits)}), strict=True))
 
 
-def normalised_bytes(mean: tuple[float, ...], std: tuple[float, ...]) -> Array:
-    """What each of the 256 values becomes in each channel: [3, 256]."""
+def normalised_bytes(mean: tuple[float, ...], std: tuple[float, ...]) -> npt.NDArray[Any]:
+    """The normalised value of each byte in each channel: [3, 256]."""
     labels = [str(number) for number in range(3 * 256)]
-    model = classifier(flat_network(size=16), size=16, mean=mean, std=std, labels=labels, served_by="toy/1@0123abcd")
+    model = classifier_graph(
+        flat_network(size=16), size=16, mean=mean, std=std, labels=labels, served_by="toy/1@0123abcd"
+    )
     every_byte = np.repeat(np.arange(256, dtype=np.uint8), 3).reshape(1, 16, 16, 3)
     (logits,) = session(model).run(["logits"], {"pixels": every_byte})
     return np.asarray(logits).reshape(3, 256)
@@ -126,7 +129,7 @@ def test_each_picture_of_a_batch_has_its_own_answer(batch: int) -> None:
 
 
 def test_of_fewer_classes_than_five_all_are_ranked() -> None:
-    model = classifier(
+    model = classifier_graph(
         flat_network(size=3, classes=2), size=3, labels=LABELS[:2], served_by="toy/1@0123abcd", **UNCHANGED
     )
     label, class_id = session(model).run(["label", "class_id"], {"pixels": pictures([3, 9, 0, 0, 0, 0, 0])})
@@ -137,7 +140,7 @@ def test_of_fewer_classes_than_five_all_are_ranked() -> None:
 def test_a_network_of_newer_versions_keeps_them() -> None:
     network = flat_network(size=3, classes=7)
     network.ir_version, network.opset_import[0].version = 10, 21
-    model = classifier(network, size=3, labels=LABELS, served_by="toy/1@0123abcd", **UNCHANGED)
+    model = classifier_graph(network, size=3, labels=LABELS, served_by="toy/1@0123abcd", **UNCHANGED)
     assert model.ir_version == 10
     assert {opset.domain: opset.version for opset in model.opset_import} == {"": 21, "ai.onnx.ml": 2}
     assert session(model).run(["class_id"], {"pixels": pictures([3, 9, 1, 7, 2, 8, 0])})[0].tolist() == [
@@ -146,22 +149,24 @@ def test_a_network_of_newer_versions_keeps_them() -> None:
 
 
 def test_the_model_is_written_in_versions_that_triton_24_10_reads() -> None:
-    model = classifier(flat_network(size=3, classes=7), size=3, labels=LABELS, served_by="toy/1@0123abcd", **UNCHANGED)
+    model = classifier_graph(
+        flat_network(size=3, classes=7), size=3, labels=LABELS, served_by="toy/1@0123abcd", **UNCHANGED
+    )
     assert model.ir_version == 8
     assert [(opset.domain, opset.version) for opset in model.opset_import] == [("", 17), ("ai.onnx.ml", 2)]
 
 
 def test_a_graph_is_named_by_the_weights_that_it_is_of() -> None:
-    # TensorRT would otherwise serve one version by another's engine, as their graphs differ in nothing but weights.
+    # Otherwise TensorRT serves one version by the engine of another: their graphs differ in their weights alone.
     network = flat_network(size=3, classes=len(LABELS))
     versions = ("toy/1@0123abcd", "toy/2@4567cdef")
-    made = [classifier(network, size=3, labels=LABELS, served_by=version, **UNCHANGED) for version in versions]
+    made = [classifier_graph(network, size=3, labels=LABELS, served_by=version, **UNCHANGED) for version in versions]
     assert [model.graph.name for model in made] == ["toy_1_0123abcd", "toy_2_4567cdef"]
 
 
 def test_pixels_become_planes_and_then_numbers() -> None:
-    # The TensorRT profiles give shapes for these by name: tests/contract/test_profiles.py.
-    model = classifier(flat_network(size=3, classes=7), size=3, labels=LABELS, served_by="toy/1@0", **UNCHANGED)
+    # The TensorRT profiles refer to these tensors by name: tests/contract/test_profiles.py.
+    model = classifier_graph(flat_network(size=3, classes=7), size=3, labels=LABELS, served_by="toy/1@0", **UNCHANGED)
     first, second = model.graph.node[:2]
     assert [*first.input, *first.output, *second.output] == ["pixels", "planes", "planes_fp32"]
     assert [first.op_type, second.op_type] == ["Transpose", "Cast"]

@@ -1,4 +1,4 @@
-"""A model that is there already: what its next version has to agree with, and what it takes over."""
+"""A model that is in the repository already: what its next version has to match, and what it inherits."""
 
 from __future__ import annotations
 
@@ -15,41 +15,40 @@ from cronnx_onnxruntime.errors import ConfigurationError
 from cronnx_onnxruntime.signature import Config, Signature
 from cronnx_server import repository
 from cronnx_server.add_model.classifier import Wrapping
-from cronnx_server.add_model.options import Options
 from cronnx_server.build_models.catalogue import catalogue
-from cronnx_server.errors import SetupError
+from cronnx_server.errors import ModelFileError, RepositoryError
 
 
 @dataclass(frozen=True)
 class ExistingClassifier:
-    """A version that is there: the size of its pictures, and what is around its network."""
+    """A version of a classifier: the size of its images in pixels, and what is around its network."""
 
     size: int
     wrapping: Wrapping
 
 
 @dataclass(frozen=True)
-class Existing:
+class ExistingModel:
     """The folder of a model of the onnxruntime backend."""
 
     folder: Path
 
     @property
-    def is_there(self) -> bool:
-        """Whether it is."""
+    def exists(self) -> bool:
+        """Whether the model is in the repository."""
         return (self.folder / "config.pbtxt").exists()
 
     @property
     def next_version(self) -> int:
-        """The first number after those that are there or in the catalogue."""
+        """The first number after the versions in the folder and in the catalogue."""
         model = catalogue().get(self.folder.name.removesuffix("_onnx"))
         to_build: list[int] = [*model.versions] if model else []
-        there = [int(path.name) for path in self.folder.iterdir() if path.name.isdecimal()]
-        return 1 + max([0, *there, *to_build])
+        present = [int(path.name) for path in self.folder.iterdir() if path.name.isdecimal()]
+        return 1 + max([0, *present, *to_build])
 
     @cached_property
     def config(self) -> Config:
-        """Its configuration as Triton gives it to a backend."""
+        """The configuration as Triton gives it to a backend."""
         config: dict[str, object] = MessageToDict(
             repository.read_config(self.folder),
             preserving_proto_field_name=True,
@@ -58,34 +57,31 @@ class Existing:
         return config
 
     def check(self, signature: Signature) -> None:
-        """Raise SetupError unless a graph's inputs and outputs are those of the configuration."""
+        """Raise ModelFileError unless a graph's inputs and outputs are those of the configuration."""
         try:
             signature.check(self.config)
         except ConfigurationError as error:
-            raise SetupError(f"it cannot be a version of {self.folder.name}: {error}") from error
-
-    def check_batching(self, options: Options) -> None:
-        """Raise SetupError if options ask for what the configuration says."""
-        if options.max_batch_size is not None or options.max_queue_delay_ms is not None:
-            raise SetupError(
-                f"{self.folder.name} is there already: its config.pbtxt has the batch size and the queue delay of all "
-                "of its versions; leave --max-batch-size and --max-queue-delay-ms out"
-            )
+            raise ModelFileError(
+                f"expected the inputs and outputs of {self.folder.name}/config.pbtxt: {error}; choose another --name"
+            ) from error
 
     def classifier(self) -> ExistingClassifier:
-        """Its oldest version.
+        """Read the oldest version.
 
         Raises:
-            SetupError: it has no file, or somebody else's graph.
+            RepositoryError: No version has a file, or the graph is not one that this project built.
         """
         files = sorted(self.folder.glob("*/model.onnx"), key=lambda path: int(path.parent.name))
         if not files:
-            raise SetupError(f"{self.folder.name} has no version to go by yet: scripts/build_models makes the first")
+            raise RepositoryError(
+                f"{self.folder.name} has no model file from which to take mean, std and labels; "
+                "build one with scripts/build_models"
+            )
         graph = onnx.load(files[0]).graph
         constants = {tensor.name: tensor for tensor in graph.initializer if tensor.name in ("mean", "scale")}
         labels = next((node for node in graph.node if node.name == "class_id_to_label"), None)
         if len(constants) < 2 or labels is None:
-            raise SetupError(f"{self.folder.name} serves graphs as they are: say --raw for another version of it")
+            raise RepositoryError(f"{self.folder.name} serves unchanged graphs; add its next version with --raw")
         mean, scale = (numpy_helper.to_array(constants[name]).astype(np.float64).ravel() for name in ("mean", "scale"))
         (names,) = (attribute.strings for attribute in labels.attribute if attribute.name == "values_strings")
         return ExistingClassifier(
