@@ -1,4 +1,4 @@
-"""The compose file, as far as can be told without an engine."""
+"""The compose file, as far as it can be judged without Docker."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ every_service = pytest.mark.parametrize("name", SERVICES)
 
 @pytest.mark.parametrize("values", [{}, containers.settings()], ids=["plain", "with .env"])
 def test_it_is_what_the_compose_specification_says(values: dict[str, str], tmp_path: Path) -> None:
-    """By the specification's own JSON schema, which check-jsonschema brings."""
+    """Validate by the specification's JSON schema, which check-jsonschema includes."""
     file = tmp_path / "docker-compose.yml"
     file.write_text(yaml.safe_dump(containers.compose(values)))
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema=vendor.compose-spec", str(file)]
@@ -36,7 +36,7 @@ def test_it_is_what_the_compose_specification_says(values: dict[str, str], tmp_p
 def test_docker_compose_takes_it() -> None:
     docker = shutil.which("docker")
     if docker is None or subprocess.run([docker, "compose", "version"], capture_output=True).returncode != 0:
-        pytest.skip("there is no `docker compose` here; the schema of its specification is checked")
+        pytest.skip("`docker compose` is not installed; the test above judges the file by the schema")
     command = [docker, "compose", "--profile", "*", "--env-file", str(containers.SETTINGS), "config", "--quiet"]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr

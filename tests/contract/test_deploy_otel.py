@@ -1,4 +1,4 @@
-"""The collector's configuration: what can be said of it without a collector, which no package index has."""
+"""The OpenTelemetry collector's configuration, without a collector: no package index offers one."""
 
 from __future__ import annotations
 

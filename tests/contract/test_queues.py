@@ -1,4 +1,4 @@
-"""That what comes on top of a step's capacity is refused, and that a refusal cannot leave an ensemble hanging."""
+"""Each ensemble refuses requests beyond its queue, and a refusal cannot leave it hanging."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_what_an_ensemble_is_asked_comes_to_a_bounded_queue_first(path: Path) ->
 
 @pytest.mark.parametrize("path", configs.ENSEMBLE_MODELS, ids=configs.name)
 def test_the_steps_of_an_ensemble_run_one_after_the_other(path: Path) -> None:
-    # Triton before 26.02 never answers where a step is refused while another one of the same request is at work.
+    # Before 26.02, Triton never answers if a step is refused while another step of the same request runs.
     first, *others = configs.read(path).ensemble_scheduling.step
     before = first
     for step in others:

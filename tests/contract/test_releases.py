@@ -1,4 +1,4 @@
-"""That both ends of the supported range of Triton, 24.10 and 26.07, know every field and value of every config."""
+"""Triton 24.10 and 26.07, the ends of the supported range, know every field and value of every configuration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The served ensembles against the same functions in this process, and against plain Pillow."""
+"""The served ensembles compared with the same functions in this process and with plain Pillow."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def in_process(model: Model) -> InProcess:
 
 
 def plain_pillow(path: Path, model: Model) -> npt.NDArray[Any]:
-    """The pixels as `Image.resize` and `Image.crop` give them, no step saved."""
+    """Return the pixels as `Image.resize` and `Image.crop` give them, without a shortcut."""
     image = Image.open(path).convert("RGB")
     edge = model.size / 0.875
     width, height = (round(side * edge / min(image.size)) for side in image.size)
@@ -82,14 +82,14 @@ def by_16_callers(client: Client, paths: list[Path], model_name: str) -> list[Cl
 
 @dataclass(frozen=True)
 class References:
-    """What a model takes the labelled pictures for without a server."""
+    """The classes that a model finds in the labelled pictures without a server."""
 
     model_name: str
     in_process: list[int]
     plain_pillow: list[int]
 
 
-@pytest.fixture(scope="module", params=RIGHT_AT_LEAST)
+@pytest.fixture(scope="module")
 def references(request: pytest.FixtureRequest, labelled_pictures: list[LabelledPicture]) -> References:
     model = MODELS[request.param]
     reference, paths = in_process(model), [picture.path for picture in labelled_pictures]
@@ -98,14 +98,24 @@ def references(request: pytest.FixtureRequest, labelled_pictures: list[LabelledP
     return References(model.name, ours, plain["class_id"][:, 0].tolist())
 
 
-@pytest.mark.parametrize("ask", [one_by_one, in_batches, by_16_callers])
+@pytest.mark.parametrize(
+    ("references", "protocol", "ask"),
+    [
+        ("efficientnet_lite0", "http", one_by_one),
+        ("efficientnet_lite0", "grpc", in_batches),
+        ("efficientnet_lite2", "grpc", by_16_callers),
+    ],
+    indirect=["references"],
+)
 def test_labelled_pictures_come_out_as_in_process_as_in_pillow_and_right(
-    client: Client,
-    ask: Callable[[Client, list[Path], str], list[Classification]],
+    served: Served,
     references: References,
+    protocol: str,
+    ask: Callable[[Client, list[Path], str], list[Classification]],
     labelled_pictures: list[LabelledPicture],
 ) -> None:
-    answers = ask(client, [picture.path for picture in labelled_pictures], references.model_name)
+    with Client(getattr(served.addresses, protocol)) as client:
+        answers = ask(client, [picture.path for picture in labelled_pictures], references.model_name)
     served = [answer.class_id for answer in answers]
     assert served == references.in_process
     assert agreeing(served, references.plain_pillow) >= AGREEING_WITH_PILLOW_AT_LEAST

@@ -1,4 +1,4 @@
-"""TLS by HAProxy, before a server that itself speaks in the clear."""
+"""TLS by HAProxy in front of a server without TLS."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.server.haproxy import WITH_TLS, balancing, environment
 
 @dataclass(frozen=True)
 class TlsProxy:
-    """Where HAProxy takes TLS, and the certificate that it shows."""
+    """The addresses where HAProxy accepts TLS, and its certificate."""
 
     https: str
     grpcs: str

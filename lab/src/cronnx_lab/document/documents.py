@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -12,15 +13,21 @@ from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY, ROOT
 DOCS = ROOT / "docs"
 
 
+def _tracked_models() -> dict[str, Path]:
+    """Return the folders of the models that git tracks, by name: a model that a user added is not documented."""
+    command = ["git", "ls-files", "--", f"{MODEL_REPOSITORY.name}/*/config.pbtxt", f"{ENSEMBLES.name}/*/config.pbtxt"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    folders = [(ROOT / name).parent for name in listed]
+    return {folder.name: folder for folder in folders if folder.is_dir()}
+
+
 def _openapi() -> str:
-    folders = {**repository.models(MODEL_REPOSITORY), **repository.models(ENSEMBLES)}
-    models = {name: repository.read_config(folder) for name, folder in folders.items()}
+    models = {name: repository.read_config(folder) for name, folder in _tracked_models().items()}
     return openapi.description(models, repository.classifiers(ENSEMBLES, sorted(models)))
 
 
 def _configuration() -> str:
-    folders = {**repository.models(MODEL_REPOSITORY), **repository.models(ENSEMBLES)}
-    return configuration.reference(folders, command_help.of(ROOT / "scripts"))
+    return configuration.reference(_tracked_models(), command_help.of(ROOT / "scripts"))
 
 
 DOCUMENTS: Mapping[Path, Callable[[], str]] = {
