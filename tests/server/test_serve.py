@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import signal
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -91,15 +90,8 @@ class Configured:
 @pytest.fixture(scope="module")
 def configured() -> Iterator[Configured]:
     addresses = free_addresses()
-    options = [
-        "--models",
-        "efficientnet_lite0",
-        "efficientnet_lite0_ab",
-        "--profile",
-        "tensorrt",
-        "--cache",
-        "67108864",
-    ]
+    models = ("--models", "efficientnet_lite0", "efficientnet_lite0_ab")
+    options = (*models, "--profile=tensorrt", "--cache=67108864", "--no-latency-quantiles")
     with serving(*options, "--", "--id=mine", addresses=addresses) as process:
         yield Configured(addresses, report_of(process), process.pid)
 
@@ -154,13 +146,6 @@ def test_another_repository_is_served_until_a_signal_ends_the_server_and_every_s
         process.send_signal(number)
         assert process.wait(timeout=60) == 0
         assert not [each for each in family if psutil.pid_exists(each.pid)]
-
-
-def test_a_taken_port_is_named_with_the_option_that_changes_it() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        assert f"port {port}" in (line := refused(f"--grpc-port={port}"))
-        assert "--grpc-port" in line
 
 
 def test_an_unknown_model_is_refused_with_those_there_are() -> None:
