@@ -212,7 +212,7 @@ def test_routes_lead_from_their_listener_to_their_protocols_port(folder: Path) -
         assert {ports[each["port"]] for rule in route["rules"] for each in rule["backendRefs"]} == {listener["name"]}
 
 
-def test_no_route_leads_to_what_changes_a_server() -> None:
+def test_no_route_leads_to_a_call_that_changes_a_server() -> None:
     from tritonclient.grpc.service_pb2 import DESCRIPTOR
 
     methods = {each.name for each in DESCRIPTOR.services_by_name["GRPCInferenceService"].methods}

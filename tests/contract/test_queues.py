@@ -32,7 +32,7 @@ def test_the_queue_of_preprocess_holds_a_few_batches(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", configs.ENSEMBLE_MODELS, ids=configs.name)
-def test_what_an_ensemble_is_asked_comes_to_a_bounded_queue_first(path: Path) -> None:
+def test_the_first_step_of_an_ensemble_has_a_bounded_queue(path: Path) -> None:
     first = configs.read(path).ensemble_scheduling.step[0]
     assert first.model_name in {each.parent.name for each in PREPROCESS}
 

@@ -148,7 +148,7 @@ def _gpu() -> Iterator[Gpu]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         gpu.url = f"127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         try:
             yield gpu

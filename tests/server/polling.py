@@ -1,4 +1,4 @@
-"""Waiting for what nothing announces."""
+"""Waiting by polling a condition."""
 
 from __future__ import annotations
 

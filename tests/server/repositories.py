@@ -8,7 +8,7 @@ ONE_INSTANCE = "instance_group [ { count: 1 } ]\n"
 
 
 def put(repository: Path, name: str, config: str, *, version: int = 1) -> Path:
-    """Write a model without files of its own: an ensemble or a model that its backend runs from its configuration.
+    """Write a model that has no files but its configuration: an ensemble, a router or a preprocess model.
 
     Args:
         repository: The model repository.

@@ -53,7 +53,7 @@ class SwapLoad:
         self.swaps_s[kind].append(time.monotonic() - started_at)
 
     async def go_on(self, rounds: int = 20) -> None:
-        """Wait for so many further answers to each caller, on average."""
+        """Wait for further answers: `rounds` to each caller on average."""
         wanted = len(self.answers) + len(self.failures) + rounds * self.callers
         async with self._answered:
             await self._answered.wait_for(lambda: len(self.answers) + len(self.failures) >= wanted)

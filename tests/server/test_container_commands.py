@@ -88,9 +88,7 @@ def running(command: containers.Command, root: Path) -> Iterator[Container]:
 
 
 @pytest.mark.parametrize("command", different(containers.commands()), ids=lambda command: command.source)
-def test_a_container_serves_is_healthy_and_keeps_control_for_who_has_the_key(
-    command: containers.Command, tmp_path: Path
-) -> None:
+def test_a_container_serves_is_healthy_and_asks_for_the_key(command: containers.Command, tmp_path: Path) -> None:
     ready([MODEL])
     with running(command, tmp_path) as container:
         process = psutil.Process(container.pid)

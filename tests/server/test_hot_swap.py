@@ -176,7 +176,7 @@ def test_a_promotion_outlives_its_steps_reload_and_ends_with_a_newer_file(toy: T
         assert client.classify(b"x", model_name=ENSEMBLE).served_by == "toy/1@11111111"
 
 
-def test_what_cannot_be_promoted_is_refused_and_answers_on(url: str) -> None:
+def test_a_refused_promotion_changes_nothing(url: str) -> None:
     with Client(url) as client:
         for change in (lambda: client.promote(CLASSIFIER, "2"), lambda: client.rollback(ENSEMBLE)):
             with pytest.raises(InvalidInput):
@@ -205,7 +205,7 @@ def test_the_clients_readme_promotes_and_rolls_back(toy: Toy) -> None:
         assert (command, ended.returncode, ended.stderr) == ("cronnx", 0, "")
 
 
-def test_the_command_line_keeps_what_is_needed_and_tells_what_is_lost(toy: Toy) -> None:
+def test_the_command_line_keeps_a_step_and_names_ensembles_that_a_load_broke(toy: Toy) -> None:
     kept = cronnx(toy, "unload", CLASSIFIER)
     assert (kept.returncode, kept.stderr) == (1, "cronnx: toy_onnx: needed by toy: unload that first\n")
     toy.repository.remove_version(1)

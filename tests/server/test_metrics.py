@@ -250,5 +250,5 @@ def test_an_alert_fires_when_it_is_caused_and_not_before_or_after(alerts: Alerts
     assert name not in alerts.cured
 
 
-def test_what_is_shortened_for_the_tests_is_times_alone() -> None:
-    assert quick("expr: rate(a[5m]) > 0.05\nfor: 5m\n") == "expr: rate(a[4s]) > 0.05\nfor: 500ms\n"
+def test_shortened_rules_differ_only_in_times() -> None:
+    assert quick("expr: rate(a[5m]) > 0.05\nfor: 5m\n") == "expr: rate(a[3s]) > 0.05\nfor: 250ms\n"

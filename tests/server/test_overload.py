@@ -190,7 +190,7 @@ def look(client: Client, model_name: str, *pictures: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("model_name", ["pictures", "pictures_first"])
-def test_pictures_that_there_is_no_room_for_are_refused_and_the_others_answered(
+def test_pictures_beyond_the_queue_are_refused_and_the_others_answered(
     client: Client, threads: ThreadPoolExecutor, picture: bytes, model_name: str
 ) -> None:
     alone = look(client, model_name, picture)
@@ -204,9 +204,7 @@ def test_pictures_that_there_is_no_room_for_are_refused_and_the_others_answered(
 
 
 @pytest.mark.parametrize("model_name", ["late_pictures", "late_pictures_first"])
-def test_a_picture_that_has_waited_for_too_long_is_refused(
-    client: Client, addresses: Addresses, model_name: str
-) -> None:
+def test_a_picture_that_waited_too_long_is_refused(client: Client, addresses: Addresses, model_name: str) -> None:
     with pytest.raises(Overloaded, match="Request timeout expired"):
         look(client, model_name, *[b"a"] * BATCH)  # a smaller batch would not wait
     assert status(addresses, model_name, *["a"] * BATCH) == 503
@@ -246,7 +244,7 @@ def test_callers_of_an_ab_test_are_refused_where_others_have_filled_its_arm(
 
 
 @pytest.mark.parametrize("model_name", ["late", "late_first", "late_second", "late_ab"])
-def test_what_has_waited_for_too_long_is_refused(client: Client, addresses: Addresses, model_name: str) -> None:
+def test_a_request_that_waited_too_long_is_refused(client: Client, addresses: Addresses, model_name: str) -> None:
     with pytest.raises(Overloaded, match="Request timeout expired"):
         ask(client, model_name)
     assert status(addresses, model_name) == 503

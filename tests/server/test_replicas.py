@@ -1,9 +1,9 @@
-"""Replicas behind HAProxy: callers notice neither a dead replica nor a rolling restart."""
+"""Replicas behind HAProxy: callers notice neither a restart nor a dead replica."""
 
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -20,7 +20,7 @@ from tests.server.triton import Triton
 
 EXPLICIT = "--model-control-mode=explicit"
 # At exit, Triton waits this long for the idle connections that HAProxy keeps.
-EXIT_SOON = "--exit-timeout-secs=4"
+EXIT_SOON = "--exit-timeout-secs=3"
 REPLICAS = 3
 
 
@@ -82,22 +82,16 @@ def test_haproxy_takes_the_configuration_as_it_stands() -> None:
     assert (checked.returncode, checked.stderr) == (0, "")
 
 
-def test_a_rolling_restart_costs_no_caller_a_request(replicas: Replicas) -> None:
+@pytest.mark.parametrize(("number", "end"), [(0, Triton.end), (1, Triton.kill)], ids=["SIGTERM", "SIGKILL"])
+def test_replicas_restarted_one_after_the_other_cost_no_caller_a_request(
+    replicas: Replicas, number: int, end: Callable[[Triton], None]
+) -> None:
+    server = replicas.servers[number]
     with replicas.asked() as callers:
-        for server in replicas.servers[:2]:
-            server.end()
-            replicas.wait_until_up(REPLICAS - 1)
-            replicas.bring_back(server)
-    assert callers.errors() == []
-
-
-def test_a_replica_killed_and_brought_back_costs_no_caller_a_request(replicas: Replicas) -> None:
-    victim = replicas.servers[0]
-    with replicas.asked() as callers:
-        victim.kill()
+        end(server)
         replicas.wait_until_up(REPLICAS - 1)
         callers.go_on()
-        replicas.bring_back(victim)
+        replicas.bring_back(server)
     assert callers.errors() == []
 
 
@@ -112,7 +106,7 @@ def test_a_replica_whose_python_processes_died_costs_no_caller_a_request(replica
     assert callers.errors() == []
 
 
-def test_a_body_that_no_replica_would_take_is_refused_before_it_has_come(replicas: Replicas) -> None:
+def test_a_body_beyond_tritons_limit_is_refused_by_its_length(replicas: Replicas) -> None:
     where = urlsplit(replicas.proxy.http)
     with closing(HTTPConnection(where.netloc, timeout=60)) as connection:
         connection.putrequest("POST", f"/v2/models/{ENSEMBLE}/generate")
@@ -122,7 +116,7 @@ def test_a_body_that_no_replica_would_take_is_refused_before_it_has_come(replica
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "http"])
-def test_what_would_change_one_replica_of_several_is_denied(replicas: Replicas, protocol: str) -> None:
+def test_calls_that_would_change_a_single_replica_are_denied(replicas: Replicas, protocol: str) -> None:
     with Client(getattr(replicas.proxy, protocol)) as client:
         assert client.is_ready(ENSEMBLE)
         with pytest.raises(InvalidInput):

@@ -163,7 +163,7 @@ def arms_of(client: Client, model_name: str, ids: Sequence[bytes]) -> list[str]:
 # Who answers
 
 
-def test_nobodys_images_are_split_by_weight_and_counted_exactly(client: Client, addresses: Addresses) -> None:
+def test_images_without_a_user_are_split_by_weight_and_counted_exactly(client: Client, addresses: Addresses) -> None:
     draws = 10_000
     batches = [[b"%d" % image for image in range(start, min(start + BATCH, draws))] for start in range(0, draws, BATCH)]
     with ThreadPoolExecutor(max_workers=8) as threads:
@@ -247,7 +247,7 @@ def test_a_canary_that_fails_is_answered_by_the_first_arm_and_counted(client: Cl
     assert counted(addresses, "images_total", "canary") == {"echo/1": 100}
 
 
-def test_where_the_first_arm_fails_the_caller_is_told(client: Client) -> None:
+def test_a_failure_of_the_first_arm_reaches_the_caller(client: Client) -> None:
     user = next(each for each in users(100) if fails(client, each))
     with pytest.raises(ServerFault, match="'absent' is not ready"):
         ask(client, "broken", [b"a"], users=[user])

@@ -43,13 +43,13 @@ def test_both_protocols_are_answered_encrypted(proxy: TlsProxy, protocol: str, p
 
 
 @pytest.mark.parametrize("protocol", ["https", "grpcs"])
-def test_what_would_change_one_replica_is_denied_to_whom_comes_by_tls(proxy: TlsProxy, protocol: str) -> None:
+def test_calls_that_would_change_a_single_replica_are_denied_over_tls(proxy: TlsProxy, protocol: str) -> None:
     with Client(getattr(proxy, protocol), tls=Tls(ca_file=proxy.certificate)) as client, pytest.raises(InvalidInput):
         client.load("efficientnet_lite0")
 
 
 @pytest.mark.parametrize("protocol", ["https", "grpcs"])
-def test_who_does_not_know_the_certificate_sends_nothing(proxy: TlsProxy, protocol: str) -> None:
+def test_a_client_that_does_not_trust_the_certificate_sends_nothing(proxy: TlsProxy, protocol: str) -> None:
     with (
         Client(getattr(proxy, protocol), retry=Retry(attempts=1)) as client,
         pytest.raises(ConnectionFailed, match=r"(?i)certificate"),

@@ -1,8 +1,7 @@
-"""The documents that are made of the source, and how each is made."""
+"""The generated documents: each is made from the configurations of models and from the commands' help."""
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -13,24 +12,24 @@ from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY, ROOT
 DOCS = ROOT / "docs"
 
 
-def _tracked_models() -> dict[str, Path]:
-    """Return the folders of the models that git tracks, by name: a model that a user added is not documented."""
-    command = ["git", "ls-files", "--", f"{MODEL_REPOSITORY.name}/*/config.pbtxt", f"{ENSEMBLES.name}/*/config.pbtxt"]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
-    folders = [(ROOT / name).parent for name in listed]
-    return {folder.name: folder for folder in folders if folder.is_dir()}
+Folders = Mapping[str, Path]
 
 
-def _openapi() -> str:
-    models = {name: repository.read_config(folder) for name, folder in _tracked_models().items()}
-    return openapi.description(models, repository.classifiers(ENSEMBLES, sorted(models)))
+def models() -> Folders:
+    """Return the folder of every model, by name."""
+    return {**repository.models(MODEL_REPOSITORY), **repository.models(ENSEMBLES)}
 
 
-def _configuration() -> str:
-    return configuration.reference(_tracked_models(), command_help.of(ROOT / "scripts"))
+def _openapi(folders: Folders) -> str:
+    configs = {name: repository.read_config(folder) for name, folder in folders.items()}
+    return openapi.description(configs, repository.classifiers(ENSEMBLES, sorted(configs)))
 
 
-DOCUMENTS: Mapping[Path, Callable[[], str]] = {
+def _configuration(folders: Folders) -> str:
+    return configuration.reference(folders, command_help.of(ROOT / "scripts"))
+
+
+DOCUMENTS: Mapping[Path, Callable[[Folders], str]] = {
     DOCS / "openapi.json": _openapi,
     DOCS / "configuration.md": _configuration,
 }
