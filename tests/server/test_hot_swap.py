@@ -132,9 +132,9 @@ def test_a_version_that_does_not_load_says_why_and_leaves_the_live_one(toy: Toy)
         async with under_load(toy.addresses.grpc, ENSEMBLE, live=V1) as load, AsyncClient(toy.addresses.grpc) as client:
             for version in (1, 3):  # the live one and a new one
                 toy.repository.corrupt_version(version)
-                with pytest.raises(ServerFault, match=r"cannot load model\.onnx"):
-                    await client.load(CLASSIFIER)
-                await load.go_on()
+            with pytest.raises(ServerFault, match=r"cannot load model\.onnx"):
+                await client.load(CLASSIFIER)
+            await load.go_on()
             toy.repository.write_version(1)
             toy.repository.remove_version(3)
             await client.load(CLASSIFIER)
