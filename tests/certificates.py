@@ -1,4 +1,4 @@
-"""Certificates for servers on loopback and their callers, made by openssl."""
+"""Certificates for servers on loopback and their clients, created by openssl."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Identity:
-    """A self-signed certificate, which is its own authority, and its key."""
+    """A self-signed certificate and its key."""
 
     certificate: Path
     key: Path

@@ -1,4 +1,4 @@
-"""What every test can rely on."""
+"""Settings and options of all tests."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-# A shell starts what it runs in the background with Ctrl-C ignored, and a child of the tests would inherit that.
+# A shell starts background jobs with Ctrl-C ignored, and child processes of the tests would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -14,11 +14,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--hot-swap-seconds",
         type=float,
-        default=8.0,
-        help="how long tests/server/test_hot_swap.py swaps models under load, thirty times; 60 is every 2 s",
+        default=0.0,
+        help="spread thirty swaps of models under load over this time; by default each kind of swap happens once",
+    )
+    parser.addoption(
+        "--whole-corpus",
+        action="store_true",
+        help="send every bad picture in each of the four ways instead of one",
     )
     parser.addoption(
         "--whole-onnx-suite",
         action="store_true",
-        help="run every case of the ONNX project's backend test suite in a server (half an hour), not a part",
+        help="run every case of the ONNX project's backend test suite (half an hour) instead of a sample",
     )

@@ -1,6 +1,6 @@
-"""What the Dockerfile, the compose file and the manifests start, read as the engine would.
+"""The commands of the Dockerfile, the compose file and the manifests, read as a container engine reads them.
 
-A command is a program and its arguments; what is told of an image is `SERVER_IMAGE`'s, the last stage's.
+The image is `SERVER_IMAGE`, the Dockerfile's last stage.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 @dataclass(frozen=True)
 class Instruction:
-    """One of a Dockerfile's, in the stage that it belongs to."""
+    """An instruction of the Dockerfile and its stage."""
 
     stage: str
     name: str
@@ -36,7 +36,7 @@ class Instruction:
 
 @dataclass(frozen=True)
 class Copy:
-    """A COPY, the stage that it is from being empty where that is the build context."""
+    """A COPY instruction; `from_stage` is empty if it copies from the build context."""
 
     stage: str
     from_stage: str
@@ -46,19 +46,19 @@ class Copy:
 
 @dataclass(frozen=True)
 class Command:
-    """What a container runs."""
+    """The program and the arguments that a container runs."""
 
     source: str
     arguments: tuple[str, ...]
 
     @property
     def server_flags(self) -> tuple[str, ...]:
-        """What `tritonserver` gets."""
+        """The arguments of `tritonserver`."""
         return self.arguments[self.arguments.index("tritonserver") + 1 :]
 
 
 def instructions(text: str) -> list[Instruction]:
-    """A Dockerfile's; hadolint judges its grammar."""
+    """Parse a Dockerfile; hadolint checks its grammar."""
     lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     found, stage = [], ""
     for line in re.sub(r"\\\n\s*", " ", "\n".join(lines)).splitlines():
@@ -84,13 +84,13 @@ def _copy(instruction: Instruction) -> Copy:
 
 
 def image_list(name: str) -> list[str]:
-    """The arguments that the server's image has as ENTRYPOINT, CMD, or in its HEALTHCHECK."""
+    """Return the arguments of the server image's ENTRYPOINT, CMD or HEALTHCHECK."""
     (arguments,) = (each.arguments for each in dockerfile() if (each.stage, each.name) == (SERVER_STAGE, name))
     return [str(each) for each in json.loads(arguments[arguments.index("[") :])]
 
 
 def commands() -> list[Command]:
-    """Of every container of the server's image, here and in the manifests."""
+    """Return the command of every container of the server's image, by compose and by the manifests."""
     return [
         Command(DOCKERFILE.name, (*image_list("ENTRYPOINT"), *image_list("CMD"))),
         *compose_commands({}),
@@ -100,14 +100,14 @@ def commands() -> list[Command]:
 
 
 def compose(values: Mapping[str, str]) -> dict[str, Any]:
-    """The compose file with its variables replaced by these values, or else by their defaults."""
+    """Return the compose file with its variables replaced by `values` or by their defaults."""
     text = _VARIABLE.sub(lambda match: values.get(match[1], match[2] or ""), COMPOSE.read_text())
     parsed: dict[str, Any] = yaml.safe_load(text)
     return parsed
 
 
 def settings() -> dict[str, str]:
-    """Every setting that is proposed, as if all were chosen."""
+    """Return every setting that .env.example proposes, as if a user had set all of them."""
     return dict(re.findall(r"^#([A-Z_]+)=(.*)$", SETTINGS.read_text(), re.MULTILINE))
 
 
@@ -128,7 +128,7 @@ def _manifest_commands() -> Iterator[Command]:
 
 
 def _containers(node: object) -> Iterator[dict[str, Any]]:
-    """Every mapping below `node` that says what a container of the server's image is to run."""
+    """Return every mapping below `node` that describes a container of the server's image."""
     children: Iterable[object] = ()
     if isinstance(node, dict):
         if _is_ours(str(node.get("image"))):
@@ -145,7 +145,7 @@ def _is_ours(image: str) -> bool:
 
 
 def _resolved(entrypoint: str | list[str] | None, arguments: str | list[str] | None) -> tuple[str, ...]:
-    """What runs: an entrypoint of its own takes the image's CMD away."""
+    """Return what runs: a container's own entrypoint discards the image's CMD."""
     command = image_list("CMD") if arguments is None and entrypoint is None else _words(arguments)
     return (*(image_list("ENTRYPOINT") if entrypoint is None else _words(entrypoint)), *command)
 
@@ -155,7 +155,7 @@ def _words(text: str | list[str] | None) -> list[str]:
 
 
 def place(stage: str, folder: Path) -> None:
-    """Copy what a stage copies from the build context into `folder`, as the root or the WORKDIR of its files."""
+    """Copy the files that a stage takes from the build context into `folder`, which stands for the root or WORKDIR."""
     for copy in (each for each in copies() if each.stage == stage and not each.from_stage):
         for source in copy.sources:
             _place(ROOT / source, folder / copy.target.lstrip("/"), into=copy.target.endswith("/"))

@@ -1,6 +1,6 @@
-"""What the tests are to OpenTelemetry: a program that traces itself, but only where a test wants it to.
+"""OpenTelemetry tracing of the test process, switched on by a test.
 
-A process has one provider for good, and a client asked by another test is not to pay for this one.
+A process keeps its tracer provider until it ends, and the other tests should run without tracing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SERVICE = "caller"
 
 
 class _Switch(Sampler, SpanProcessor):
-    """Samples and exports while there is an exporter."""
+    """Samples and exports spans while an exporter is set."""
 
     exporter: SpanExporter | None = None
 
@@ -28,7 +28,7 @@ class _Switch(Sampler, SpanProcessor):
         return (DEFAULT_ON if self.exporter else ALWAYS_OFF).should_sample(*arguments, **options)
 
     def get_description(self) -> str:
-        return "while a test wants it"
+        return "while a test traces"
 
     def on_end(self, span: ReadableSpan) -> None:
         if self.exporter and span.context and span.context.trace_flags.sampled:
@@ -46,7 +46,7 @@ def _switch() -> _Switch:
 
 @contextmanager
 def tracing_to(exporter: SpanExporter) -> Iterator[trace.Tracer]:
-    """Trace while this lasts; gives a tracer of the program's own."""
+    """Trace the test process for the duration of the block."""
     switch = _switch()
     switch.exporter = exporter
     try:

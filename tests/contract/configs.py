@@ -1,7 +1,8 @@
-"""Every model configuration of this project, found by its file."""
+"""The project's model configurations: those that git tracks. A model that a user added is not held to the contract."""
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,15 @@ from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY, ROOT
 REPOSITORIES = (MODEL_REPOSITORY, ENSEMBLES)
 
 
+def tracked(*patterns: str) -> list[Path]:
+    """Return the files that git tracks and that match a pattern, in which `*` does not match a slash."""
+    command = ["git", "ls-files", "--", *(f":(glob){pattern}" for pattern in patterns)]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    return [path for path in map(ROOT.joinpath, listed) if path.is_file()]
+
+
 def name(path: Path) -> str:
-    """A test's id."""
+    """Return a test's id."""
     return str(path.relative_to(ROOT))
 
 
@@ -24,25 +32,25 @@ def read(path: Path) -> ModelConfig:
 
 
 def folder(path: Path) -> Path:
-    """The model that a default or a profile's configuration belongs to."""
+    """Return the model's folder of a default or a profile's configuration."""
     return path.parents[1] if path.parent.name == "configs" else path.parent
 
 
 def served_by(field: str) -> list[Path]:
-    """The configurations with this `backend` or `platform`, by their text: a broken one has to fail its own tests."""
+    """Return the configurations with this line, found by text so that a broken one fails only its own tests."""
     return [path for path in (*DEFAULTS, *PROFILES) if field in path.read_text().splitlines()]
 
 
 def triton_json(path: Path) -> dict[str, Any]:
-    """A configuration as Triton gives it to a backend: every field, and dims as numbers."""
+    """Return a configuration as Triton passes it to a backend: every field, and dims as numbers."""
     fields = MessageToDict(read(path), preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
     for tensor in (*fields["input"], *fields["output"]):
         tensor["dims"] = [int(dim) for dim in tensor["dims"]]
     return fields
 
 
-DEFAULTS = sorted(path for repository in REPOSITORIES for path in repository.glob("*/config.pbtxt"))
-PROFILES = sorted(path for repository in REPOSITORIES for path in repository.glob("*/configs/*.pbtxt"))
+DEFAULTS = sorted(tracked(*(f"{repository.name}/*/config.pbtxt" for repository in REPOSITORIES)))
+PROFILES = sorted(tracked(*(f"{repository.name}/*/configs/*.pbtxt" for repository in REPOSITORIES)))
 MODELS = {path.parent.name: path for path in DEFAULTS}
 ENSEMBLE_MODELS = served_by('platform: "ensemble"')
 PREPROCESS_MODELS = served_by('backend: "preprocess"')

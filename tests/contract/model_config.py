@@ -1,7 +1,7 @@
 """`inference.ModelConfig` as a release of Triton defines it.
 
-The client's wheel of a release carries the release's `model_config.proto` as a serialised descriptor. It is read from
-the source of the generated module, which is not imported: two files of one name do not fit into one process.
+The client's wheel of a release carries `model_config.proto` as a serialised descriptor. It is read from the source of
+the generated module: a process cannot import two descriptors of the same name.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ GENERATED = Path("tritonclient") / "grpc" / "model_config_pb2.py"
 
 @functools.cache
 def model_config(release: str) -> type[Message]:
-    """The message of a release, in a pool of its own."""
+    """Return the message class of a release, from its own descriptor pool."""
     requirement = f"model_config_{release.replace('.', '_')}"
     folder = STATE / requirement
     packages.install_folder(

@@ -1,4 +1,4 @@
-"""That a backend takes each of its models' configurations, and that a graph is what its configuration says."""
+"""Each backend accepts the configurations of its models, and each graph is what its configuration says."""
 
 from __future__ import annotations
 

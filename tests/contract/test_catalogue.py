@@ -1,4 +1,4 @@
-"""That what is served of a model is what the catalogue says of it."""
+"""The configurations of a model agree with the catalogue."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NEWEST = -1
 
 
 def of(model: Model) -> list[Path]:
-    """The configurations of a model's graph."""
+    """Return the configurations of a model's network."""
     return [path for path in configs.ONNX_MODELS if configs.folder(path).name == f"{model.name}_onnx"]
 
 

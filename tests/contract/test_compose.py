@@ -1,4 +1,4 @@
-"""The compose file, as far as can be told without an engine."""
+"""The compose file, as far as it can be judged without Docker."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ every_service = pytest.mark.parametrize("name", SERVICES)
 
 
 @pytest.mark.parametrize("values", [{}, containers.settings()], ids=["plain", "with .env"])
-def test_it_is_what_the_compose_specification_says(values: dict[str, str], tmp_path: Path) -> None:
-    """By the specification's own JSON schema, which check-jsonschema brings."""
+def test_it_follows_the_compose_specification(values: dict[str, str], tmp_path: Path) -> None:
+    """Validate by the specification's JSON schema, which check-jsonschema includes."""
     file = tmp_path / "docker-compose.yml"
     file.write_text(yaml.safe_dump(containers.compose(values)))
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema=vendor.compose-spec", str(file)]
@@ -33,10 +33,10 @@ def test_it_is_what_the_compose_specification_says(values: dict[str, str], tmp_p
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
-def test_docker_compose_takes_it() -> None:
+def test_docker_compose_accepts_it() -> None:
     docker = shutil.which("docker")
     if docker is None or subprocess.run([docker, "compose", "version"], capture_output=True).returncode != 0:
-        pytest.skip("there is no `docker compose` here; the schema of its specification is checked")
+        pytest.skip("`docker compose` is not installed; the test above judges the file by the schema")
     command = [docker, "compose", "--profile", "*", "--env-file", str(containers.SETTINGS), "config", "--quiet"]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
@@ -69,12 +69,12 @@ def test_an_image_is_ours_or_has_a_version(name: str) -> None:
 
 
 @every_service
-def test_nobody_but_this_machine_reaches_a_port(name: str) -> None:
+def test_ports_are_published_on_loopback_only(name: str) -> None:
     assert all(str(port).startswith("127.0.0.1:") for port in SERVICES[name].get("ports", ()))
 
 
 @every_service
-def test_what_is_mounted_is_there_and_the_projects_own_cannot_be_written(name: str) -> None:
+def test_mounted_paths_exist_and_the_projects_are_read_only(name: str) -> None:
     for volume in SERVICES[name].get("volumes", ()):
         source, _, mode = (*volume.split(":"), "rw")[:3]
         if source.startswith("./"):
@@ -85,7 +85,7 @@ def test_what_is_mounted_is_there_and_the_projects_own_cannot_be_written(name: s
 
 
 @every_service
-def test_a_service_waits_for_the_health_of_those_that_can_tell_it(name: str) -> None:
+def test_a_service_waits_until_its_dependencies_are_healthy(name: str) -> None:
     for other, wait in SERVICES[name].get("depends_on", {}).items():
         tells = other in SERVERS or "healthcheck" in SERVICES[other]
         assert wait["condition"] == ("service_healthy" if tells else "service_started")
@@ -122,7 +122,7 @@ def test_prometheus_takes_its_configuration_with_the_rules_that_are_mounted_besi
     assert "2 rule files found" in ended.stdout
 
 
-def test_prometheus_finds_by_name_what_the_rules_tell_apart_by_job() -> None:
+def test_prometheus_has_the_jobs_that_the_rules_distinguish() -> None:
     def jobs(path: str) -> set[str]:
         return {job["job_name"] for job in yaml.safe_load((ROOT / path).read_text())["scrape_configs"]}
 

@@ -1,4 +1,4 @@
-"""What holds of every configuration, whatever serves it."""
+"""Rules for every configuration, whichever backend serves it."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def test_a_profile_differs_from_the_default_in_how_a_model_runs_alone(path: Path
 
 @every_config
 def test_a_cache_answers_for_classifiers_networks_alone(path: Path) -> None:
-    # An ensemble keeps its version when another one of its network is promoted, a router's answer is drawn, and what a
-    # preprocessing refuses would be kept as an answer without pixels: docs/cache.md.
+    # A promotion does not change an ensemble's version, a router draws its arm, and the cache would keep a refusal by
+    # preprocess as an answer without pixels: docs/cache.md.
     config = configs.read(path)
     is_classifier = "served_by" in {output.name for output in config.output}
     assert config.response_cache.enable is (config.backend == "onnxruntime" and is_classifier)

@@ -1,4 +1,4 @@
-"""What the autoscaler is told, from Triton's counters to the adapter's answer, by Prometheus' own tool."""
+"""The autoscaler's metrics, from Triton's counters to the adapter's answer, computed by promtool."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RULES = {
     for rule in yaml.safe_load((KUBERNETES / "prometheus-adapter.yaml").read_text())["rules"]["custom"]
 }
 SERIES = {
-    # 30 ms a request in one model of pod a, 3 ms in another; nothing has come to pod b.
+    # Requests wait for 30 ms in one model of pod a and for 3 ms in another; pod b is idle.
     'nv_inference_queue_duration_us{model="slow",version="1",POD_A}': "0+1000000x40",
     'cronnx_preprocess_queue_duration_us{model="slow",version="1",POD_A}': "0+2000000x40",
     'nv_inference_request_success{model="slow",version="1",POD_A}': "0+100x40",
@@ -40,7 +40,7 @@ def in_pods(series: str) -> str:
 
 
 def query(metric: str) -> str:
-    """What the adapter asks Prometheus of two pods: docs/config.md of kubernetes-sigs/prometheus-adapter."""
+    """Return the adapter's query for two pods: docs/config.md of kubernetes-sigs/prometheus-adapter."""
     filled: str = RULES[metric]["metricsQuery"]
     filled = filled.replace("<<.LabelMatchers>>", 'namespace="triton",pod=~"a|b"').replace("<<.GroupBy>>", "pod")
     assert "<<" not in filled

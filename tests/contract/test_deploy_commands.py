@@ -1,4 +1,4 @@
-"""The shell in the manifests and in docs/kubernetes.md, run."""
+"""The shell commands of the manifests and of docs/kubernetes.md, executed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KUBERNETES = ROOT / "deploy" / "kubernetes"
 
 @pytest.fixture
 def image(tmp_path: Path) -> Path:
-    """What the Job finds at /models."""
+    """The files that the Job finds at /models."""
     for path in ("models/model_repository/a_onnx/1/model.onnx", "models/ensembles/a/config.pbtxt"):
         (tmp_path / path).parent.mkdir(parents=True)
         (tmp_path / path).write_text(path)
@@ -70,7 +70,7 @@ def test_servers_wait_for_what_the_job_moves_last() -> None:
 
 
 def applied(tmp_path: Path) -> list[Manifest]:
-    """What the documentation's command gives to kubectl."""
+    """Return the resources that the documentation's command passes to kubectl."""
     (command,) = re.findall(r"```bash\n(.*?)```", (ROOT / "docs" / "kubernetes.md").read_text(), re.DOTALL)
     kubectl = tmp_path / "kubectl"
     kubectl.write_text("#!/bin/sh\necho ---\ncat\n")

@@ -1,4 +1,4 @@
-"""What Grafana is given, as far as can be told without one; tests/server/test_metrics.py runs every query."""
+"""Grafana's dashboard and data source, without Grafana; tests/server/test_metrics.py runs every query."""
 
 from __future__ import annotations
 

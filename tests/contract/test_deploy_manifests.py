@@ -1,4 +1,4 @@
-"""Every manifest that kubectl would apply, as far as that can be known without a cluster."""
+"""Every manifest that kubectl would apply, as far as it can be judged without a cluster."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ KUBERNETES = ROOT / "deploy" / "kubernetes"
 CPU, GPU, KSERVE = KUBERNETES / "overlays" / "cpu", KUBERNETES / "overlays" / "gpu", ROOT / "deploy" / "kserve"
 ALL = pytest.mark.parametrize("folder", [CPU, GPU, KSERVE], ids=["cpu", "gpu", "kserve"])
 OVERLAYS = pytest.mark.parametrize("folder", [CPU, GPU], ids=["cpu", "gpu"])
-# Triton's default for --exit-timeout-secs, which the image and the runtime say again.
+# Triton's default for --exit-timeout-secs, which the image and the runtime repeat.
 EXIT_TIMEOUT_S = 30
 
 
 def one(folder: Path, kind: str, name: str = "") -> Manifest:
-    """The manifest of that kind and name, or the only one of that kind."""
+    """Return the manifest of a kind and a name, or the only manifest of a kind."""
     (found,) = (each for each in rendered(folder) if each["kind"] == kind and name in ("", each["metadata"]["name"]))
     return found
 
 
 def pods(folder: Path) -> Iterator[tuple[Manifest, dict[str, Any]]]:
-    """What describes pods, with their specification."""
+    """Return the manifests that describe pods, with the pods' specifications."""
     for manifest in rendered(folder):
         if manifest["kind"] in ("Deployment", "Job"):
             yield manifest, manifest["spec"]["template"]["spec"]
@@ -212,7 +212,7 @@ def test_routes_lead_from_their_listener_to_their_protocols_port(folder: Path) -
         assert {ports[each["port"]] for rule in route["rules"] for each in rule["backendRefs"]} == {listener["name"]}
 
 
-def test_no_route_leads_to_what_changes_a_server() -> None:
+def test_no_route_leads_to_a_call_that_changes_a_server() -> None:
     from tritonclient.grpc.service_pb2 import DESCRIPTOR
 
     methods = {each.name for each in DESCRIPTOR.services_by_name["GRPCInferenceService"].methods}

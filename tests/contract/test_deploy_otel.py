@@ -1,4 +1,4 @@
-"""The collector's configuration: what can be said of it without a collector, which no package index has."""
+"""The OpenTelemetry collector's configuration, without a collector: no package index offers one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DOCUMENTATION = (ROOT / "docs" / "tracing.md").read_text()
 
 
 @pytest.mark.parametrize("kind", ["receivers", "processors", "exporters"])
-def test_what_the_pipeline_names_is_configured_and_nothing_else_is(kind: str) -> None:
+def test_the_pipeline_uses_exactly_what_is_configured(kind: str) -> None:
     assert set(PIPELINE[kind]) == set(CONFIG[kind])
 
 
@@ -29,7 +29,7 @@ def test_the_port_that_traces_are_sent_to_is_the_receivers() -> None:
     assert CONFIG["receivers"]["otlp"]["protocols"]["http"]["endpoint"].endswith(f":{port}")
 
 
-def test_it_listens_on_loopback_unless_it_is_told_otherwise() -> None:
+def test_it_listens_on_loopback_by_default() -> None:
     for protocol in CONFIG["receivers"]["otlp"]["protocols"].values():
         assert protocol["endpoint"].startswith("${env:OTLP_ADDRESS:-127.0.0.1}:")
 

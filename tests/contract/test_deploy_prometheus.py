@@ -1,4 +1,4 @@
-"""The configuration and the rules of Prometheus, by its own tool; tests/server/test_metrics.py has them at work."""
+"""Prometheus' configuration and rules, checked by promtool; tests/server/test_metrics.py runs them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The images, as far as can be told without an engine; tests/server/test_container_commands.py runs what they run."""
+"""The images, without Docker; tests/server/test_container_commands.py runs their commands."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_nothing_else_is_sent_to_the_engine_secrets_least_of_all(name: str) -> N
 
 
 def sent(path: str) -> bool:
-    """By .dockerignore, whose last line that fits a path or a folder above it decides."""
+    """Return whether Docker gets a path: the last line of .dockerignore that matches it or a parent decides."""
     parts = Path(path).parts
     above = ["/".join(parts[: length + 1]) for length in range(len(parts))]
     kept = True

@@ -1,4 +1,4 @@
-"""The arithmetic of docs/scaling.md, from the numbers that it says are measured."""
+"""The arithmetic of docs/scaling.md, computed from its measurements."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ POD_CORES = {"gpu": 8, "cpu": 4}
 
 
 def table(header: str) -> list[list[str]]:
-    """The cells of the table that begins so."""
+    """Return the cells of the table with this header."""
     lines = TEXT[TEXT.index(header) :].partition("\n\n")[0].splitlines()[2:]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 

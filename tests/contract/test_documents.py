@@ -1,19 +1,19 @@
-"""That the documentation leads where it says, and that what is made of the source is as new as the source."""
+"""Every link of the documentation leads somewhere, and every generated page is up to date."""
 
 from __future__ import annotations
 
 import json
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
-from cronnx_lab.document.command_help import of
 from cronnx_lab.document.documents import DOCS, DOCUMENTS
 from cronnx_server.paths import ROOT
+from tests.contract import configs
+from tests.contract.configs import tracked
 
 FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -21,14 +21,7 @@ HEADING = re.compile(r"^#+ +(.+?) *$", re.MULTILINE)
 SETTING = re.compile(r"\bCRONNX_[A-Z_]+\b")
 
 
-def committed(*patterns: str) -> list[Path]:
-    """Files that git knows or would add."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *patterns]
-    names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
-    return [ROOT / name for name in names if (ROOT / name).is_file()]
-
-
-PAGES = committed("*.md")
+PAGES = tracked("**/*.md")
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 
@@ -41,7 +34,7 @@ def links(page: Path) -> Iterator[str]:
 
 
 def anchors(page: Path) -> set[str]:
-    """The anchors that GitHub makes of a page's headings."""
+    """Return the anchors that GitHub makes from a page's headings."""
     texts = (LINK.sub(lambda link: link[0][1:].partition("]")[0], text) for text in HEADING.findall(prose(page)))
     return {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in texts}
 
@@ -60,7 +53,7 @@ def test_every_relative_link_and_anchor_is_there(page: Path) -> None:
 
 @every_page
 def test_every_other_link_is_to_a_named_host_by_https(page: Path) -> None:
-    # Whether it is still there is not asked: the tests need no web.
+    # The tests need no network, so the hosts are not asked.
     others = [urlsplit(target) for target in links(page) if urlsplit(target).scheme]
     assert [each.geturl() for each in others if each.scheme != "https" or "." not in each.netloc] == []
 
@@ -88,22 +81,24 @@ def test_every_alert_has_its_entry_in_the_runbook() -> None:
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_what_is_made_of_the_source_is_current(path: Path) -> None:
-    # How argparse breaks its lines differs between versions of Python; what it says does not.
-    assert path.read_text().split() == DOCUMENTS[path]().split(), "run scripts/document"
+def test_generated_pages_are_up_to_date(path: Path) -> None:
+    folders = {name: config.parent for name, config in configs.MODELS.items()}
+    # Versions of Python differ in how argparse breaks lines.
+    assert path.read_text().split() == DOCUMENTS[path](folders).split(), "run scripts/document"
 
 
 def test_every_command_explains_its_options() -> None:
-    helps = of(ROOT / "scripts")
-    assert len(helps) >= 8
-    assert all("--help" in text for text in helps.values())
+    reference = (DOCS / "configuration.md").read_text()
+    commands = [path.name for path in tracked("scripts/*")]
+    assert len(commands) >= 8
+    for name in commands:
+        (explained,) = re.findall(rf"^### scripts/{name}\n(.*?)(?=^#|\Z)", reference, re.MULTILINE | re.DOTALL)
+        assert "--help" in explained
 
 
 def test_every_environment_variable_of_the_project_is_in_the_reference() -> None:
-    sources = committed("*.py", "scripts/*")
-    named = {
-        name for path in sources if "tests" not in path.parts for name in SETTING.findall(path.read_text("latin-1"))
-    }
+    sources = [path for path in tracked("**/*.py", "scripts/*") if not path.is_relative_to(ROOT / "tests")]
+    named = {name for path in sources for name in SETTING.findall(path.read_text("latin-1"))}
     assert named == set(SETTING.findall((DOCS / "configuration.md").read_text())) != set()
 
 

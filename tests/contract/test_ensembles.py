@@ -1,4 +1,4 @@
-"""What this project asks of its ensembles; that they are sound is for test_diagnosis."""
+"""The project's rules for ensembles; test_diagnosis.py judges their wiring."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""That every network can be served by CUDA and by TensorRT, and what that takes."""
+"""The CUDA and TensorRT profiles of every network."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ every_model = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 
 
 def tensorrt(model: Model) -> dict[str, str]:
-    """The parameters of a model's TensorRT profile."""
+    """Return the parameters of a model's TensorRT profile."""
     config = MessageToDict(configs.read(configs.MODELS[f"{model.name}_onnx"].parent / "configs" / "tensorrt.pbtxt"))
     (accelerator,) = config["optimization"]["executionAccelerators"]["gpuExecutionAccelerator"]
     parameters: dict[str, str] = accelerator["parameters"]
@@ -48,8 +48,8 @@ def test_an_engine_is_for_every_batch_where_all_versions_are_in_floating_point(m
 
 @pytest.mark.parametrize("model", [model for name, model in MODELS.items() if name not in FLOAT_ALONE])
 def test_the_warm_up_shapes_the_engines_where_a_version_is_int8(model: Model) -> None:
-    # TensorRT leaves asymmetric INT8 out, its part of the graph then begins anywhere, and a session with explicit
-    # shapes that lack one of its inputs does not load: docs/profiles.md.
+    # TensorRT skips asymmetric INT8, so that its part of the graph may begin anywhere; a session whose explicit shapes
+    # lack one of its inputs does not load: docs/profiles.md.
     assert not [key for key in tensorrt(model) if key.startswith("trt_profile_")]
 
 

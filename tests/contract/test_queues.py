@@ -1,4 +1,4 @@
-"""That what comes on top of a step's capacity is refused, and that a refusal cannot leave an ensemble hanging."""
+"""Each ensemble refuses requests beyond its queue, and a refusal cannot leave it hanging."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def test_the_queue_of_preprocess_holds_a_few_batches(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", configs.ENSEMBLE_MODELS, ids=configs.name)
-def test_what_an_ensemble_is_asked_comes_to_a_bounded_queue_first(path: Path) -> None:
+def test_the_first_step_of_an_ensemble_has_a_bounded_queue(path: Path) -> None:
     first = configs.read(path).ensemble_scheduling.step[0]
     assert first.model_name in {each.parent.name for each in PREPROCESS}
 
 
 @pytest.mark.parametrize("path", configs.ENSEMBLE_MODELS, ids=configs.name)
 def test_the_steps_of_an_ensemble_run_one_after_the_other(path: Path) -> None:
-    # Triton before 26.02 never answers where a step is refused while another one of the same request is at work.
+    # Before 26.02, Triton never answers if a step is refused while another step of the same request runs.
     first, *others = configs.read(path).ensemble_scheduling.step
     before = first
     for step in others:

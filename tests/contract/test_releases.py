@@ -1,4 +1,4 @@
-"""That both ends of the supported range of Triton, 24.10 and 26.07, know every field and value of every config."""
+"""Triton 24.10 and 26.07, the ends of the supported range, know every field and value of every configuration."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_a_config_means_the_same_to_every_release(path: Path) -> None:
 
 
 @pytest.mark.parametrize("newer", ["model_metrics { }", "ensemble_scheduling { max_inflight_requests: 1 }"])
-def test_what_24_10_lacks_is_refused_by_its_descriptor_alone(newer: str) -> None:
+def test_only_24_10_refuses_a_field_that_it_lacks(newer: str) -> None:
     text_format.Parse(newer, model_config("26.07")())
     with pytest.raises(text_format.ParseError, match="has no field named"):
         text_format.Parse(newer, model_config("24.10")())
@@ -38,6 +38,6 @@ def test_a_field_or_value_that_no_release_has_is_refused(unknown: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["cuda", "tensorrt"])
-def test_what_is_added_to_a_model_of_ones_own_is_known_as_well(name: str) -> None:
+def test_every_release_knows_the_profiles_of_added_models(name: str) -> None:
     for release in RELEASES:
         text_format.Parse((TEMPLATES / f"{name}.pbtxt").read_text(), model_config(release)())

@@ -1,4 +1,4 @@
-"""That a router takes its configuration, and that what it calls fits it."""
+"""Each router accepts its configuration and fits the models that it calls."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def options(path: Path) -> Options:
 
 
 def called(path: Path) -> list[ModelConfig]:
-    """The configurations of a router's arms and shadow."""
+    """Return the configurations of a router's arms and shadow."""
     found = options(path)
     names = {arm.model_name for arm in (*found.weights, found.shadow) if arm}
     return [configs.read(configs.MODELS[name]) for name in sorted(names)]

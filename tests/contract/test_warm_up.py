@@ -1,4 +1,4 @@
-"""That every step is warmed up as it will be asked: alone and in its largest batch."""
+"""Each step is warmed up with a single picture and with its largest batch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ every_step = pytest.mark.parametrize("path", [*configs.PREPROCESS_MODELS, *confi
 def test_a_step_is_warmed_up_alone_and_in_its_largest_batch(path: Path) -> None:
     config = configs.read(path)
     assert sorted(sample.batch_size for sample in config.model_warmup) == [1, config.max_batch_size]
-    assert {sample.count for sample in config.model_warmup} == {0}, "every load and reload waits for each"
+    assert {sample.count for sample in config.model_warmup} == {0}, "every load and reload waits for all samples"
 
 
 @pytest.mark.parametrize("path", configs.PREPROCESS_MODELS, ids=configs.name)

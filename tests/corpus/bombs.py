@@ -1,4 +1,4 @@
-"""Small files that ask for much, in pixels, bytes or time."""
+"""Small files that would need many pixels, bytes or seconds to decode."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def png(width: int, height: int, pixels: bytes = b"", *, depth: int = 8, colour:
 
 
 def jpeg_of(width: int, height: int) -> bytes:
-    """A JPEG whose frame header says so."""
+    """Return a JPEG whose frame header has this size."""
     file = bytearray(encode(photo(), "JPEG"))
     frame = file.index(b"\xff\xc0") + 5
     file[frame : frame + 4] = struct.pack(">HH", height, width)
@@ -33,7 +33,7 @@ def jpeg_of(width: int, height: int) -> bytes:
 
 
 def gif_of(width: int, height: int, *, screen: tuple[int, int] | None = None) -> bytes:
-    """A GIF whose screen, or whose first frame on a `screen`, says so."""
+    """Return a GIF whose screen has this size, or with `screen`, whose first frame has it."""
     file = bytearray(encode(photo(), "GIF"))
     file[6:10] = struct.pack("<HH", *(screen or (width, height)))
     frame = file.index(b"\x2c", 13 + 768) + 5
@@ -56,7 +56,7 @@ def webp_of(width: int, height: int) -> bytes:
 
 
 def tiff_with(changed: dict[int, int], *, mode: str = "L") -> bytes:
-    """A TIFF with other values of some tags, each kept in a long."""
+    """Return a TIFF with changed values of some tags, each stored as a long."""
     file = bytearray(encode(photo().convert(mode), "TIFF"))
     directory = struct.unpack_from("<I", file, 4)[0]
     for entry in range(directory + 2, directory + 2 + 12 * struct.unpack_from("<H", file, directory)[0], 12):
@@ -71,7 +71,7 @@ def tiff_of(width: int, height: int) -> bytes:
 
 
 def progressive_of_many_scans(count: int) -> bytes:
-    """A large grey progressive JPEG, its last scan so many times: each passes over every block."""
+    """Return a large grey progressive JPEG that repeats its last scan; each scan covers every block."""
     file = encode(Image.new("L", (2048, 2048), 128), "JPEG", progressive=True)
     last = file.rindex(b"\xff\xda")
     return file[:last] + file[last:-2] * count + b"\xff\xd9"

@@ -1,4 +1,4 @@
-"""All kinds of bad input."""
+"""Every kind of bad input."""
 
 from __future__ import annotations
 

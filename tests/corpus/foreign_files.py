@@ -1,4 +1,4 @@
-"""Files that are no pictures, or none that are taken."""
+"""Files that are not pictures, or pictures of a format that is not accepted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls over gRPC whose message, tensors or names are wrong."""
+"""gRPC calls with a wrong message, wrong tensors or wrong names."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def tensor(
 
 
 def parameter(kind: str, expected: str, status: int = 400, **value: Any) -> Malformed:
-    """A parameter of the request, of one of protobuf's kinds."""
+    """Return a request with one parameter of a protobuf type."""
     ((name, given),) = value.items()
     changed = service_pb2.ModelInferRequest()
     changed.ParseFromString(message())

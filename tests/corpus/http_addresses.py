@@ -1,4 +1,4 @@
-"""Requests to `generate`, and to addresses that are not there."""
+"""Wrong requests to `generate`, and requests to paths that do not exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bodies that are no JSON, or not the JSON of a request."""
+"""Bodies that are not JSON or not the JSON of a request."""
 
 from __future__ import annotations
 

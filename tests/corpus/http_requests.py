@@ -1,4 +1,4 @@
-"""What requests over HTTP are made of, whole or not."""
+"""Parts of correct and of wrong HTTP requests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TEXT = b64encode(FILE).decode()
 TENSOR = {"name": "image", "datatype": "BYTES", "shape": [1, 1], "data": [TEXT]}
 ABSENT = object()
 
-# Triton answers INTERNAL, 500, where the JSON is not what it expects: docs/triton.md.
+# Triton answers 500 to JSON that it does not expect: docs/triton.md.
 MISREAD = 500
 NO_JSON = "failed to parse the request JSON buffer"
 NO_PICTURE = "image[0]: not a JPEG, PNG, WebP, BMP, TIFF or GIF image, nor the base64 or data URL of one"
@@ -35,7 +35,7 @@ def infer(kind: str, body: bytes, message: str, status: int = 400, **headers: st
 
 
 def tensor(kind: str, message: str, status: int = 400, **changed: Any) -> Malformed:
-    """One tensor, with fields changed or left out."""
+    """Return a request of one tensor with fields changed or left out."""
     fields = {name: value for name, value in {**TENSOR, **changed}.items() if value is not ABSENT}
     return infer(kind, document(fields), message, status)
 
@@ -52,7 +52,7 @@ def elsewhere(kind: str, path: str, message: str, status: int, method: str = "PO
 
 
 def binary(kind: str, elements: bytes, message: str, status: int = 400, **changed: Any) -> Malformed:
-    """A tensor behind the JSON; `changed` are its fields."""
+    """Return a request with a binary tensor after the JSON; `changed` are fields of the tensor."""
     fields = {
         "name": "image",
         "datatype": "BYTES",

@@ -1,4 +1,4 @@
-"""Tensors whose names, types, shapes, data or lengths are wrong."""
+"""Tensors with wrong names, types, shapes, data or lengths."""
 
 from __future__ import annotations
 

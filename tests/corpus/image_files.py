@@ -1,4 +1,4 @@
-"""Image files that are odd, broken, or both."""
+"""Unusual image files and damaged ones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 
 
 def cut_short(name: str) -> list[bytes]:
-    """A file that ends at every tenth of its bytes, from none to almost all."""
+    """Return a file cut off after every tenth byte."""
     file = encode(photo(), name)
     return [file[:end] for end in range(0, len(file), 10)]
 
@@ -36,12 +36,12 @@ def _jpeg_with(exif: bytes) -> bytes:
 
 
 def _exif_loop() -> bytes:
-    """EXIF whose directory is followed by itself."""
+    """Return a JPEG whose EXIF directory links to itself."""
     return _jpeg_with(b"II*\0" + struct.pack("<IHHHIII", 8, 1, 0x0112, 3, 1, 6, 8))
 
 
 def _tiff_loop() -> bytes:
-    """A TIFF whose directory is followed by itself."""
+    """Return a TIFF whose directory links to itself."""
     file = bytearray(encode(photo(), "TIFF"))
     directory = struct.unpack_from("<I", file, 4)[0]
     end = directory + 2 + 12 * struct.unpack_from("<H", file, directory)[0]
@@ -61,7 +61,7 @@ def _with_crc_broken() -> bytes:
 
 
 def _changed(file: bytes, marker: bytes, offset: int, value: int) -> bytes:
-    """A file with one byte changed, so far behind a marker."""
+    """Return a file with one byte changed, `offset` bytes after the marker."""
     changed = bytearray(file)
     changed[changed.index(marker) + offset] = value
     return bytes(changed)
@@ -73,7 +73,7 @@ def _sixteen_bit_colours() -> bytes:
 
 
 def _picture_in_exif() -> bytes:
-    """A JPEG whose EXIF holds a JPEG whose EXIF holds a JPEG."""
+    """Return a JPEG whose EXIF holds a JPEG whose EXIF holds a JPEG."""
     inner = encode(photo().resize((8, 8)), "JPEG")
     for _ in range(3):
         inner = encode(photo().resize((8, 8)), "JPEG", exif=b"Exif\0\0" + inner)

@@ -1,4 +1,4 @@
-"""A request that is not as it should be, and what has to be answered."""
+"""A malformed request and its expected answer."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ MODEL = "efficientnet_lite0"
 
 @dataclass(frozen=True)
 class Malformed:
-    """A kind of request.
+    """A malformed request and its expected answer.
 
     Attributes:
-        kind: what it is, unique.
-        request: as it is sent.
-        status: of the answer, by HTTP's numbers.
-        message: a part of the refusal; "" where it is answered.
+        kind: What is wrong, in unique words.
+        request: The request to send.
+        status: The HTTP status of the answer; gRPC statuses are mapped to HTTP's.
+        message: A part of the error message; an empty string if the request is answered.
     """
 
     kind: str

@@ -1,4 +1,4 @@
-"""What is sent as a picture, and what has to be said of it."""
+"""An input sent as a picture and its expected answer."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ NO_IMAGE = r"not a JPEG, PNG, WebP, BMP, TIFF or GIF image, nor the base64 or da
 
 
 def unreadable(name: str) -> str:
-    """The refusal of a file of a format whose pixels cannot be had."""
+    """Return the error message for a file of an accepted format whose pixels cannot be read."""
     return f"(truncated|damaged) {name} image: its pixels cannot be read"
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A kind of input.
+    """An input sent as a picture and its expected answer.
 
     Attributes:
-        kind: what it is, unique.
-        make: its bytes; called when they are needed, for some are large.
-        refusal: a pattern of the whole message; None where it is answered.
-        is_text: whether it is a text already, which JSON carries as it is.
+        kind: What the input is, in unique words.
+        make: Returns its bytes; some are large, so they are made when needed.
+        refusal: A pattern of the whole error message; None if the input is answered.
+        is_text: Whether the input is text, which JSON carries without base64.
     """
 
     kind: str

@@ -1,4 +1,4 @@
-"""Pictures as texts: base64 and data URLs, as people send them."""
+"""Pictures as text: base64 and data URLs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NO_BASE64_URL = re.escape("a data URL that is not base64: expected data:image/..
 
 
 def _file() -> bytes:
-    """A picture whose base64 ends in two signs of padding."""
+    """Return a picture whose base64 ends in two padding characters."""
     file = encode(photo(), "JPEG")
     return file + b"\0" * ((1 - len(file)) % 3)
 

@@ -1,4 +1,4 @@
-"""A server as a user starts it, and the pictures its answers are known for."""
+"""The server that `scripts/serve` starts, and pictures whose classes are known."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ import pytest
 
 from cronnx_server.paths import PICTURES, ROOT
 from cronnx_server.serve.addresses import Addresses, free_addresses
-from tests.server.processes import started_by
+from tests.server.triton import started_by
 
 LABELLED_PICTURES = ROOT.parent / "shared" / "images"
 
 
 @dataclass(frozen=True)
 class Served:
-    """A running `scripts/serve`: where it listens and what it printed once it was ready."""
+    """A running `scripts/serve`: its addresses and what it printed when it was ready."""
 
     addresses: Addresses
     report: str
@@ -37,7 +37,7 @@ def served() -> Iterator[Served]:
         yield Served(addresses, report_of(process), process)
         family = started_by(process.pid)
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=60)  # its status is looked at in test_serve.py: this one has been through a lot
+        process.wait(timeout=60)  # test_serve.py judges the exit status: bad input may have cost this server a stub
         _, left = psutil.wait_procs(family, timeout=60)
         assert not left, f"outlived the server: {left}"
 
@@ -51,7 +51,7 @@ def ports(addresses: Addresses) -> list[str]:
 
 
 def report_of(process: subprocess.Popen[str]) -> str:
-    """What `scripts/serve` prints when it is ready, up to the line that shows how to ask."""
+    """Return what `scripts/serve` prints when it is ready, up to its curl command."""
     assert process.stdout is not None
     lines = []
     for line in process.stdout:
@@ -75,6 +75,6 @@ class LabelledPicture:
 @pytest.fixture(scope="session")
 def labelled_pictures() -> list[LabelledPicture]:
     if not LABELLED_PICTURES.is_dir():
-        pytest.skip("the 100 labelled pictures are test data that is not part of the project")
+        pytest.skip("the 100 labelled pictures are not part of the project")
     with (LABELLED_PICTURES / "labels.csv").open() as file:
         return [LabelledPicture(LABELLED_PICTURES / row["file"], int(row["class_id"])) for row in csv.DictReader(file)]

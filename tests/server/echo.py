@@ -1,4 +1,4 @@
-"""Classifiers that cost nothing and answer with what they were given, so that every answer shows whose it is."""
+"""A classifier that costs nothing and answers with its input as the label, so that an answer shows its request."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 from cronnx_server.build_models.onnx_graph import IR_VERSION, OPSETS
+from tests.server.repositories import put
 
 MODEL_NAME = "echo"
 
-CONFIG = """
+_SCHEDULING = """
 backend: "onnxruntime"
 max_batch_size: 64
 dynamic_batching { }
 instance_group [ { count: 1 } ]
 parameters { key: "intra_op_thread_count" value { string_value: "1" } }
+"""
+TENSORS = """
 input [ { name: "image" data_type: TYPE_STRING dims: [ 1 ] } ]
 output [
   { name: "label" data_type: TYPE_STRING dims: [ 5 ] },
@@ -25,18 +28,16 @@ output [
   { name: "served_by" data_type: TYPE_STRING dims: [ 1 ] }
 ]
 """
+CONFIG = _SCHEDULING + TENSORS
 
 
 def write(repository: Path) -> None:
-    """Put the model into a repository."""
-    version = repository / MODEL_NAME / "1"
-    version.mkdir(parents=True)
-    (version / "model.onnx").write_bytes(graph())
-    (version.parent / "config.pbtxt").write_text(CONFIG)
+    """Write the model into a repository."""
+    (put(repository, MODEL_NAME, CONFIG) / "model.onnx").write_bytes(graph())
 
 
 def graph(served_by: str = "echo/1@00000000", *, first_class_id: int = 0) -> bytes:
-    """An ONNX file whose answers carry `served_by`, and classes from this one on."""
+    """Return an ONNX file whose answers carry `served_by` and the five classes from `first_class_id` on."""
     nodes = [
         helper.make_node("Concat", ["image"] * 5, ["label"], axis=1),
         helper.make_node("Shape", ["image"], ["batch_by_one"]),

@@ -1,4 +1,4 @@
-"""This project's EfficientNet-Lite0 in a repository of a test's own, with versions that differ in their name alone."""
+"""EfficientNet-Lite0 in a test's own repository, in versions that differ only in their `served_by`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MODEL = catalogue()["efficientnet_lite0"]
 
 @dataclass(frozen=True)
 class EfficientNetRepository:
-    """A model repository that can be changed under a server; every file appears whole."""
+    """A model repository that a test changes under a running server; each file is replaced in one step."""
 
     folder: Path
     ensemble: ClassVar[str] = MODEL.name
@@ -27,7 +27,7 @@ class EfficientNetRepository:
     image: ClassVar[bytes] = (PICTURES / "chelsea.jpg").read_bytes()
 
     def write(self) -> None:
-        """Put the ensemble, its preprocessing, and versions 1 and 2 of its classifier there."""
+        """Write the ensemble, its preprocessing model, and versions 1 and 2 of its classifier."""
         build_missing([MODEL.name])
         shutil.copytree(ENSEMBLES / MODEL.name, self.folder / MODEL.name)
         for name in (f"preprocess_{MODEL.size}", self.classifier):
@@ -36,7 +36,7 @@ class EfficientNetRepository:
             self.write_version(version)
 
     def write_version(self, version: int, *, weights: str = "00000000") -> str:
-        """Write a version's file, new or in place of the one there; the `served_by` of its answers."""
+        """Write or replace a version's file; returns the `served_by` of its answers."""
         served_by = f"{MODEL.name}/{version}@{weights}"
         graph = onnx.load(MODEL.path(MODEL_REPOSITORY))
         (provenance,) = (each for each in graph.graph.initializer if each.name.endswith("provenance"))

@@ -1,4 +1,4 @@
-"""Debian's HAProxy with this project's configuration, before servers of a test's."""
+"""Debian's HAProxy with this project's configuration, in front of a test's servers."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ import pytest
 
 from cronnx_server.paths import ROOT
 from cronnx_server.serve.addresses import Addresses, free_addresses
-from tests.server.prometheus import until
+from tests.server.polling import until
 
 CONFIGS = ROOT / "deploy" / "haproxy"
 PLAIN, WITH_TLS = ("haproxy.cfg",), ("haproxy.cfg", "tls.cfg")
-PATH = f"{os.environ['PATH']}:/usr/sbin"  # where Debian keeps it
+PATH = f"{os.environ['PATH']}:/usr/sbin"  # where Debian installs haproxy
 
 
 def command(*arguments: str, configs: Sequence[str] = PLAIN) -> list[str]:
-    """Its command line, with these of this project's configurations."""
+    """Return a command line of HAProxy with files of `deploy/haproxy`."""
     found = shutil.which("haproxy", path=PATH)
     if found is None:
         pytest.skip("Debian's haproxy is not installed: apt-get install haproxy")
@@ -32,14 +32,14 @@ def command(*arguments: str, configs: Sequence[str] = PLAIN) -> list[str]:
 
 @dataclass(frozen=True)
 class Proxy:
-    """One that runs."""
+    """A running HAProxy: its addresses and its administration socket."""
 
     grpc: str
     http: str
     admin: Path
 
     def say(self, command: str) -> str:
-        """What it answers to a command."""
+        """Send a command to the administration socket and return the answer."""
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect(str(self.admin))
             connection.sendall(f"{command}\n".encode())
@@ -47,13 +47,13 @@ class Proxy:
                 return answer.read()
 
     def replicas_up(self) -> int:
-        """How many it gives requests to."""
+        """Return the number of replicas that get requests."""
         lines = [line.split(",") for line in self.say("show stat").splitlines()]
         return sum(line[0] == "triton_http" and line[1] != "BACKEND" and line[17] == "UP" for line in lines if line[0])
 
 
 def environment(replicas: Sequence[Addresses], folder: Path) -> dict[str, str]:
-    """The variables of the configuration, for these servers."""
+    """Return the environment variables that point the configuration at these servers."""
     own = free_addresses()
     variables = {
         "HAPROXY_ADMIN": str(folder / "haproxy.sock"),
@@ -68,10 +68,11 @@ def environment(replicas: Sequence[Addresses], folder: Path) -> dict[str, str]:
 
 @contextlib.contextmanager
 def balancing(variables: Mapping[str, str], *, replicas: int, configs: Sequence[str] = PLAIN) -> Iterator[Proxy]:
-    """Run it while this lasts, from when it has found so many servers ready."""
+    """Run HAProxy for the duration of the block, which begins when `replicas` servers are up."""
     environ = {**os.environ, **variables}
-    started = command("-db", configs=configs)
-    with subprocess.Popen(started, stdin=subprocess.DEVNULL, start_new_session=True, env=environ) as process:
+    with subprocess.Popen(
+        command("-db", configs=configs), stdin=subprocess.DEVNULL, start_new_session=True, env=environ
+    ) as process:
         try:
             admin = Path(variables["HAPROXY_ADMIN"])
             proxy = Proxy(f"grpc://{variables['HAPROXY_GRPC']}", f"http://{variables['HAPROXY_HTTP']}", admin)

@@ -1,7 +1,7 @@
-"""A server of models that cost nothing, with everything that watches it: exporter, Prometheus, a GPU that is not there.
+"""A server of models that cost nothing, with its exporter, a Prometheus, and the metrics of a GPU that does not exist.
 
-`toy` is an ensemble over a network whose answers are cached, `toy_ab` one with a router and its shadow, and `slow`
-takes as long as it is told to.
+`toy` is an ensemble over a network whose answers are cached. `toy_ab` has a router with a shadow. `slow` sleeps for the
+time that its request names.
 """
 
 from __future__ import annotations
@@ -20,23 +20,22 @@ from cronnx_server.paths import ROOT
 from cronnx_server.serve.options import LATENCY_SUMMARIES
 from tests.server import echo
 from tests.server.prometheus import Prometheus, scraping
+from tests.server.repositories import put, put_python
 from tests.server.toy import CLASSIFIER, ToyRepository
-from tests.server.triton import Triton, mortal
+from tests.server.triton import Triton, started
 
 SLOW, FRAGILE, BROKEN = "slow", "fragile", "broken"
 AB, ROUTER = "toy_ab", "toy_router"
 CACHE = "--cache-config=local,size=67108864"
 
-_SIGNATURE = echo.CONFIG[echo.CONFIG.index("input [") :]
 _ROUTER = f"""
 backend: "router"
 max_batch_size: 64
-{_SIGNATURE}
+{echo.TENSORS}
 parameters {{ key: "arms" value {{ string_value: "echo/1=50 echo/2=50" }} }}
 parameters {{ key: "shadow" value {{ string_value: "echo/2" }} }}
 """
 _SLOW_CONFIG = """
-backend: "python"
 input [ { name: "seconds" data_type: TYPE_FP32 dims: [ 1 ] } ]
 output [ { name: "slept" data_type: TYPE_FP32 dims: [ 1 ] } ]
 instance_group [ { count: 1 kind: KIND_CPU } ]
@@ -58,11 +57,11 @@ class TritonPythonModel:
 
 @dataclass
 class Gpu:
-    """What Triton exports of a GPU where there is one.
+    """The metrics that Triton exports of a GPU.
 
     Attributes:
-        memory_used: of its memory, how much is in use.
-        url: where it is scraped, without the scheme.
+        memory_used: The used part of its memory, from 0 to 1.
+        url: The address that Prometheus scrapes, without the scheme.
     """
 
     memory_used: float = 0.5
@@ -79,7 +78,7 @@ class Gpu:
 
 @dataclass(frozen=True)
 class Monitored:
-    """Everything that runs."""
+    """The server, its repository, and what watches it."""
 
     triton: Triton
     prometheus: Prometheus
@@ -89,14 +88,14 @@ class Monitored:
 
 @contextlib.contextmanager
 def monitored(folder: Path) -> Iterator[Monitored]:
-    """All of it, while this lasts."""
+    """Run all of it for the duration of the block."""
     repository, kept = folder / "models", folder / "prometheus"
     repository.mkdir()
     kept.mkdir()
     _write(repository)
     names = (ToyRepository.ensemble, AB, "echo", SLOW, FRAGILE)
     flags = ("--model-control-mode=explicit", *(f"--load-model={name}" for name in names), CACHE, *LATENCY_SUMMARIES)
-    with mortal([repository], *flags) as triton, _exporter(triton.addresses.http) as exporter, _gpu() as gpu:
+    with started([repository], *flags) as triton, _exporter(triton.addresses.http) as exporter, _gpu() as gpu:
         targets = {
             "127.0.0.1:8002": json.dumps([triton.addresses.metrics.split("/")[2], gpu.url]),
             "127.0.0.1:8003": json.dumps([exporter]),
@@ -111,21 +110,14 @@ def _write(repository: Path) -> None:
     config = repository / CLASSIFIER / "config.pbtxt"
     config.write_text(f"{config.read_text()}\nresponse_cache {{ enable: true }}\n")
     echo.write(repository)
-    (repository / "echo" / "2").mkdir()
-    (repository / "echo" / "2" / "model.onnx").write_bytes(echo.graph("echo/2@00000000"))
-    (repository / "echo" / "config.pbtxt").write_text(f"{echo.CONFIG}version_policy {{ all {{ }} }}\n")
+    (put(repository, "echo", "", version=2) / "model.onnx").write_bytes(echo.graph("echo/2@00000000"))
+    put(repository, "echo", f"{echo.CONFIG}version_policy {{ all {{ }} }}\n")
+    put(repository, ROUTER, _ROUTER)
     ensemble = (repository / ToyRepository.ensemble / "config.pbtxt").read_text()
-    ensemble = ensemble.replace(CLASSIFIER, ROUTER)
-    for name, text in ((ROUTER, _ROUTER), (AB, ensemble)):
-        (repository / name / "1").mkdir(parents=True)
-        (repository / name / "config.pbtxt").write_text(text)
+    put(repository, AB, ensemble.replace(CLASSIFIER, ROUTER))
     for name in (SLOW, FRAGILE):
-        (repository / name / "1").mkdir(parents=True)
-        (repository / name / "1" / "model.py").write_text(_SLOW_MODEL)
-        (repository / name / "config.pbtxt").write_text(_SLOW_CONFIG)
-    (repository / BROKEN / "1").mkdir(parents=True)
-    (repository / BROKEN / "1" / "model.py").write_text("raise RuntimeError('not today')\n")
-    (repository / BROKEN / "config.pbtxt").write_text(_SLOW_CONFIG)
+        put_python(repository, name, _SLOW_MODEL, _SLOW_CONFIG)
+    put_python(repository, BROKEN, "raise RuntimeError('not today')\n", _SLOW_CONFIG)
 
 
 @contextlib.contextmanager
@@ -152,11 +144,11 @@ def _gpu() -> Iterator[Gpu]:
             self.wfile.write(gpu.exposition().encode())
 
         def log_message(self, *_: object) -> None:
-            """Nothing."""
+            """Keep standard error free of a line for each request."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         gpu.url = f"127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         try:
             yield gpu

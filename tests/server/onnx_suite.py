@@ -1,9 +1,13 @@
-"""The ONNX project's backend test suite: real models with stored inputs and outputs, from the package `onnx`."""
+"""The ONNX project's backend test suite, from the package `onnx`, and the lists of cases that cannot pass.
+
+Each ONNX Runtime that the project is locked to has a list; Python 3.10 has an older one. The module prints the list of
+the installed ONNX Runtime.
+"""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +26,10 @@ Array = npt.NDArray[Any]
 Arrays = dict[str, Array]
 Infer = Callable[[Arrays], Mapping[str, Array]]
 
-KINDS = ("node", "simple", "pytorch-converted", "pytorch-operator")  # what the package holds; the rest is downloaded
+KINDS = ("node", "simple", "pytorch-converted", "pytorch-operator")  # the others are large models to download
+SAMPLED = 5  # of as many cases one runs by default
+LISTS = Path(__file__).with_name("onnx_suite_lists")
+_HEADING = "# "
 
 NOT_A_TENSOR = "a sequence or an optional as input or output, which Triton has not"
 NO_TYPE = "a tensor of a type that Triton's onnxruntime backend has not"
@@ -37,7 +44,7 @@ QUIET = 4  # ONNX Runtime's `fatal`: hundreds of cases are meant to fail
 
 @dataclass(frozen=True)
 class Case:
-    """A model and what it answers, once or several times."""
+    """A model with one or more pairs of inputs and expected outputs."""
 
     name: str
     model: onnx.ModelProto
@@ -46,10 +53,10 @@ class Case:
     atol: float
 
     def check(self, infer: Infer) -> None:
-        """Compare what `infer` gives with what is stored, types and shapes included.
+        """Compare the answers of `infer` with the expected outputs, types and shapes included.
 
         Raises:
-            AssertionError: they differ.
+            AssertionError: An answer differs.
         """
         for inputs, outputs in self.data_sets:
             answer = infer(inputs)
@@ -57,18 +64,17 @@ class Case:
                 _check_array(answer[name], expected, rtol=self.rtol, atol=self.atol)
 
     @property
-    def traits(self) -> set[tuple[str, int, int]]:
-        """What a server sees of its graph: of each input and output the type and the number of dimensions."""
-        sides = (("input", self.model.graph.input), ("output", self.model.graph.output))
-        return {
-            (side, value.type.tensor_type.elem_type, len(value.type.tensor_type.shape.dim))
-            for side, values in sides
-            for value in values
-        }
+    def traits(self) -> set[tuple[str, str, int]]:
+        """The element types and the numbers of dimensions of the inputs and of the outputs."""
+        found = set()
+        for side, values in (("input", self.model.graph.input), ("output", self.model.graph.output)):
+            for tensor in (value.type.tensor_type for value in values):
+                found |= {(side, "type", tensor.elem_type), (side, "dimensions", len(tensor.shape.dim))}
+        return found
 
 
 def cases() -> Iterator[Case]:
-    """Every case; one that takes or gives anything but tensors comes without its data."""
+    """Return every case; a case with an input or output that is not a tensor has no data."""
     for kind in KINDS:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # some cases compute infinities and NaN on purpose
@@ -77,7 +83,7 @@ def cases() -> Iterator[Case]:
 
 
 def reason_without_server(case: Case) -> str | None:
-    """Why a case cannot pass, whatever serves it; None where ONNX Runtime gives the stored answer in this process."""
+    """Return why no server can pass a case, or None if ONNX Runtime gives the expected outputs in this process."""
     if not _is_of_tensors(case.model):
         return NOT_A_TENSOR
     try:
@@ -96,15 +102,30 @@ def reason_without_server(case: Case) -> str | None:
     return EMPTY if any(0 in tensor.shape for tensor in tensors) else None
 
 
-def part(of: Iterable[Case]) -> list[Case]:
-    """The first cases that show a server anything the ones before them did not."""
-    seen: set[tuple[str, int, int]] = set()
+def sample(cases: Sequence[Case]) -> list[Case]:
+    """Return one case of `SAMPLED`, the same ones each time."""
+    return sorted(cases, key=lambda case: case.name)[::SAMPLED]
+
+
+def covering(cases: Sequence[Case]) -> list[Case]:
+    """Return a few cases that have every element type and every number of dimensions between them."""
+    missing = set[tuple[str, str, int]]().union(*(case.traits for case in cases))
     chosen = []
-    for case in of:
-        if case.traits - seen:
-            chosen.append(case)
-            seen |= case.traits
+    while missing:
+        chosen.append(max(cases, key=lambda case: len(case.traits & missing)))
+        missing -= chosen[-1].traits
     return chosen
+
+
+def listed(version: str = onnxruntime.__version__) -> dict[str, str]:
+    """Return the reason for each case in the list of an ONNX Runtime, by the case's name."""
+    reasons, reason = {}, ""
+    for line in (LISTS / f"onnxruntime-{version}.txt").read_text().splitlines():
+        if line.startswith(_HEADING):
+            reason = line.removeprefix(_HEADING)
+        elif line:
+            reasons[line] = reason
+    return reasons
 
 
 def _case(found: TestCase) -> Case:
@@ -163,6 +184,17 @@ def _check_array(actual: Array, expected: Array, *, rtol: float, atol: float) ->
 
 
 def as_text(array: Array) -> Array:
-    """An array of strings, whether they come as `bytes` or `str`, as one of `str`."""
+    """Return an array of `bytes` or `str` as an array of `str`."""
     elements = [each.decode() if isinstance(each, bytes) else str(each) for each in array.ravel()]
     return np.array(elements, dtype=object).reshape(array.shape)
+
+
+def main() -> None:
+    """Print the list: the reasons as headings, the cases of each below it in order."""
+    reasons = {case.name: reason for case in cases() if (reason := reason_without_server(case))}
+    for reason in sorted(set(reasons.values())):
+        print(f"{_HEADING}{reason}", *sorted(name for name in reasons if reasons[name] == reason), "", sep="\n")
+
+
+if __name__ == "__main__":
+    main()

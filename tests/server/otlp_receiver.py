@@ -1,6 +1,6 @@
-"""What a collector would get: an OTLP receiver over HTTP that keeps every span.
+"""An OTLP receiver over HTTP that keeps every span, in place of a collector.
 
-https://opentelemetry.io/docs/specs/otlp/#otlphttp: SDKs send protobuf, Triton 24.10 JSON.
+SDKs send protobuf, Triton 24.10 sends JSON: https://opentelemetry.io/docs/specs/otlp/#otlphttp
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 @dataclass(frozen=True)
 class Span:
-    """A span; its ids in hexadecimal, `parent_id` empty for the first of a trace."""
+    """A span with its ids in hexadecimal; `parent_id` is empty for the first span of a trace."""
 
     service: str
     name: str
@@ -30,7 +30,7 @@ class Span:
 
 @dataclass
 class OtlpReceiver:
-    """The spans so far, and a way to wait for more."""
+    """The spans received so far, and a way to wait for more."""
 
     url: str = ""
     spans: list[Span] = field(default_factory=list)
@@ -42,7 +42,7 @@ class OtlpReceiver:
             self.changed.notify_all()
 
     def until(self, wanted: Callable[[list[Span]], list[Span]], *, timeout_s: float = 60) -> list[Span]:
-        """The spans wanted of all that there are, as soon as there is one; none after the time."""
+        """Return the wanted spans as soon as there are any, or an empty list after `timeout_s` seconds."""
         with self.changed:
             self.changed.wait_for(lambda: wanted(self.spans), timeout=timeout_s)
             return wanted(self.spans)
@@ -50,7 +50,7 @@ class OtlpReceiver:
 
 @contextlib.contextmanager
 def receiving() -> Iterator[OtlpReceiver]:
-    """Listen while this lasts."""
+    """Receive spans for the duration of the block."""
     receiver = OtlpReceiver()
 
     class Handler(BaseHTTPRequestHandler):
@@ -63,7 +63,7 @@ def receiving() -> Iterator[OtlpReceiver]:
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            """Nothing on standard error."""
+            """Keep standard error free of a line for each request."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()

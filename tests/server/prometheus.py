@@ -1,4 +1,4 @@
-"""Debian's `prometheus` with this project's configuration and rules, which are the project's but for their times."""
+"""Debian's Prometheus with this project's configuration and rules, their times shortened."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,15 @@ import pytest
 
 from cronnx_server.paths import ROOT
 from cronnx_server.serve.addresses import free_addresses
+from tests.server.polling import until
 
 CONFIG = ROOT / "deploy" / "prometheus" / "prometheus.yml"
-LONG_S, POLL_S = 90.0, 0.1
 
 Labels = frozenset[tuple[str, str]]
 
 
 class Prometheus:
-    """One that runs, and what it says."""
+    """Queries to a running Prometheus."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -37,55 +37,46 @@ class Prometheus:
             return json.load(answer)["data"]
 
     def query(self, expression: str) -> dict[Labels, float]:
-        """The value of each series now."""
+        """Return the current value of each series."""
         return {
             frozenset(each["metric"].items()): float(each["value"][1])
             for each in self.ask("/api/v1/query", query=expression)["result"]
         }
 
     def value(self, expression: str) -> float:
-        """The value of the only series."""
+        """Return the current value of the only series."""
         (value,) = self.query(expression).values()
         return value
 
     def by(self, label: str, expression: str) -> dict[str, float]:
-        """The value of each series, by one of its labels."""
+        """Return the current value of each series, by one of its labels."""
         return {dict(labels)[label]: value for labels, value in self.query(expression).items()}
 
     def firing(self) -> set[str]:
-        """The names of the alerts that fire."""
+        """Return the names of the firing alerts."""
         return set(self.by("alertname", 'count by (alertname) (ALERTS{alertstate="firing"})'))
 
     def settle(self) -> None:
-        """Return when everything has been scraped anew, and every rule evaluated after that."""
+        """Wait for a scrape of every target and for an evaluation of every rule after it."""
         for expression in ("min(timestamp(up))", "min(timestamp(request_latency_seconds_count))"):
             now = time.time()
             until(lambda e=expression, t=now: any(seen > t for seen in self.query(e).values()), what=expression)
 
 
-def until(condition: Callable[[], bool], *, what: object) -> None:
-    """Return when it holds; fail where it does not for very long."""
-    gives_up_at = time.monotonic() + LONG_S
-    while not condition():
-        if time.monotonic() > gives_up_at:
-            pytest.fail(f"not within {LONG_S:g} s: {what}")
-        time.sleep(POLL_S)  # nothing tells when
-
-
 def quick(text: str) -> str:
-    """A configuration, rules or a query of the project, its minutes and seconds made short."""
-    text = re.sub(r"(scrape|evaluation)_interval: \w+", r"\1_interval: 500ms", text)
-    text = re.sub(r"for: \d+m", "for: 500ms", text)
-    return re.sub(r"\[(\d+m|\$__rate_interval)\]", "[4s]", text)
+    """Shorten the intervals and ranges of a configuration, of rules or of a query."""
+    text = re.sub(r"(scrape|evaluation)_interval: \w+", r"\1_interval: 250ms", text)
+    text = re.sub(r"for: \d+m", "for: 250ms", text)
+    return re.sub(r"\[(\d+m|\$__rate_interval)\]", "[3s]", text)
 
 
 @contextlib.contextmanager
 def scraping(targets: Mapping[str, str], folder: Path) -> Iterator[Prometheus]:
-    """A Prometheus that scrapes other targets than those of the project's file, while this lasts.
+    """Run Prometheus for the duration of the block, with a test's targets in place of the project's.
 
     Args:
-        targets: a list of targets in place of each one that the project's file names.
-        folder: for what it keeps.
+        targets: The JSON list of targets for each target that the project's file names.
+        folder: An empty folder for its configuration and its data.
     """
     if shutil.which("prometheus") is None:
         pytest.skip("Debian's prometheus is not installed: apt-get install prometheus")

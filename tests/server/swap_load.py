@@ -1,4 +1,4 @@
-"""Callers that go on asking while a server's models are swapped, and whether each answer's version was live."""
+"""Load on a server whose models are swapped, and the check that each answer is by a version that was live."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from cronnx import AsyncClient, CronnxError, Retry
 
-CONCURRENCY = 8
 ONCE = Retry(attempts=1)
 
 
@@ -25,7 +24,7 @@ class Answer:
 
 @dataclass
 class Live:
-    """A version, and since and until when it may answer."""
+    """A version and the time in which it may answer."""
 
     served_by: str
     since: float
@@ -33,9 +32,10 @@ class Live:
 
 
 class SwapLoad:
-    """What `CONCURRENCY` callers were answered, and which versions were live meanwhile."""
+    """The answers to some callers, and the versions that were live in the meantime."""
 
-    def __init__(self, live: str) -> None:
+    def __init__(self, live: str, *, callers: int) -> None:
+        self.callers = callers
         self.answers: list[Answer] = []
         self.failures: list[CronnxError] = []
         self.swaps_s: dict[str, list[float]] = defaultdict(list)
@@ -45,16 +45,16 @@ class SwapLoad:
 
     @contextlib.contextmanager
     def swap(self, kind: str, served_by: str) -> Iterator[None]:
-        """Both versions are live while the swap lasts; before it the old one alone, after it the new one alone."""
+        """Count the swap: the old version is live until the block ends, the new one from when the block begins."""
         started_at = time.monotonic()
         self._live.append(Live(served_by, since=started_at))
         yield
         self._live[-2].until = time.monotonic()
         self.swaps_s[kind].append(time.monotonic() - started_at)
 
-    async def go_on(self, answers: int = 20 * CONCURRENCY) -> None:
-        """Wait for so many answers more."""
-        wanted = len(self.answers) + len(self.failures) + answers
+    async def go_on(self, rounds: int = 20) -> None:
+        """Wait for further answers: `rounds` to each caller on average."""
+        wanted = len(self.answers) + len(self.failures) + rounds * self.callers
         async with self._answered:
             await self._answered.wait_for(lambda: len(self.answers) + len(self.failures) >= wanted)
 
@@ -91,7 +91,7 @@ class SwapLoad:
         ]
 
     def check(self) -> None:
-        """No request has failed, and every answer is by a version that was live between its sending and its coming."""
+        """Check that no request failed and that each answer is by a version that was live while the request ran."""
         assert not self.failures, f"{len(self.failures)} failed, the first with {self.failures[0]!r}"
         strangers = self.by_versions_not_live()
         assert not strangers, f"{len(strangers)} answers by a version that was not live, the first {strangers[0]}"
@@ -99,16 +99,18 @@ class SwapLoad:
 
 
 @contextlib.asynccontextmanager
-async def under_load(url: str, model_name: str, *, image: bytes = b"x", live: str) -> AsyncIterator[SwapLoad]:
-    """Ask while this lasts, and check the answers; `live` is the version that answers now."""
-    load = SwapLoad(live)
+async def under_load(
+    url: str, model_name: str, *, live: str, image: bytes = b"x", callers: int = 8
+) -> AsyncIterator[SwapLoad]:
+    """Send requests for the duration of the block, then check the answers; `live` is the version that answers first."""
+    load = SwapLoad(live, callers=callers)
     async with AsyncClient(url, retry=ONCE) as client:
-        callers = [asyncio.create_task(load.call(client, model_name, image)) for _ in range(CONCURRENCY)]
+        tasks = [asyncio.create_task(load.call(client, model_name, image)) for _ in range(callers)]
         try:
             await load.go_on()
             yield load
             await load.go_on()
         finally:
             load.end()
-            await asyncio.gather(*callers)
+            await asyncio.gather(*tasks)
     load.check()

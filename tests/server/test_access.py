@@ -1,4 +1,4 @@
-"""A server that other machines can reach: who may do what, and what nobody gets to see."""
+"""A server on the network: what a caller may do with and without the key, and where the key must not appear."""
 
 from __future__ import annotations
 
@@ -62,12 +62,14 @@ RESTRICTED_CALLS: tuple[tuple[str, dict[str, Any]], ...] = (
 
 @dataclass(frozen=True)
 class Exposed:
-    """A server on every address of this machine, which asks for a key, and over gRPC for a certificate.
+    """A server on every address of this machine that needs a key, and over gRPC a certificate of the caller.
 
     Attributes:
-        own: what it shows.
-        caller: what callers over gRPC have to show.
-        log: what it has printed.
+        addresses: Where it listens.
+        process: The running `scripts/serve`.
+        own: Its certificate.
+        caller: The certificate that callers over gRPC need.
+        log: Its standard error.
     """
 
     addresses: Addresses
@@ -122,7 +124,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exposed]:
 
 
 def ask(url: str, *, body: bytes | None = None, key: str | None = None) -> tuple[int, str]:
-    """The status and the text of the answer, to a POST where there is a body."""
+    """Return the status and the text of the answer to a GET, or with a body, to a POST."""
     request = urllib.request.Request(url, body, {"cronnx-key": key} if key else {})
     try:
         with urllib.request.urlopen(request) as answer:
@@ -132,7 +134,7 @@ def ask(url: str, *, body: bytes | None = None, key: str | None = None) -> tuple
 
 
 def call(server: Exposed, method: str, arguments: dict[str, Any], *, key: str | None = None) -> Any:
-    """By NVIDIA's own client over gRPC."""
+    """Call a method of NVIDIA's client over gRPC."""
     with tritonclient.grpc.InferenceServerClient(
         server.grpc.removeprefix("grpcs://"),
         ssl=True,
@@ -164,7 +166,7 @@ def test_grpc_changes_nothing_without_the_key(
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "http"])
-def test_who_has_no_key_is_answered_all_the_same(server: Exposed, protocol: str) -> None:
+def test_requests_are_answered_without_the_key(server: Exposed, protocol: str) -> None:
     with server.client(protocol, key=None) as client:
         assert client.classify(b"picture", model_name=echo.MODEL_NAME).label == "picture"
         assert client.is_server_ready()
@@ -173,9 +175,7 @@ def test_who_has_no_key_is_answered_all_the_same(server: Exposed, protocol: str)
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "http"])
-def test_the_client_changes_models_with_the_key_and_says_what_is_missing_without(
-    server: Exposed, protocol: str
-) -> None:
+def test_the_client_loads_models_with_the_key_and_asks_for_it_without(server: Exposed, protocol: str) -> None:
     with server.client(protocol) as client:
         client.load(echo.MODEL_NAME)
         assert [model.name for model in client.models() if model.state == "READY"] == [echo.MODEL_NAME]
@@ -236,7 +236,7 @@ def test_grpc_in_the_clear_is_not_answered(server: Exposed) -> None:
         assert not client.is_server_live()
 
 
-def test_who_shows_no_certificate_over_grpc_is_not_answered(server: Exposed) -> None:
+def test_grpc_without_a_client_certificate_is_not_answered(server: Exposed) -> None:
     with (
         Client(server.grpc, tls=Tls(ca_file=server.own.certificate), retry=ONCE, timeout_s=5) as client,
         pytest.raises(CronnxError),
@@ -279,7 +279,7 @@ def test_no_path_leaves_the_repository_over_http_whatever_key_it_comes_with(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_no_path_is_a_name_over_grpc_for_who_has_no_key(server: Exposed, name: str) -> None:
+def test_no_path_is_loaded_over_grpc_without_the_key(server: Exposed, name: str) -> None:
     for arguments in ({"model_name": name}, {"model_name": name, "config": CONFIG}):
         with pytest.raises(InferenceServerException, match="is restricted"):
             call(server, "load_model", arguments)
@@ -295,7 +295,7 @@ def test_no_file_that_comes_with_a_configuration_is_written_elsewhere(server: Ex
 
 
 @pytest.mark.parametrize(("api", "setting"), [("logging", "log_file"), ("trace/setting", "trace_file")])
-def test_nobody_has_the_server_write_its_log_or_traces_elsewhere(server: Exposed, api: str, setting: str) -> None:
+def test_no_caller_redirects_the_log_or_the_traces(server: Exposed, api: str, setting: str) -> None:
     there = server.log.parent / "written"
     status, text = ask(f"{server.http}/v2/{api}", body=json.dumps({setting: str(there)}).encode(), key=KEY)
     assert status == 501, text
@@ -303,5 +303,5 @@ def test_nobody_has_the_server_write_its_log_or_traces_elsewhere(server: Exposed
 
 
 @pytest.mark.parametrize("option", ["--tls-certificate", "--tls-key", "--tls-client-ca"])
-def test_half_of_what_tls_needs_is_refused(option: str) -> None:
+def test_an_incomplete_tls_configuration_is_refused(option: str) -> None:
     assert "--tls-certificate and --tls-key together" in refused(f"{option}=any.pem")

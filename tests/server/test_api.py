@@ -1,7 +1,7 @@
-"""docs/api.md, command by command, and docs/openapi.json, driven by Schemathesis against a real server.
+"""The commands of docs/api.md, and docs/openapi.json by Schemathesis, against a real server.
 
-Two ensembles are driven of those described, one without and one with an A/B test: the others differ in their names.
-Calls that change what the server does are left out, since the other tests are asking it: loads, logs and traces.
+Schemathesis calls two of the ensembles, one with and one without an A/B test: the others differ only in their names.
+It leaves out the calls that change the server, because other tests share it: loads, logs and traces.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ CONFORMANCE = [status_code_conformance, content_type_conformance, response_schem
 OTHER_ENSEMBLES = r"/v2/models/(?!efficientnet_lite0(_ab)?/|stats$|\{)"
 EXAMPLES = 12
 
-# What Triton 24.10 answers with 500 though it is the caller's fault: no JSON, or JSON of other types than described.
+# Triton 24.10 answers 500 to a body that is not JSON or has other types than described.
 UNPARSED = re.compile(r"failed to parse the request JSON|Unable to parse|attempt to (get|access)|parameter key")
 
 
@@ -74,12 +74,12 @@ def test_no_answer_is_outside_the_description(case: schemathesis.Case, served: S
 
 
 def is_malformed(case: schemathesis.Case) -> bool:
-    """Whether the request was made to be otherwise than described."""
+    """Return whether Schemathesis made the request to violate the description."""
     return case.meta is not None and case.meta.generation.mode == GenerationMode.NEGATIVE
 
 
 def as_written(body: Any) -> Any:
-    """A body with 1 for 1.0: the same to JSON Schema, but not to Triton, and written so by every program."""
+    """Return a body with 1 for 1.0: equal in JSON Schema, but Triton refuses 1.0 and programs write 1."""
     if isinstance(body, dict):
         return {name: as_written(value) for name, value in body.items()}
     if isinstance(body, list):

@@ -1,4 +1,7 @@
-"""The corpus and the fuzzer against a real server: each gets its answer, and the server goes on as before."""
+"""The corpus of bad input and the fuzzer against a real server, which answers or refuses each request and goes on.
+
+Each picture of the corpus goes one of the four ways to the server; `--whole-corpus` sends each in every way.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ def wire(served: Served) -> Iterator[Wire]:
 
 @pytest.fixture(scope="module", autouse=True)
 def processes(served: Served) -> Iterator[Family]:
-    """The server's; whatever the tests send, none of them ends."""
+    """The server's processes, none of which ends whatever the tests send."""
     family = Family([served.process.pid])
     before = family.pids()
     yield family
@@ -41,7 +44,7 @@ def processes(served: Served) -> Iterator[Family]:
 
 
 class Neighbours:
-    """Asks for a sound picture together with whatever else is asked for."""
+    """Sends a sound picture at the same time as each request."""
 
     def __init__(self, wire: Wire) -> None:
         self._wire, self._threads = wire, ThreadPoolExecutor(2)
@@ -51,7 +54,7 @@ class Neighbours:
         neighbour = self._threads.submit(self._wire.ask, over_generate(MODEL, COFFEE))
         answer = self._wire.ask(request)
         found = neighbour.result()
-        if OF_A_NEIGHBOUR in found.message:  # alone it would have been answered: it is asked for again
+        if OF_A_NEIGHBOUR in found.message:  # Triton failed the whole batch: the sound picture is sent again
             found = self._wire.ask(over_generate(MODEL, COFFEE))
         assert labels(found) == self._labels
         return answer
@@ -79,9 +82,11 @@ def fault(answer: Answer, status: int, message: str) -> str | None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_every_kind_of_picture_is_answered_or_refused_by_every_way(way: str, neighbours: Neighbours) -> None:
-    faults = {}
-    for picture in PICTURES:
+def test_every_kind_of_picture_is_answered_or_refused(
+    way: str, neighbours: Neighbours, pytestconfig: pytest.Config
+) -> None:
+    whole, faults = pytestconfig.getoption("whole_corpus"), {}
+    for picture in PICTURES if whole else PICTURES[list(WAYS).index(way) :: len(WAYS)]:
         answer = neighbours.ask(WAYS[way](MODEL, picture.payload))
         status, message = (200, "") if picture.refusal is None else (400, rf"image\[0\]: {picture.refusal}$")
         faults[picture.kind] = fault(answer, status, message)
@@ -132,6 +137,6 @@ def test_refusals_leave_no_memory_behind(wire: Wire, processes: Family) -> None:
 
     refuse(5)
     before = processes.pss_bytes()
-    refuse(50)
+    refuse(25)
     grown = processes.pss_bytes() - before
-    assert grown < 50 * len(content)  # a quarter of what has passed
+    assert grown < 25 * len(content)  # a quarter of what was sent

@@ -23,7 +23,7 @@ from cronnx_lab.bench.plan import Plan
 from cronnx_server.build_models.in_process import InProcessClassifier
 from cronnx_server.build_models.missing_models import build_missing
 from cronnx_server.paths import MODEL_REPOSITORY, ROOT
-from tests.server.processes import started_by
+from tests.server.triton import started_by
 
 BENCH = [sys.executable, str(ROOT / "scripts" / "bench")]
 SHORT = ["--quick", "--versions", "1", "--pictures", "vga", "tiny", "--concurrency", "1", "4"]

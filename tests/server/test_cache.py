@@ -1,4 +1,4 @@
-"""Triton's response cache: what it answers, and what it must not."""
+"""Triton's response cache: what it answers and what it must not answer."""
 
 from __future__ import annotations
 
@@ -14,31 +14,43 @@ import pytest
 
 from cronnx import Client, InvalidInput
 from cronnx_server.paths import PICTURES
-from cronnx_server.serve.addresses import Addresses, free_addresses
+from cronnx_server.serve.addresses import Addresses
 from tests.server.efficientnet import EfficientNetRepository
-from tests.server.test_serve import report_of, serving
 from tests.server.toy import CLASSIFIER, ToyRepository
+from tests.server.toy import ENSEMBLE as TOY
 from tests.server.triton import running
 
 CACHE = "--cache-config=local,size=67108864"
 EXPLICIT = "--model-control-mode=explicit"
-COFFEE = (PICTURES / "coffee.jpg").read_bytes()
+COFFEE, CHELSEA = ((PICTURES / f"{name}.jpg").read_bytes() for name in ("coffee", "chelsea"))
 ENSEMBLE, NETWORK = EfficientNetRepository.ensemble, EfficientNetRepository.classifier
 
 
 @dataclass(frozen=True)
 class Counts:
-    """A model version's statistics: batches it ran, and what the cache did for it."""
+    """How many batches a model version ran, and its hits and misses of the cache."""
 
     executions: int
     hits: int
     misses: int
 
 
-@pytest.fixture
-def addresses(tmp_path: Path) -> Iterator[Addresses]:
-    EfficientNetRepository(tmp_path).write()
-    with running([tmp_path], EXPLICIT, f"--load-model={ENSEMBLE}", CACHE) as addresses:
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """EfficientNet-Lite0, and a toy whose version 2 fails; both classifiers are cached."""
+    folder = tmp_path_factory.mktemp("repository")
+    EfficientNetRepository(folder).write()
+    toy = ToyRepository(folder)
+    toy.write()
+    toy.write_version_that_fails(2)
+    config = folder / CLASSIFIER / "config.pbtxt"
+    config.write_text(f"{config.read_text()}\nresponse_cache {{ enable: true }}\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def addresses(repository: Path) -> Iterator[Addresses]:
+    with running([repository], EXPLICIT, f"--load-model={ENSEMBLE}", f"--load-model={TOY}", CACHE) as addresses:
         yield addresses
 
 
@@ -71,13 +83,15 @@ def test_a_picture_that_came_before_is_answered_without_running_the_network(addr
 
 
 def test_a_promotion_is_not_answered_from_the_cache_of_the_version_before(addresses: Addresses) -> None:
+    before = [counts(addresses, NETWORK, version).hits for version in (1, 2)]
     with Client(addresses.grpc) as client:
-        served_by = [client.classify(COFFEE).served_by for _ in range(2)]
+        served_by = [client.classify(CHELSEA).served_by for _ in range(2)]
         for version in ("2", "1"):
             client.promote(ENSEMBLE, version)
-            served_by += [client.classify(COFFEE).served_by for _ in range(2)]
+            served_by += [client.classify(CHELSEA).served_by for _ in range(2)]
     assert served_by == [f"{ENSEMBLE}/{version}@00000000" for version in (1, 1, 2, 2, 1, 1)]
-    assert (counts(addresses, NETWORK, 1).hits, counts(addresses, NETWORK, 2).hits) == (3, 1)
+    after = [counts(addresses, NETWORK, version).hits for version in (1, 2)]
+    assert [now - then for now, then in zip(after, before, strict=True)] == [3, 1]
 
 
 def test_a_picture_that_cannot_be_read_is_refused_for_its_own_reason_every_time(addresses: Addresses) -> None:
@@ -87,31 +101,14 @@ def test_a_picture_that_cannot_be_read_is_refused_for_its_own_reason_every_time(
                 client.classify(b"no picture")
 
 
-def test_the_cache_of_scripts_serve_leaves_an_ab_test_its_draw() -> None:
-    addresses = free_addresses()
-    arguments = ("--models", ENSEMBLE, f"{ENSEMBLE}_ab", "--cache", "67108864")
-    with serving(*arguments, addresses=addresses) as process, Client(addresses.grpc) as client:
-        report_of(process)
-        for _ in range(10):
-            client.classify(COFFEE, model_name=f"{ENSEMBLE}_ab")
-        for name in (f"{ENSEMBLE}_ab", f"{ENSEMBLE}_router"):
-            assert counts(addresses, name).hits == counts(addresses, name).misses == 0
-        assert counts(addresses, f"{ENSEMBLE}_router").executions == 10
-
-
-def test_the_limits_of_the_cache_are_those_documented(tmp_path: Path) -> None:
-    toy = ToyRepository(tmp_path)
-    toy.write()
-    toy.write_version_that_fails(2)
-    config = tmp_path / CLASSIFIER / "config.pbtxt"
-    config.write_text(f"{config.read_text()}\nresponse_cache {{ enable: true }}\n")
-    with running([tmp_path], EXPLICIT, f"--load-model={toy.ensemble}", CACHE) as addresses:
-        old = infer(addresses, toy.ensemble, "served_by")
-        toy.write_version(1, weights="11111111")
-        with Client(addresses.grpc) as client:
-            client.load(CLASSIFIER)
-        assert infer(addresses, toy.ensemble, "served_by") == old, "the weights are in the key now"
-        assert len(infer(addresses, CLASSIFIER, "label", version=1)) > 1, "the outputs asked for are in the key now"
-        with pytest.raises(urllib.error.HTTPError):
-            infer(addresses, CLASSIFIER, version=2)
-        assert infer(addresses, CLASSIFIER, version=2) == {}, "errors are not kept any more"
+def test_the_limits_of_the_cache_are_those_documented(repository: Path, addresses: Addresses) -> None:
+    toy = ToyRepository(repository)
+    old = infer(addresses, toy.ensemble, "served_by")
+    toy.write_version(1, weights="11111111")
+    with Client(addresses.grpc) as client:
+        client.load(CLASSIFIER)
+    assert infer(addresses, toy.ensemble, "served_by") == old, "the weights are in the key now"
+    assert len(infer(addresses, CLASSIFIER, "label", version=1)) > 1, "the outputs asked for are in the key now"
+    with pytest.raises(urllib.error.HTTPError):
+        infer(addresses, CLASSIFIER, version=2)
+    assert infer(addresses, CLASSIFIER, version=2) == {}, "errors are not kept any more"

@@ -1,4 +1,4 @@
-"""What the images and the manifests have `tritonserver` do, done by the server at hand."""
+"""The commands of the images and the manifests, run by the `tritonserver` of this machine."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ REPOSITORIES = {
     for folder in ("/models", "/mnt/models")
     for here in (MODEL_REPOSITORY, ENSEMBLES)
 }
-REDIS = "--cache-config=redis,"  # a cache that NVIDIA's image has, and the wheel has not
+REDIS = "--cache-config=redis,"  # NVIDIA's image has this cache, the wheel does not
 
 
 @dataclass(frozen=True)
 class Container:
-    """A server that was started as a container's, with the files that the image has from here below `root`."""
+    """A server started by a container's command, with the files that the image copies below `root`."""
 
     root: Path
     url: str
@@ -46,7 +46,7 @@ class Container:
         return subprocess.run(command, env={**self.environment, **environment}, capture_output=True, text=True)
 
     def index(self, **headers: str) -> int:
-        """The status of a call that takes the key."""
+        """Return the HTTP status of a call that needs the key."""
         request = urllib.request.Request(f"{self.url}/v2/repository/index", b"{}", headers)
         try:
             with urllib.request.urlopen(request) as answer:
@@ -56,13 +56,13 @@ class Container:
 
 
 def flags_here(command: containers.Command) -> list[str]:
-    """A command's, with this machine's paths and one model for all: which models there are is a contract test's."""
+    """Return a command's flags with this machine's paths and one model; a contract test judges the names of models."""
     flags = [REPOSITORIES.get(flag, flag) for flag in command.server_flags]
     return [*(flag for flag in flags if not flag.startswith(("--load-model=", REDIS))), f"--load-model={MODEL}"]
 
 
 def different(commands: list[containers.Command]) -> list[containers.Command]:
-    """Those whose flags are not all among another's."""
+    """Return the commands whose flags are not a part of another command's flags."""
     found: dict[frozenset[str], containers.Command] = {}
     for command in sorted(commands, key=lambda each: -len(each.server_flags)):
         flags = frozenset(flags_here(command))
@@ -88,9 +88,7 @@ def running(command: containers.Command, root: Path) -> Iterator[Container]:
 
 
 @pytest.mark.parametrize("command", different(containers.commands()), ids=lambda command: command.source)
-def test_a_container_serves_is_healthy_and_keeps_control_for_who_has_the_key(
-    command: containers.Command, tmp_path: Path
-) -> None:
+def test_a_container_serves_is_healthy_and_asks_for_the_key(command: containers.Command, tmp_path: Path) -> None:
     build_missing([MODEL])
     with running(command, tmp_path) as container:
         process = psutil.Process(container.pid)

@@ -1,10 +1,11 @@
-"""The served ensembles against the same functions in this process, and against plain Pillow."""
+"""The served ensembles compared with the same functions in this process and with plain Pillow."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def in_process(model: Model) -> InProcessClassifier:
 
 
 def plain_pillow(path: Path, model: Model) -> npt.NDArray[Any]:
-    """The pixels as `Image.resize` and `Image.crop` give them, no step saved."""
+    """Return the pixels as `Image.resize` and `Image.crop` give them, without a shortcut."""
     image = Image.open(path).convert("RGB")
     edge = model.size / 0.875
     width, height = (round(side * edge / min(image.size)) for side in image.size)
@@ -81,35 +82,51 @@ def by_16_callers(client: Client, paths: list[Path], model_name: str) -> list[Cl
 
 @dataclass(frozen=True)
 class References:
-    """What a model takes the labelled pictures for without a server."""
+    """The classes that a model finds in the labelled pictures without a server."""
 
-    model_name: str
     in_process: list[int]
     plain_pillow: list[int]
 
 
-@pytest.fixture(scope="module", params=RIGHT_AT_LEAST)
-def references(request: pytest.FixtureRequest, labelled_pictures: list[LabelledPicture]) -> References:
-    model = MODELS[request.param]
-    reference, paths = in_process(model), [picture.path for picture in labelled_pictures]
-    ours = [int(reference.classify([path.read_bytes()])["class_id"][0, 0]) for path in paths]
-    plain = reference.classify_pixels(np.stack([plain_pillow(path, model) for path in paths]))
-    return References(model.name, ours, plain["class_id"][:, 0].tolist())
+@pytest.fixture(scope="module")
+def references(labelled_pictures: list[LabelledPicture]) -> Callable[[str], References]:
+    """Returns the references of a model."""
+
+    @cache
+    def references_of(model_name: str) -> References:
+        model = MODELS[model_name]
+        reference, paths = in_process(model), [picture.path for picture in labelled_pictures]
+        ours = [int(reference.classify([path.read_bytes()])["class_id"][0, 0]) for path in paths]
+        plain = reference.classify_pixels(np.stack([plain_pillow(path, model) for path in paths]))
+        return References(ours, plain["class_id"][:, 0].tolist())
+
+    return references_of
 
 
-@pytest.mark.parametrize("ask", [one_by_one, in_batches, by_16_callers])
+@pytest.mark.parametrize(
+    ("model_name", "protocol", "ask"),
+    [
+        ("efficientnet_lite0", "http", one_by_one),
+        ("efficientnet_lite0", "grpc", in_batches),
+        ("efficientnet_lite2", "grpc", by_16_callers),
+    ],
+)
 def test_labelled_pictures_come_out_as_in_process_as_in_pillow_and_right(
-    client: Client,
+    served: Served,
+    references: Callable[[str], References],
+    model_name: str,
+    protocol: str,
     ask: Callable[[Client, list[Path], str], list[Classification]],
-    references: References,
     labelled_pictures: list[LabelledPicture],
 ) -> None:
-    answers = ask(client, [picture.path for picture in labelled_pictures], references.model_name)
-    served = [answer.class_id for answer in answers]
-    assert served == references.in_process
-    assert agreeing(served, references.plain_pillow) >= AGREEING_WITH_PILLOW_AT_LEAST
-    right = agreeing(served, [picture.class_id for picture in labelled_pictures])
-    assert right >= RIGHT_AT_LEAST[references.model_name]
+    with Client(getattr(served.addresses, protocol)) as client:
+        answers = ask(client, [picture.path for picture in labelled_pictures], model_name)
+    found = [answer.class_id for answer in answers]
+    expected = references(model_name)
+    assert found == expected.in_process
+    assert agreeing(found, expected.plain_pillow) >= AGREEING_WITH_PILLOW_AT_LEAST
+    right = agreeing(found, [picture.class_id for picture in labelled_pictures])
+    assert right >= RIGHT_AT_LEAST[model_name]
 
 
 def agreeing(one: list[int], other: list[int]) -> int:

@@ -12,7 +12,7 @@ from cronnx import Client, CronnxError
 from cronnx_lab.faults import drill
 from cronnx_lab.faults.drills import drills
 from cronnx_lab.faults.service import Service
-from tests.server.prometheus import until
+from tests.server.polling import until
 from tests.server.toy import CLASSIFIER, ENSEMBLE, ToyRepository
 
 # What waited in a process of `preprocess` that is killed, Triton answers never: the client's deadline does.

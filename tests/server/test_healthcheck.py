@@ -1,4 +1,4 @@
-"""`scripts/healthcheck` against real servers: whole ones, and one whose stubs are killed."""
+"""`scripts/healthcheck` against a healthy server and against one whose stubs are killed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cronnx_server.paths import ENSEMBLES, ROOT
 from tests.server import echo
 from tests.server.conftest import Served
 from tests.server.toy import ToyRepository
-from tests.server.triton import Triton, mortal
+from tests.server.triton import Triton, started
 
 INSTANCES = 2
 
@@ -27,13 +27,12 @@ def triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Triton]:
     ToyRepository(folder).write()
     echo.write(folder)
     (folder / "echo" / "config.pbtxt").write_text(echo.CONFIG.replace("count: 1", f"count: {INSTANCES}"))
-    # One with dead stubs never says that it has ended.
-    with mortal([folder], "--exit-timeout-secs=1") as triton:
+    with started([folder]) as triton:
         yield triton
 
 
 def checked(url: str, *arguments: str) -> tuple[int, list[str]]:
-    """The exit status, and the lines but for the server's."""
+    """Return the exit status and the lines about models."""
     command = [sys.executable, str(ROOT / "scripts" / "healthcheck"), "--url", url, "--timeout-s", "60", *arguments]
     ended = subprocess.run(command, capture_output=True, text=True)
     assert ended.stderr == ""
@@ -45,7 +44,7 @@ def checked(url: str, *arguments: str) -> tuple[int, list[str]]:
 def kill_a_stub_of(triton: Triton, model_name: str) -> None:
     stubs = [each for each in triton.family()[1:] if each.status() != psutil.STATUS_ZOMBIE]
     stub = next(each for each in stubs if f"/{model_name}/" in " ".join(each.cmdline()))
-    ended = os.pidfd_open(stub.pid)  # the server does not collect it: to psutil it would live on
+    ended = os.pidfd_open(stub.pid)  # the server does not reap it, so to psutil it stays alive
     stub.kill()
     select.select([ended], [], [])
     os.close(ended)

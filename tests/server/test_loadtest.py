@@ -117,7 +117,7 @@ def test_every_request_sent_is_answered_and_counted_once_by_model_and_arm(
 ) -> None:
     url = {"grpc": addresses.grpc, "http": addresses.http}[protocol]
     before = successes(addresses)
-    ended = loadtest(command, shape, f"--url={url}", "--duration-s=4", "--models", *models, *UNTIMED, cwd=tmp_path)
+    ended = loadtest(command, shape, f"--url={url}", "--duration-s=2", "--models", *models, *UNTIMED, cwd=tmp_path)
     assert ended.status == 0, ended.stderr
 
     asked = [f"{name}_ab" if shape == "ab" else name for name in models]
@@ -172,7 +172,7 @@ def test_a_folder_without_images_ends_with_2(command: list[str], tmp_path: Path)
 
 def test_the_web_page_shows_the_test_while_it_lasts(addresses: Addresses, command: list[str]) -> None:
     port = free_addresses().http_port
-    arguments = [f"--url={addresses.grpc}", "--duration-s=4", "--models", "toy", f"--web={port}", *UNTIMED]
+    arguments = [f"--url={addresses.grpc}", "--duration-s=2", "--models", "toy", f"--web={port}", *UNTIMED]
     with subprocess.Popen(
         [*command, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
     ) as process:

@@ -1,4 +1,4 @@
-"""The log of `scripts/serve --log-format json`: whole lines of JSON, by request where one asks, and never a picture."""
+"""The log of `scripts/serve --log-format json`: lines of JSON, with request ids on demand and never a picture."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PICTURE = (PICTURES / "coffee.jpg").read_bytes()
 
 
 def documented(addresses: Addresses) -> str:
-    """The command of docs/logs.md that changes the level, for this server."""
+    """Return the command of docs/logs.md that changes the level, with this server's address."""
     (command,) = re.findall(r"^curl .*/v2/logging$", (ROOT / "docs" / "logs.md").read_text(), re.MULTILINE)
     return str(command).replace("localhost:8000", addresses.http)
 
@@ -40,7 +40,7 @@ def generate(addresses: Addresses, image: str) -> None:
 
 @pytest.fixture(scope="module")
 def log(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Of a server asked by every protocol, first at the usual level, then with every detail."""
+    """The log of requests over every protocol, at the default level first and then at higher levels."""
     path: Path = tmp_path_factory.mktemp("log") / "stderr"
     addresses = free_addresses()
     options = ["--models", "efficientnet_lite0", "--log-format", "json", *ports(addresses)]

@@ -1,4 +1,4 @@
-"""What Prometheus knows of a server, against what the server was sent; and that alerts fire, and stop."""
+"""Prometheus' series of a server compared with the requests that were sent, and alerts that fire and stop."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from cronnx import Client, CronnxError, InvalidInput
 from cronnx_server.exporter.metrics import BATCH_SIZE_BUCKETS
 from cronnx_server.paths import ROOT
 from tests.server.monitored import AB, BROKEN, FRAGILE, ROUTER, SLOW, Monitored, monitored
-from tests.server.prometheus import quick, until
+from tests.server.polling import until
+from tests.server.prometheus import quick
 from tests.server.toy import CLASSIFIER, ENSEMBLE
 
 DASHBOARD = json.loads((ROOT / "deploy" / "grafana" / "dashboards" / "triton_models.json").read_text())
@@ -34,7 +35,7 @@ SLEEPS_S = [0.005] * 91 + [0.05] * 6 + [0.15] * 3
 
 @dataclass(frozen=True)
 class Sent:
-    """What a server was sent, and who watched it: the durations are those of `slow`, as its caller saw them."""
+    """A server after the test's requests, and how long the requests to `slow` took for their caller."""
 
     watched: Monitored
     durations_s: Sequence[float]
@@ -51,7 +52,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Monitored]:
 
 @pytest.fixture(scope="module")
 def sent(watched: Monitored) -> Sent:
-    watched.prometheus.settle()  # a rate has to see a counter before it grows
+    watched.prometheus.settle()  # a rate needs a sample of a counter before it grows
     with Client(watched.triton.addresses.grpc) as client:
         for number, rows in enumerate(BATCHES):
             ask(client, ENSEMBLE, [b"%d of batch %d" % (row, number) for row in range(rows)])
@@ -76,7 +77,7 @@ def refuse(client: Client, image: bytes) -> None:
 
 
 def sleep(client: Client, model_name: str, seconds: float) -> float:
-    """Have a model sleep; how long that took."""
+    """Make a model sleep and return how long the call took."""
     started = time.perf_counter()
     client.infer(model_name, {"seconds": np.array([seconds], dtype=np.float32)})
     return time.perf_counter() - started
@@ -100,7 +101,7 @@ def test_failures_are_counted_once_by_reason(sent: Sent) -> None:
 
 def test_the_batches_are_those_of_tritons_statistics_in_the_bucket_of_their_size(sent: Sent) -> None:
     counts = statistics_of(sent.watched, CLASSIFIER)
-    assert Counter(BATCHES) <= counts  # and the pictures that were refused, each alone
+    assert Counter(BATCHES) <= counts  # and the refused pictures, each in a batch of its own
     assert set(counts) == set(BATCHES)
     found = sent.watched.prometheus.by("le", f'batch_size_bucket{{model="{CLASSIFIER}",version="1"}}')
     for edge in BATCH_SIZE_BUCKETS:
@@ -181,7 +182,7 @@ def test_every_variable_of_the_dashboard_has_values(sent: Sent, variable: dict[s
 
 @dataclass(frozen=True)
 class Alerts:
-    """Which alerts fired before anything was wrong, because of what was done to a server, and when it was undone."""
+    """The alerts that fired before the faults, during them, and after they were repaired."""
 
     before: set[str]
     caused: set[str]
@@ -191,7 +192,7 @@ class Alerts:
 @pytest.fixture(scope="module")
 def alerts(sent: Sent) -> Alerts:
     watched, seen = sent.watched, sent.watched.prometheus
-    until(lambda: not seen.firing(), what="what was sent has passed")
+    until(lambda: not seen.firing(), what="no alert fires before the faults")
     before, caused = seen.firing(), set()
     with Client(watched.triton.addresses.grpc) as client:
         break_down(watched, client)
@@ -201,7 +202,7 @@ def alerts(sent: Sent) -> Alerts:
             caused.update(seen.firing())
             return caused >= set(ALERTS) - {"ServerDown"}
 
-        until(all_fire, what=f"of {ALERTS}, there fire {caused}")
+        until(all_fire, what=f"all of {ALERTS} fire, not only {caused}")
         mend(watched, client)
         until(lambda: not seen.firing(), what="nothing fires any more")
     watched.triton.kill()
@@ -222,7 +223,7 @@ def break_down(watched: Monitored, client: Client) -> None:
 
 
 def mistreat(client: Client) -> None:
-    """Ask for what takes long, three times at once; for what nobody answers any more; and for what is refused."""
+    """Send three slow requests at once, one to a model whose process is dead, and one that is refused."""
     with ThreadPoolExecutor() as threads:
         for _ in range(3):
             threads.submit(sleep, client, SLOW, 1.1)
@@ -238,7 +239,7 @@ def mend(watched: Monitored, client: Client) -> None:
     os.utime(watched.repository / FRAGILE / "config.pbtxt")
     client.load(FRAGILE)
     sleep(client, FRAGILE, 0)
-    for _ in range(1000):  # of all of the last minute, less than one in a hundred is slow now
+    for _ in range(1000):  # makes less than one in a hundred requests of the last minute a slow one
         sleep(client, SLOW, 0)
 
 
@@ -249,5 +250,5 @@ def test_an_alert_fires_when_it_is_caused_and_not_before_or_after(alerts: Alerts
     assert name not in alerts.cured
 
 
-def test_what_is_shortened_for_the_tests_is_times_alone() -> None:
-    assert quick("expr: rate(a[5m]) > 0.05\nfor: 5m\n") == "expr: rate(a[4s]) > 0.05\nfor: 500ms\n"
+def test_shortened_rules_differ_only_in_times() -> None:
+    assert quick("expr: rate(a[5m]) > 0.05\nfor: 5m\n") == "expr: rate(a[3s]) > 0.05\nfor: 250ms\n"

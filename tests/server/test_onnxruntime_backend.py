@@ -1,4 +1,8 @@
-"""The stand-in for NVIDIA's onnxruntime backend in a real server: what it serves, and what it refuses to load."""
+"""The onnxruntime backend in a real server: what it serves and what it refuses to load.
+
+The unit tests of `cronnx_onnxruntime` judge every completion and every refusal; the ONNX suite runs graphs of fixed
+shape and scalars in a server.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +25,9 @@ from onnx import TensorProto, helper
 from tritonclient.utils import InferenceServerException
 
 from cronnx_server.serve.addresses import Addresses
-from tests.server.onnx_models import ONE_INSTANCE, Array, Infer, executions, inferring, parameter, put
-from tests.server.processes import started_by
-from tests.server.triton import running
+from tests.server.nvidia_client import Array, Infer, executions, inferring
+from tests.server.repositories import ONE_INSTANCE, parameter, put_onnx
+from tests.server.triton import running, started_by
 from tests.unit.cronnx_onnxruntime import graphs
 
 X_TO_Y = """
@@ -39,9 +43,6 @@ optimization { execution_accelerators { gpu_execution_accelerator [
 
 SERVED = {
     "completed": (graphs.identity(("batch", 3, "width")), ""),
-    "completed_numbers": (graphs.identity(("batch",)), ""),
-    "completed_fixed": (graphs.identity((2, 3)), ""),
-    "completed_scalar": (graphs.total(), ""),
     "completed_more": (graphs.identity(), "max_batch_size: 16\n" + ONE_INSTANCE),
     "every_type": (graphs.every_type(), ONE_INSTANCE),
     "text": (
@@ -83,34 +84,11 @@ SERVED = {
 }
 BATCHING = "max_batch_size: 8" + X_TO_Y
 REFUSED = {
-    "wrong_name": (graphs.identity(), BATCHING.replace('"y"', '"logits"'), "output 'logits' is not in the graph"),
-    "wrong_type": (
-        graphs.identity(onnx_type=TensorProto.INT64),
-        BATCHING,
-        "input 'x' is TYPE_FP32 in the configuration, TYPE_INT64 in the graph",
-    ),
     "wrong_dims": (graphs.identity(("batch", 4)), BATCHING, "input 'x' has dims [3] in the configuration, [4]"),
-    "no_batching": (graphs.identity((2, 3)), "max_batch_size: 8", "the graph does not support batching"),
-    "wrong_carrier": (graphs.identity(onnx_type=TensorProto.BFLOAT16), "", "tensor 'x' is of ONNX type"),
     "unknown_parameter": (
         graphs.identity(),
         BATCHING + parameter("intra_op_thread_cuont", "1"),
         "unknown parameter 'intra_op_thread_cuont'",
-    ),
-    "unknown_accelerator": (
-        graphs.identity(),
-        BATCHING + TENSORRT.replace("tensorrt", "tensorflow"),
-        "unknown gpu_execution_accelerator 'tensorflow'",
-    ),
-    "shared_session": (
-        graphs.identity(),
-        BATCHING + parameter("share_session_between_instances", "true"),
-        "parameter 'share_session_between_instances' cannot be honoured",
-    ),
-    "openvino": (
-        graphs.identity(),
-        BATCHING + 'optimization { execution_accelerators { cpu_execution_accelerator [ { name: "openvino" } ] } }',
-        "cpu_execution_accelerator 'openvino' cannot be honoured",
     ),
     "corrupt": (b"no model", BATCHING, "ONNX Runtime cannot load model.onnx"),
     "corrupt_and_incomplete": (b"no model", "", "ONNX Runtime cannot load model.onnx"),
@@ -132,9 +110,9 @@ class Server:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     repository, log = tmp_path_factory.mktemp("repository"), tmp_path_factory.mktemp("log") / "log.txt"
     for name, (model, config) in SERVED.items():
-        put(repository, name, model, config)
+        put_onnx(repository, name, model, config)
     for name, (model, config, _) in REFUSED.items():
-        put(repository, name, model, config)
+        put_onnx(repository, name, model, config)
     (repository / "profiled" / "configs").mkdir()
     shutil.copy(repository / "profiled" / "config.pbtxt", repository / "profiled" / "configs" / "tensorrt.pbtxt")
     with (repository / "profiled" / "configs" / "tensorrt.pbtxt").open("a") as profile:
@@ -165,7 +143,7 @@ def text(*elements: bytes) -> Array:
     return np.array([[element] for element in elements], dtype=object)
 
 
-# What a model without a configuration is given
+# Completed configurations
 
 
 def completed(grpc: Any, name: str) -> dict[str, Any]:
@@ -192,25 +170,6 @@ def test_a_graph_that_can_batch_is_completed_to_batches_of_four(grpc: Any) -> No
     assert config["output"] == [expected_tensor("y", ["3", "-1"])]
 
 
-def test_a_graph_of_one_number_an_example_is_completed_with_a_reshape(grpc: Any) -> None:
-    config = completed(grpc, "completed_numbers")
-    assert config["max_batch_size"] == 4
-    assert config["input"] == [expected_tensor("x", ["1"], reshape={})]
-
-
-def test_a_graph_of_fixed_shape_is_completed_without_batches(grpc: Any) -> None:
-    config = completed(grpc, "completed_fixed")
-    assert "max_batch_size" not in config
-    assert "dynamic_batching" not in config
-    assert config["input"] == [expected_tensor("x", ["2", "3"])]
-
-
-def test_a_scalar_is_completed_to_dims_of_one(grpc: Any) -> None:
-    config = completed(grpc, "completed_scalar")
-    assert config["input"] == [expected_tensor("x", ["-1"]), expected_tensor("scale", ["1"])]
-    assert config["output"] == [expected_tensor("y", ["1"])]
-
-
 def test_what_a_configuration_says_is_completed_not_changed(grpc: Any) -> None:
     config = completed(grpc, "completed_more")
     assert config["max_batch_size"] == 16
@@ -218,11 +177,11 @@ def test_what_a_configuration_says_is_completed_not_changed(grpc: Any) -> None:
     assert config["input"] == [expected_tensor("x", ["3"])]
 
 
-# What goes in comes out
+# Tensors in and out
 
 
 def every_type() -> dict[str, Array]:
-    """Two rows of each type: its least and greatest values, infinities, NaN, and text of every kind."""
+    """Return two rows of each type: its limits, infinities, NaN, and text of every kind."""
     arrays: dict[str, Array] = {"TYPE_BOOL": np.array([[True, False, True, True], [False] * 4])}
     for name, onnx_type in graphs.TYPES.items():
         dtype = helper.tensor_dtype_to_np_dtype(onnx_type)
@@ -255,20 +214,6 @@ def test_every_output_is_given_unless_some_are_asked_for(infer: Infer) -> None:
     inputs = {name: np.ones((1, 3), np.float32) for name in "ab"}
     assert sorted(infer("sums", inputs)) == ["difference", "sum"]
     assert list(infer("sums", inputs, ("difference",))) == ["difference"]
-
-
-def test_a_shape_that_does_not_batch_goes_in_and_out_whole(infer: Infer) -> None:
-    array = np.arange(6, dtype=np.float32).reshape(2, 3)
-    np.testing.assert_array_equal(infer("completed_fixed", {"x": array})["y"], array)
-
-
-def test_a_scalar_goes_in_and_out_as_one_element(infer: Infer) -> None:
-    inputs = {"x": np.ones(5, np.float32), "scale": np.full(1, 10, np.float32)}
-    assert infer("completed_scalar", inputs)["y"].tolist() == [50]
-
-
-def test_one_number_an_example_is_reshaped_to_the_graph_and_back(infer: Infer) -> None:
-    assert infer("completed_numbers", {"x": np.array([[1], [2]], np.float32)})["y"].tolist() == [[1], [2]]
 
 
 def test_a_reshape_is_followed_both_ways(infer: Infer) -> None:
@@ -338,7 +283,7 @@ def test_an_error_of_onnx_runtime_reaches_the_caller_in_one_line_without_a_path(
     assert not re.search(r"\n|Traceback|model\.py|/onnxruntime", failure.value.message())
 
 
-# What is refused, and what is warned of
+# Refusals and warnings
 
 
 def reasons(grpc: Any) -> dict[str, str]:
@@ -351,7 +296,7 @@ def test_a_model_that_cannot_be_served_as_configured_is_refused_alone_and_says_w
     server: Server, grpc: Any, name: str
 ) -> None:
     assert not grpc.is_model_ready(name)
-    reason, _, _ = reasons(grpc)[name].partition("\n\nAt:\n")  # where in model.py, which Triton adds by itself
+    reason, _, _ = reasons(grpc)[name].partition("\n\nAt:\n")  # Triton adds the lines of model.py
     assert f"model '{name}': " in reason
     assert REFUSED[name][2] in reason
     assert "\n" not in reason

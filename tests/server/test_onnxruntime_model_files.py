@@ -1,4 +1,4 @@
-"""What a model can be for the stand-in: versions, files of other names and formats, weights in files of their own."""
+"""Model files that the onnxruntime backend serves: versions, other names and formats, external data."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ import pytest
 import tritonclient.grpc
 from onnx import TensorProto, external_data_helper, helper
 
-from tests.server.onnx_models import ONE_INSTANCE, Array, Infer, grpc_client, inferring, put
+from tests.server.nvidia_client import Array, Infer, grpc_client, inferring
+from tests.server.repositories import ONE_INSTANCE, put_onnx
 from tests.server.triton import running
 from tests.unit.cronnx_onnxruntime import graphs
 
-LARGE_ROWS, LARGE_COLUMNS = 2**16, 2**13  # in FP32 2 GiB, more than the one message a model is can hold
+LARGE_ROWS, LARGE_COLUMNS = 2**16, 2**13  # 2 GiB in FP32, more than one protobuf message can hold
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Server:
 
 
 def times(factor: float) -> bytes:
-    """`x` to `y`, multiplied."""
+    """Return a graph that multiplies `x` by a factor."""
     return graphs.model(
         [helper.make_node("Mul", ["x", "factor"], ["y"])],
         [graphs.tensor("x", ["batch", 3])],
@@ -49,7 +50,7 @@ def with_external_data(model: bytes, folder: Path) -> None:
 
 
 def write_large(folder: Path) -> None:
-    """Row `index` of a matrix over 2 GB, which is 0 but for its last element: a file with a hole takes no disk."""
+    """Write a graph that picks a row of a matrix over 2 GB, which is a sparse file of zeros and a last element 7."""
     weights = onnx.TensorProto(
         name="matrix", data_type=TensorProto.FLOAT, dims=[LARGE_ROWS, LARGE_COLUMNS], raw_data=b""
     )
@@ -72,17 +73,17 @@ def write_large(folder: Path) -> None:
 
 
 def fill(repository: Path) -> None:
-    put(repository, "versions", times(1), "version_policy: { all { } }" + ONE_INSTANCE)
-    put(repository, "versions", times(3), "", version=3)
-    folder = put(repository, "renamed", b"not this one", 'default_model_filename: "other.onnx"' + ONE_INSTANCE)
+    put_onnx(repository, "versions", times(1), "version_policy: { all { } }" + ONE_INSTANCE)
+    put_onnx(repository, "versions", times(3), "", version=3)
+    folder = put_onnx(repository, "renamed", b"not this one", 'default_model_filename: "other.onnx"' + ONE_INSTANCE)
     (folder / "other.onnx").write_bytes(times(2))
-    folder = put(repository, "ort_format", b"not this one", 'default_model_filename: "model.ort"' + ONE_INSTANCE)
+    folder = put_onnx(repository, "ort_format", b"not this one", 'default_model_filename: "model.ort"' + ONE_INSTANCE)
     write_ort_format(times(4), folder / "model.ort")
-    with_external_data(times(5), put(repository, "external", b"", ONE_INSTANCE))
-    folder = put(repository, "external_lost", b"", ONE_INSTANCE)
+    with_external_data(times(5), put_onnx(repository, "external", b"", ONE_INSTANCE))
+    folder = put_onnx(repository, "external_lost", b"", ONE_INSTANCE)
     with_external_data(times(5), folder)
     (folder / "weights.bin").unlink()
-    write_large(put(repository, "large", b"", ONE_INSTANCE))
+    write_large(put_onnx(repository, "large", b"", ONE_INSTANCE))
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
-"""Beyond what a server can take: the surplus is refused, whichever queue is full, and nobody waits for ever.
+"""A server under overload refuses the surplus, whichever queue is full, and leaves no request without an answer.
 
-The queue of this project's models is that of `preprocess`. Triton's own are tried too: others have them.
+This project's models queue in `preprocess`. Triton's own queues are tested too, because added models may have them.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ from PIL import Image
 
 from cronnx import Client, Overloaded, Retry
 from cronnx_server.serve.addresses import Addresses
+from tests.server.repositories import ONE_INSTANCE, parameter, put, put_python
 from tests.server.triton import running
 
 CALLERS, QUEUE, BATCH = 48, 4, 2
 TIMEOUT_S = 60.0
 
-# Every model answers with what it is given, once it may: a model at work waits for the test to open its gate.
+# A model that answers with its input as soon as the test opens its gate.
 MODEL = """
 import fcntl
 import json
@@ -65,48 +66,33 @@ def step(name: str, given: str, made: str) -> str:
 
 def ensemble(first: str, second: str) -> str:
     steps = f"{step(first, 'image', 'between')}, {step(second, 'between', 'label')}"
-    return f'platform: "ensemble" max_batch_size: {BATCH} ensemble_scheduling {{ step [ {steps} ] }}'
+    return f'platform: "ensemble" max_batch_size: {BATCH} {TENSORS} ensemble_scheduling {{ step [ {steps} ] }}'
 
 
-def put(repository: Path, name: str, config: str) -> Path:
-    version = repository / name / "1"
-    version.mkdir(parents=True)
-    (repository / name / "config.pbtxt").write_text(config + TENSORS)
-    return version
-
-
-def put_model(repository: Path, name: str, config: str, *, gate: Path) -> None:
-    parameters = f'backend: "python" parameters {{ key: "gate" value {{ string_value: "{gate}" }} }}'
-    (put(repository, name, f"{config} {parameters}") / "model.py").write_text(MODEL)
+def put_gated(repository: Path, name: str, config: str, *, gate: Path) -> None:
+    put_python(repository, name, MODEL, f"{config} {parameter('gate', str(gate))} {TENSORS}")
 
 
 def put_preprocess(repository: Path, name: str, **parameters: int) -> None:
-    """A model of the backend `preprocess` that works on one picture at a time, and an ensemble of it."""
-    texts = [f'{{ key: "{key}" value {{ string_value: "{value}" }} }}' for key, value in parameters.items()]
-    given = "".join(f" parameters {text}" for text in ('{ key: "threads" value { string_value: "1" } }', *texts))
+    """Write a model of the backend `preprocess` that decodes one picture at a time, and an ensemble over it."""
     tensors = (
         'input [ { name: "image" data_type: TYPE_STRING dims: [ 1 ] } ] '
         'output [ { name: "pixels" data_type: TYPE_UINT8 dims: [ 8, 8, 3 ] } ]'
     )
-    batching = f"max_batch_size: {BATCH} instance_group [ {{ count: 1 }} ] dynamic_batching {{ }}"
+    options = "".join(parameter(key, str(value)) for key, value in {"threads": 1, **parameters}.items())
+    batching = f"max_batch_size: {BATCH} {ONE_INSTANCE} dynamic_batching {{ }}"
+    put(repository, name, f'backend: "preprocess" {batching} {options} {tensors}')
     maps = 'input_map { key: "image" value: "image" } output_map { key: "pixels" value: "pixels" }'
-    steps = f'step [ {{ model_name: "{name}" model_version: -1 {maps} }} ]'
-    configs = {
-        name: f'backend: "preprocess" {batching} {given} {tensors}',
-        f"{name}_first": f'platform: "ensemble" max_batch_size: {BATCH} {tensors} ensemble_scheduling {{ {steps} }}',
-    }
-    for model, config in configs.items():
-        (repository / model / "1").mkdir(parents=True)
-        (repository / model / "config.pbtxt").write_text(config)
+    steps = f'ensemble_scheduling {{ step [ {{ model_name: "{name}" model_version: -1 {maps} }} ] }}'
+    put(repository, f"{name}_first", f'platform: "ensemble" max_batch_size: {BATCH} {tensors} {steps}')
 
 
 def put_router(repository: Path, name: str, arm: str) -> None:
-    arms = f'parameters {{ key: "arms" value {{ string_value: "{arm}/1=1" }} }}'
-    put(repository, name, f'backend: "router" {policy()} {arms}')
+    put(repository, name, f'backend: "router" {policy()} {parameter("arms", f"{arm}/1=1")} {TENSORS}')
 
 
 class Gate:
-    """What the model `held` waits at."""
+    """A lock that the model `held` waits for."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -127,9 +113,9 @@ def gate(tmp_path_factory: pytest.TempPathFactory) -> Gate:
 @pytest.fixture(scope="module")
 def addresses(tmp_path_factory: pytest.TempPathFactory, gate: Gate) -> Iterator[Addresses]:
     repository = tmp_path_factory.mktemp("repository")
-    put_model(repository, "held", policy(), gate=gate.path)
-    put_model(repository, "free", policy(queue=CALLERS), gate=Path("/dev/null"))
-    put_model(repository, "late", policy(timeout_microseconds=1), gate=Path("/dev/null"))
+    put_gated(repository, "held", policy(), gate=gate.path)
+    put_gated(repository, "free", policy(queue=CALLERS), gate=Path("/dev/null"))
+    put_gated(repository, "late", policy(timeout_microseconds=1), gate=Path("/dev/null"))
     put(repository, "held_first", ensemble("held", "free"))
     put(repository, "held_second", ensemble("free", "held"))
     put(repository, "late_first", ensemble("late", "free"))
@@ -145,7 +131,7 @@ def addresses(tmp_path_factory: pytest.TempPathFactory, gate: Gate) -> Iterator[
 
 @pytest.fixture(scope="module")
 def picture() -> bytes:
-    """One that takes some time: nothing of it can be left out."""
+    """A PNG of noise, which takes some time to decode."""
     file = BytesIO()
     noise = np.random.default_rng(seed=1).integers(0, 256, (1000, 1000, 3), np.uint8)
     Image.fromarray(noise).save(file, "PNG", compress_level=1)
@@ -177,7 +163,7 @@ def ask_all(
 
 
 def refused(asked: list[Future[bytes]], *, at_least: int) -> set[type[BaseException] | None]:
-    """Wait for the first so many to end; how they did, None for an answer."""
+    """Wait until `at_least` requests have ended and return their errors; None stands for an answer."""
     return {_error(each) for each in islice(as_completed(asked, timeout=TIMEOUT_S), at_least)}
 
 
@@ -204,7 +190,7 @@ def look(client: Client, model_name: str, *pictures: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("model_name", ["pictures", "pictures_first"])
-def test_pictures_that_there_is_no_room_for_are_refused_and_the_others_answered(
+def test_pictures_beyond_the_queue_are_refused_and_the_others_answered(
     client: Client, threads: ThreadPoolExecutor, picture: bytes, model_name: str
 ) -> None:
     alone = look(client, model_name, picture)
@@ -218,11 +204,9 @@ def test_pictures_that_there_is_no_room_for_are_refused_and_the_others_answered(
 
 
 @pytest.mark.parametrize("model_name", ["late_pictures", "late_pictures_first"])
-def test_a_picture_that_has_waited_for_too_long_is_refused(
-    client: Client, addresses: Addresses, model_name: str
-) -> None:
+def test_a_picture_that_waited_too_long_is_refused(client: Client, addresses: Addresses, model_name: str) -> None:
     with pytest.raises(Overloaded, match="Request timeout expired"):
-        look(client, model_name, *[b"a"] * BATCH)  # fewer would not have to wait
+        look(client, model_name, *[b"a"] * BATCH)  # a smaller batch would not wait
     assert status(addresses, model_name, *["a"] * BATCH) == 503
 
 
@@ -230,7 +214,7 @@ def test_a_picture_that_has_waited_for_too_long_is_refused(
 def test_the_surplus_is_refused_at_once_and_what_was_accepted_is_answered(
     client: Client, threads: ThreadPoolExecutor, gate: Gate, model_name: str
 ) -> None:
-    most_places = 2 * (QUEUE + BATCH)  # of the model and of the router that calls it
+    most_places = 2 * (QUEUE + BATCH)  # of the model and of a router that calls it
     with gate.closed():
         asked = ask_all(threads, client, model_name)
         assert refused(asked, at_least=CALLERS - most_places) == {Overloaded}
@@ -246,7 +230,7 @@ def test_callers_of_an_ab_test_are_refused_where_others_have_filled_its_arm(
 ) -> None:
     others = []
     with gate.closed():
-        # The second wave takes what the first has left: a batch may leave the queue while the callers come.
+        # A batch may leave the queue while the first wave arrives; the second wave fills its places.
         for callers, places in ((CALLERS, QUEUE + BATCH), (2 * BATCH, BATCH)):
             wave = ask_all(threads, client, "held", callers=callers)
             assert refused(wave, at_least=callers - places) == {Overloaded}
@@ -260,7 +244,7 @@ def test_callers_of_an_ab_test_are_refused_where_others_have_filled_its_arm(
 
 
 @pytest.mark.parametrize("model_name", ["late", "late_first", "late_second", "late_ab"])
-def test_what_has_waited_for_too_long_is_refused(client: Client, addresses: Addresses, model_name: str) -> None:
+def test_a_request_that_waited_too_long_is_refused(client: Client, addresses: Addresses, model_name: str) -> None:
     with pytest.raises(Overloaded, match="Request timeout expired"):
         ask(client, model_name)
     assert status(addresses, model_name) == 503

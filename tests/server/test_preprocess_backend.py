@@ -1,4 +1,4 @@
-"""The preprocess backend on a real server: what the pure functions' tests cannot show."""
+"""The preprocess backend in a real server, where tests of its pure functions would prove nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cronnx_server.build_models.catalogue import catalogue
 from cronnx_server.build_models.in_process import InProcessClassifier
 from cronnx_server.paths import MODEL_REPOSITORY, ROOT
 from tests.server.conftest import Served
-from tests.server.prometheus import until
+from tests.server.polling import until
 
 Answer = tuple[int, dict[str, Any]]
 

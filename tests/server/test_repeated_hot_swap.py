@@ -1,4 +1,4 @@
-"""Models swapped again and again under load; `--hot-swap-seconds=60 -s` swaps every 2 s and tells how it went."""
+"""A model of this project swapped under load; `--hot-swap-seconds=60 -s` swaps it every 2 s and prints a summary."""
 
 from __future__ import annotations
 
@@ -8,52 +8,52 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeAlias
 
 import pytest
 
 from cronnx import AsyncClient
 from tests.server.efficientnet import EfficientNetRepository
-from tests.server.swap_load import CONCURRENCY, SwapLoad, under_load
-from tests.server.toy import ToyRepository
+from tests.server.swap_load import SwapLoad, under_load
 from tests.server.triton import running
 
 KINDS_OF_SWAP = 4
-Repository: TypeAlias = ToyRepository | EfficientNetRepository
 
 
-@pytest.fixture(params=[ToyRepository, EfficientNetRepository], ids=["toy", "efficientnet_lite0"])
-def swapped(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Repository, str]]:
+@pytest.fixture
+def swapped(tmp_path: Path) -> Iterator[tuple[EfficientNetRepository, str]]:
     """A repository and the address of its own server."""
-    repository: Repository = request.param(tmp_path)
+    repository = EfficientNetRepository(tmp_path)
     repository.write()
     with running([tmp_path], "--model-control-mode=explicit", f"--load-model={repository.ensemble}") as addresses:
         yield repository, addresses.grpc
 
 
 def test_no_request_fails_while_models_are_swapped_again_and_again(
-    swapped: tuple[Repository, str], request: pytest.FixtureRequest
+    swapped: tuple[EfficientNetRepository, str], pytestconfig: pytest.Config
 ) -> None:
     repository, url = swapped
-    seconds = request.config.getoption("--hot-swap-seconds")
-    print("\n", asyncio.run(swap_again_and_again(repository, url, seconds=seconds)))  # with pytest -s
+    seconds = pytestconfig.getoption("--hot-swap-seconds")
+    print("\n", asyncio.run(swap_again_and_again(repository, url, seconds=seconds)))  # shown by pytest -s
 
 
-async def swap_again_and_again(repository: Repository, url: str, *, seconds: float) -> str:
-    loaded = under_load(url, repository.ensemble, image=repository.image, live=f"{repository.ensemble}/1@00000000")
-    async with loaded as load, AsyncClient(url) as client:
+async def swap_again_and_again(repository: EfficientNetRepository, url: str, *, seconds: float) -> str:
+    first = f"{repository.ensemble}/1@00000000"
+    async with (
+        under_load(url, repository.ensemble, live=first, image=repository.image, callers=2) as load,
+        AsyncClient(url) as client,
+    ):
         started_at = time.monotonic()
         for number in itertools.count(1):
             await swap_once(number, repository, load, client)
-            await load.go_on(answers=2 * CONCURRENCY)
+            await load.go_on(rounds=2)
             if number >= KINDS_OF_SWAP and time.monotonic() - started_at >= seconds:
                 break
             await asyncio.sleep(max(0.0, started_at + number * seconds / 30 - time.monotonic()))
     return str(load)
 
 
-async def swap_once(number: int, repository: Repository, load: SwapLoad, client: AsyncClient) -> None:
-    """Promote 2, reload its weights, promote 1, and override the classifier's configuration, in turn."""
+async def swap_once(number: int, repository: EfficientNetRepository, load: SwapLoad, client: AsyncClient) -> None:
+    """Promote version 2, reload its weights, promote version 1 or override a configuration, depending on `number`."""
     ensemble, classifier, weights = repository.ensemble, repository.classifier, f"{number // KINDS_OF_SWAP:08x}"
     if number % KINDS_OF_SWAP == 1:
         with load.swap("promote", f"{ensemble}/2@{weights}"):

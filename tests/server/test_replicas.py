@@ -1,9 +1,9 @@
-"""Replicas behind HAProxy: what callers see of one that is killed, and of a rolling restart."""
+"""Replicas behind HAProxy: callers notice neither a restart nor a dead replica."""
 
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -14,17 +14,19 @@ import pytest
 from cronnx import Client, InvalidInput
 from cronnx_lab.faults.callers import Callers, asking
 from tests.server.haproxy import Proxy, balancing, command, environment
-from tests.server.prometheus import until
+from tests.server.polling import until
 from tests.server.toy import ENSEMBLE, ToyRepository
 from tests.server.triton import Triton
 
 EXPLICIT = "--model-control-mode=explicit"
+# At exit, Triton waits this long for the idle connections that HAProxy keeps.
+EXIT_SOON = "--exit-timeout-secs=3"
 REPLICAS = 3
 
 
 @dataclass(frozen=True)
 class Everybody:
-    """The callers of every protocol."""
+    """The callers over both protocols."""
 
     callers: list[Callers]
 
@@ -50,7 +52,7 @@ class Replicas:
 
     @contextmanager
     def asked(self) -> Iterator[Everybody]:
-        """Asked by callers of both protocols while this lasts, and for some requests before and after."""
+        """Send requests over both protocols for the duration of the block, and for some time before and after it."""
         with ExitStack() as stack:
             urls = (self.proxy.grpc, self.proxy.http)
             everybody = Everybody([stack.enter_context(asking(url, ENSEMBLE, ToyRepository.image)) for url in urls])
@@ -63,7 +65,8 @@ class Replicas:
 def replicas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replicas]:
     folder = tmp_path_factory.mktemp("replicas")
     ToyRepository(folder / "repository").write()
-    servers = [Triton([folder / "repository"], EXPLICIT, f"--load-model={ENSEMBLE}") for _ in range(REPLICAS)]
+    flags = (EXPLICIT, EXIT_SOON, f"--load-model={ENSEMBLE}")
+    servers = [Triton([folder / "repository"], *flags) for _ in range(REPLICAS)]
     try:
         for server in servers:
             server.wait_until_ready()
@@ -71,7 +74,7 @@ def replicas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replicas]:
             yield Replicas(servers, proxy)
     finally:
         for server in servers:
-            server.end()
+            server.kill()
 
 
 def test_haproxy_takes_the_configuration_as_it_stands() -> None:
@@ -79,37 +82,31 @@ def test_haproxy_takes_the_configuration_as_it_stands() -> None:
     assert (checked.returncode, checked.stderr) == (0, "")
 
 
-def test_a_replica_killed_and_brought_back_costs_no_caller_a_request(replicas: Replicas) -> None:
-    victim = replicas.servers[0]
+@pytest.mark.parametrize(("number", "end"), [(0, Triton.end), (1, Triton.kill)], ids=["SIGTERM", "SIGKILL"])
+def test_replicas_restarted_one_after_the_other_cost_no_caller_a_request(
+    replicas: Replicas, number: int, end: Callable[[Triton], None]
+) -> None:
+    server = replicas.servers[number]
     with replicas.asked() as callers:
-        victim.kill()
+        end(server)
         replicas.wait_until_up(REPLICAS - 1)
         callers.go_on()
-        replicas.bring_back(victim)
+        replicas.bring_back(server)
     assert callers.errors() == []
 
 
-def test_a_rolling_restart_costs_no_caller_a_request(replicas: Replicas) -> None:
-    with replicas.asked() as callers:
-        for server in replicas.servers:
-            server.end()
-            replicas.wait_until_up(REPLICAS - 1)
-            replicas.bring_back(server)
-    assert callers.errors() == []
-
-
-def test_a_replica_whose_python_process_has_died_costs_no_caller_a_request(replicas: Replicas) -> None:
-    victim = replicas.servers[0]
+def test_a_replica_whose_python_processes_died_costs_no_caller_a_request(replicas: Replicas) -> None:
+    victim = replicas.servers[2]
     with replicas.asked() as callers:
         for stub in victim.family()[1:]:
             stub.kill()
         callers.go_on()
-        victim.end()
+        victim.kill()  # without stubs, Triton waits until its exit timeout
         replicas.bring_back(victim)
     assert callers.errors() == []
 
 
-def test_a_body_that_no_replica_would_take_is_refused_before_it_has_come(replicas: Replicas) -> None:
+def test_a_body_beyond_tritons_limit_is_refused_by_its_length(replicas: Replicas) -> None:
     where = urlsplit(replicas.proxy.http)
     with closing(HTTPConnection(where.netloc, timeout=60)) as connection:
         connection.putrequest("POST", f"/v2/models/{ENSEMBLE}/generate")
@@ -119,7 +116,7 @@ def test_a_body_that_no_replica_would_take_is_refused_before_it_has_come(replica
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "http"])
-def test_what_would_change_one_replica_of_several_is_denied(replicas: Replicas, protocol: str) -> None:
+def test_calls_that_would_change_a_single_replica_are_denied(replicas: Replicas, protocol: str) -> None:
     with Client(getattr(replicas.proxy, protocol)) as client:
         assert client.is_ready(ENSEMBLE)
         with pytest.raises(InvalidInput):

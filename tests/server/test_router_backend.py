@@ -1,4 +1,4 @@
-"""The router in a real server: who answers, what is counted, what fails, and weights that change under load."""
+"""The router backend in a real server: arms, counters, failures, and weights that change under load."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ import pytest
 from cronnx import Client, CronnxError, InvalidInput, NotReady, Retry, ServerFault
 from cronnx_server.serve.addresses import Addresses
 from tests.server import echo
+from tests.server.repositories import ONE_INSTANCE, parameter, put, put_python
 from tests.server.triton import running
 
 Z_999 = 3.2905
@@ -34,14 +35,9 @@ REFUSED = {
 }
 
 
-def parameter(key: str, value: str) -> str:
-    return f'parameters {{ key: "{key}" value {{ string_value: "{value}" }} }}\n'
-
-
 def router(*parameters: str, batching: str = "dynamic_batching { }", instances: int = 1) -> str:
-    """The configuration of a router over the echo, with what it asks of its arms."""
-    tensors = echo.CONFIG.partition("input ")[2]
-    inputs, outputs = tensors.split("output ")
+    """Return the configuration of a router over versions of the model `echo`."""
+    inputs, outputs = echo.TENSORS.partition("input ")[2].split("output ")
     user_id = ', { name: "user_id" data_type: TYPE_STRING dims: [ 1 ] optional: true } ]'
     return (
         f'backend: "router"\nmax_batch_size: 64\ninstance_group [ {{ count: {instances} }} ]\n'
@@ -49,7 +45,7 @@ def router(*parameters: str, batching: str = "dynamic_batching { }", instances: 
     )
 
 
-# An answer within the client's timeout is one of a full batch.
+# The delay is beyond the client's timeout, so that an answer comes only from a full batch.
 THREE_AT_ONCE = "dynamic_batching { preferred_batch_size: [ 3 ] max_queue_delay_microseconds: 60000000 }"
 ROUTERS = {
     "split": router(parameter("arms", "echo/1=90 echo/2=10"), instances=2),
@@ -68,7 +64,7 @@ import triton_python_backend_utils as pb_utils
 
 class TritonPythonModel:
     def execute(self, requests):
-        open({fifo!r}).close()  # nobody gets on before the test opens the other end
+        open({fifo!r}).close()  # waits until the test opens the other end
         tensor = pb_utils.Tensor("class_id", np.zeros((1, 5), np.int64))
         return [pb_utils.InferenceResponse([tensor]) for _ in requests]
 """
@@ -85,23 +81,16 @@ ensemble_scheduling { step [ { model_name: "reweighted" model_version: -1
 
 
 def put_echo(repository: Path) -> None:
-    """Three versions of it; the third one gives another class."""
-    put(repository, echo.MODEL_NAME, echo.CONFIG + "version_policy { all { } }")
+    """Write three versions of `echo`; the third one answers with other classes."""
     for version, first_class_id in ((1, 0), (2, 0), (3, 7)):
-        folder = repository / echo.MODEL_NAME / str(version)
-        folder.mkdir(exist_ok=True)
+        folder = put(repository, echo.MODEL_NAME, echo.CONFIG + "version_policy { all { } }", version=version)
         model = echo.graph(f"echo/{version}@00000000", first_class_id=first_class_id)
         (folder / "model.onnx").write_bytes(model)
 
 
-def put(repository: Path, name: str, config: str) -> None:
-    (repository / name / "1").mkdir(parents=True)
-    (repository / name / "config.pbtxt").write_text(config)
-
-
 @pytest.fixture(scope="module")
 def fifo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the model `held` waits for."""
+    """The pipe that the model `held` waits for."""
     path = tmp_path_factory.mktemp("held") / "fifo"
     os.mkfifo(path)
     return path
@@ -111,8 +100,7 @@ def fifo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def addresses(tmp_path_factory: pytest.TempPathFactory, fifo: Path) -> Iterator[Addresses]:
     repository = tmp_path_factory.mktemp("repository")
     put_echo(repository)
-    put(repository, "held", echo.CONFIG.replace("onnxruntime", "python", 1))
-    (repository / "held" / "1" / "model.py").write_text(HELD.format(fifo=str(fifo)))
+    put_python(repository, "held", HELD.format(fifo=str(fifo)), f"max_batch_size: 64 {ONE_INSTANCE} {echo.TENSORS}")
     for name, config in ROUTERS.items():
         put(repository, name, config)
     for name, (key, value, _) in REFUSED.items():
@@ -150,7 +138,7 @@ SAMPLE = re.compile(r"cronnx_router_(?P<name>\w+)\{(?P<labels>[^}]*)\} (?P<value
 
 
 def counted(addresses: Addresses, name: str, router_name: str, label: str = "arm") -> dict[str, float]:
-    """A router's counters on the metrics port, by arm or by a label, those at zero left out."""
+    """Return the nonzero counters of a router on the metrics port, by arm or by another label."""
     found = {}
     with urlopen(addresses.metrics) as page:
         samples = [match for line in page if (match := SAMPLE.match(line.decode()))]
@@ -167,7 +155,7 @@ def users(count: int) -> list[bytes]:
 
 
 def arms_of(client: Client, model_name: str, ids: Sequence[bytes]) -> list[str]:
-    """Who answers each of these users, asked in batches."""
+    """Return the arm that answers each of these users."""
     batches = [ids[start : start + BATCH] for start in range(0, len(ids), BATCH)]
     return [arm for batch in batches for arm in ask(client, model_name, batch, users=batch).served_by]
 
@@ -175,8 +163,8 @@ def arms_of(client: Client, model_name: str, ids: Sequence[bytes]) -> list[str]:
 # Who answers
 
 
-def test_nobodys_images_are_split_by_weight_and_counted_exactly(client: Client, addresses: Addresses) -> None:
-    draws = 20_000
+def test_images_without_a_user_are_split_by_weight_and_counted_exactly(client: Client, addresses: Addresses) -> None:
+    draws = 10_000
     batches = [[b"%d" % image for image in range(start, min(start + BATCH, draws))] for start in range(0, draws, BATCH)]
     with ThreadPoolExecutor(max_workers=8) as threads:
         answers = list(threads.map(lambda batch: ask(client, "split", batch), batches))
@@ -191,7 +179,7 @@ def test_nobodys_images_are_split_by_weight_and_counted_exactly(client: Client, 
 
 
 def test_a_user_always_gets_the_same_arm(client: Client) -> None:
-    ids = users(1000) * 20
+    ids = users(1000) * 5
     random.Random(5).shuffle(ids)  # noqa: S311 - reproducible
     found = arms_of(client, "split", ids)
     assert len(set(zip(ids, found, strict=True))) == 1000
@@ -259,7 +247,7 @@ def test_a_canary_that_fails_is_answered_by_the_first_arm_and_counted(client: Cl
     assert counted(addresses, "images_total", "canary") == {"echo/1": 100}
 
 
-def test_where_the_first_arm_fails_the_caller_is_told(client: Client) -> None:
+def test_a_failure_of_the_first_arm_reaches_the_caller(client: Client) -> None:
     user = next(each for each in users(100) if fails(client, each))
     with pytest.raises(ServerFault, match="'absent' is not ready"):
         ask(client, "broken", [b"a"], users=[user])
@@ -311,7 +299,7 @@ def test_weights_that_are_refused_leave_those_that_were(client: Client) -> None:
 
 
 def let_the_shadow_end(client: Client, router_name: str) -> None:
-    """A lone instance takes nothing before its last shadow has ended, and what is refused has no shadow."""
+    """Send a request that is refused: a router of one instance takes it only after its last shadow request."""
     with pytest.raises(CronnxError, match="is not UTF-8"):
         ask(client, router_name, [b"\xff"])
 

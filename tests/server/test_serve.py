@@ -1,25 +1,27 @@
-"""`scripts/serve` as a user meets it."""
+"""`scripts/serve` as its users see it."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import pytest
 
 from cronnx import Client
-from cronnx_server.paths import MODEL_REPOSITORY, ROOT
+from cronnx_server.paths import PICTURES, ROOT
 from cronnx_server.serve.addresses import Addresses, free_addresses
+from tests.server import echo
 from tests.server.conftest import Served, ports, report_of
-from tests.server.processes import started_by
+from tests.server.triton import started_by
 
 SERVE = [sys.executable, str(ROOT / "scripts" / "serve")]
 
@@ -52,6 +54,11 @@ def refused(*arguments: str, **environ: str) -> str:
     return line
 
 
+def get(url: str) -> str:
+    with urllib.request.urlopen(url) as answer:
+        return str(answer.read().decode())
+
+
 def test_the_first_answer_the_addresses_and_a_curl_line_are_printed(served: Served) -> None:
     assert "coffee.jpg by efficientnet_lite0/1@57934424 in " in served.report
     assert "espresso" in served.report
@@ -74,72 +81,79 @@ def test_every_version_of_a_packaged_model_is_loaded(served: Served, name: str, 
 
 
 def test_metrics_are_served(served: Served) -> None:
-    with urllib.request.urlopen(served.addresses.metrics) as answer:
-        metrics = answer.read()
-    assert b'nv_inference_request_success{model="efficientnet_lite0' in metrics
-    assert b'nv_inference_request_summary_us{model="efficientnet_lite0' in metrics
+    metrics = get(served.addresses.metrics)
+    assert 'nv_inference_request_success{model="efficientnet_lite0' in metrics
+    assert 'nv_inference_request_summary_us{model="efficientnet_lite0' in metrics
+
+
+@dataclass(frozen=True)
+class Configured:
+    """A server started with many options, and what `scripts/serve` printed."""
+
+    addresses: Addresses
+    report: str
+    pid: int
+
+
+@pytest.fixture(scope="module")
+def configured() -> Iterator[Configured]:
+    addresses = free_addresses()
+    models = ("--models", "efficientnet_lite0", "efficientnet_lite0_ab")
+    options = (*models, "--profile=tensorrt", "--cache=67108864", "--no-latency-quantiles")
+    with serving(*options, "--", "--id=mine", addresses=addresses) as process:
+        yield Configured(addresses, report_of(process), process.pid)
+
+
+def test_models_named_are_served_and_no_others(configured: Configured) -> None:
+    with Client(configured.addresses.grpc) as client:
+        ready = {model.name for model in client.models() if model.state == "READY"}
+    ensembles = {"efficientnet_lite0", "efficientnet_lite0_ab"}
+    assert ready == ensembles | {"preprocess_224", "efficientnet_lite0_onnx", "efficientnet_lite0_router"}
+
+
+def test_flags_after_two_dashes_reach_tritonserver(configured: Configured) -> None:
+    assert '"name":"mine"' in get(f"{configured.addresses.http}/v2")
+
+
+def test_no_latency_quantiles_are_exported_when_they_are_turned_off(configured: Configured) -> None:
+    assert "nv_inference_request_summary_us" not in get(configured.addresses.metrics)
+
+
+def test_a_profile_is_passed_on_and_falls_back_to_the_cpu(configured: Configured) -> None:
+    assert "espresso" in configured.report
+    assert '"tensorrt"' in get(f"{configured.addresses.http}/v2/models/efficientnet_lite0_onnx/config")
+    folders = {each.cwd() for each in started_by(configured.pid)}
+    assert folders == {str(ROOT)}, "a profile's folder of engines is relative to the project"
+
+
+def test_the_cache_leaves_an_ab_test_its_draw(configured: Configured) -> None:
+    with Client(configured.addresses.grpc) as client:
+        for _ in range(10):
+            client.classify(PICTURES / "coffee.jpg", model_name="efficientnet_lite0_ab")
+    for name in ("efficientnet_lite0_ab", "efficientnet_lite0_router"):
+        (entry,) = json.loads(get(f"{configured.addresses.http}/v2/models/{name}/stats"))["model_stats"]
+        assert entry["inference_stats"]["cache_hit"]["count"] == entry["inference_stats"]["cache_miss"]["count"] == 0
+    assert entry["execution_count"] == 10
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_the_server_and_every_stub(number: signal.Signals) -> None:
-    addresses = free_addresses()
-    with serving("--models", "efficientnet_lite0", addresses=addresses) as process:
-        report_of(process)
-        family = started_by(process.pid)
-        names = [each.name() for each in family]
-        assert "tritonserver" in names
-        assert sum("stub" in name for name in names) >= 2
-        process.send_signal(number)
-        assert process.wait(timeout=60) == 0
-        assert not [each for each in family if psutil.pid_exists(each.pid)]
-
-
-def test_models_named_are_served_and_no_others() -> None:
-    addresses = free_addresses()
-    with serving("--models", "efficientnet_lite1", addresses=addresses) as process, Client(addresses.grpc) as client:
-        assert "efficientnet_lite1/1@" in report_of(process)
-        assert client.is_ready("efficientnet_lite1")
-        assert client.is_ready("preprocess_240")
-        assert not client.is_ready("efficientnet_lite0")
-
-
-def test_another_repository_is_served_with_the_same_backends(tmp_path: Path) -> None:
-    model = tmp_path / "mine" / "1"
-    model.mkdir(parents=True)
-    built = MODEL_REPOSITORY / "efficientnet_lite0_onnx" / "1" / "model.onnx"
-    (model / "model.onnx").symlink_to(built)
+def test_another_repository_is_served_until_a_signal_ends_the_server_and_every_stub(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    echo.write(tmp_path)
     addresses = free_addresses()
     with serving(f"--model-repository={tmp_path}", addresses=addresses) as process, Client(addresses.grpc) as client:
         assert process.stdout is not None
         next(line for line in process.stdout if line.startswith("metrics"))
-        assert client.is_ready("mine")
+        assert client.is_ready(echo.MODEL_NAME)
         assert not client.is_ready("efficientnet_lite0")
-
-
-def test_flags_after_two_dashes_and_no_quantiles_reach_tritonserver() -> None:
-    addresses, options = free_addresses(), ("--models", "efficientnet_lite0", "--no-latency-quantiles")
-    with serving(*options, "--", "--id=mine", addresses=addresses) as process:
-        report_of(process)
-        with urllib.request.urlopen(f"{addresses.http}/v2") as answer:
-            assert b'"name":"mine"' in answer.read()
-        with urllib.request.urlopen(addresses.metrics) as answer:
-            assert b"summary" not in answer.read()
-
-
-def test_a_profile_is_passed_on_and_falls_back_to_the_cpu() -> None:
-    addresses = free_addresses()
-    with serving("--models", "efficientnet_lite0", "--profile", "tensorrt", addresses=addresses) as process:
-        assert "espresso" in report_of(process)
-        with urllib.request.urlopen(f"{addresses.http}/v2/models/efficientnet_lite0_onnx/config") as answer:
-            assert b'"tensorrt"' in answer.read()
-        assert {each.cwd() for each in started_by(process.pid)} == {str(ROOT)}, "its engines' folder is relative"
-
-
-def test_a_taken_port_is_named_with_the_option_that_changes_it() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        assert f"port {port}" in (line := refused(f"--grpc-port={port}"))
-        assert "--grpc-port" in line
+        family = started_by(process.pid)
+        names = [each.name() for each in family]
+        assert "tritonserver" in names
+        assert any("stub" in name for name in names)
+        process.send_signal(number)
+        assert process.wait(timeout=60) == 0
+        assert not [each for each in family if psutil.pid_exists(each.pid)]
 
 
 def test_an_unknown_model_is_refused_with_those_there_are() -> None:

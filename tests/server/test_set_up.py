@@ -1,4 +1,4 @@
-"""Set-ups that go wrong, in a copy of the project that has nothing installed."""
+"""A set-up without a network, in a copy of the project that has nothing installed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOBODY_LISTENS = "http://127.0.0.1:9/simple"
 
 @pytest.fixture
 def fresh_copy(tmp_path: Path) -> Path:
-    """What a fresh clone has: the files that git does not ignore."""
+    """A copy of the files that git does not ignore, as in a fresh clone."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -35,7 +35,12 @@ def fresh_copy(tmp_path: Path) -> Path:
 
 
 def serve_without_network(folder: Path) -> subprocess.CompletedProcess[str]:
-    unreachable = {"PIP_INDEX_URL": NOBODY_LISTENS, "PIP_CONFIG_FILE": os.devnull, "PIP_NO_CACHE_DIR": "1"}
+    unreachable = {
+        "PIP_INDEX_URL": NOBODY_LISTENS,
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_NO_CACHE_DIR": "1",
+        "PIP_RETRIES": "0",
+    }
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PIP_")}
     return subprocess.run(
         [str(Path(sys.base_prefix, "bin", "python3")), str(folder / "scripts" / "serve"), *ports(free_addresses())],

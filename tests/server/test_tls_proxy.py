@@ -1,4 +1,4 @@
-"""TLS by HAProxy, before a server that itself speaks in the clear."""
+"""TLS by HAProxy in front of a server without TLS."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.server.haproxy import WITH_TLS, balancing, environment
 
 @dataclass(frozen=True)
 class TlsProxy:
-    """Where HAProxy takes TLS, and the certificate that it shows."""
+    """The addresses where HAProxy accepts TLS, and its certificate."""
 
     https: str
     grpcs: str
@@ -43,13 +43,13 @@ def test_both_protocols_are_answered_encrypted(proxy: TlsProxy, protocol: str, p
 
 
 @pytest.mark.parametrize("protocol", ["https", "grpcs"])
-def test_what_would_change_one_replica_is_denied_to_whom_comes_by_tls(proxy: TlsProxy, protocol: str) -> None:
+def test_calls_that_would_change_a_single_replica_are_denied_over_tls(proxy: TlsProxy, protocol: str) -> None:
     with Client(getattr(proxy, protocol), tls=Tls(ca_file=proxy.certificate)) as client, pytest.raises(InvalidInput):
         client.load("efficientnet_lite0")
 
 
 @pytest.mark.parametrize("protocol", ["https", "grpcs"])
-def test_who_does_not_know_the_certificate_sends_nothing(proxy: TlsProxy, protocol: str) -> None:
+def test_a_client_that_does_not_trust_the_certificate_sends_nothing(proxy: TlsProxy, protocol: str) -> None:
     with (
         Client(getattr(proxy, protocol), retry=Retry(attempts=1)) as client,
         pytest.raises(ConnectionFailed, match=r"(?i)certificate"),

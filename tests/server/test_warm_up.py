@@ -1,4 +1,4 @@
-"""That a server is warm when it says that it is ready: every step has run, alone and in its largest batch."""
+"""A server that says it is ready is warm: each step has run a single picture and its largest batch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STEPS = repository.steps(repository.read_config(ENSEMBLES / ENSEMBLE))
 
 @pytest.fixture
 def client() -> Iterator[Client]:
-    """Of a server that was asked for nothing yet."""
+    """A client of a server that has had no request yet."""
     with environment.setup_lock():
         build_missing([ENSEMBLE])
     flags = ("--model-control-mode=explicit", f"--load-model={ENSEMBLE}")
@@ -28,14 +28,14 @@ def client() -> Iterator[Client]:
 
 
 def batch_sizes(client: Client) -> dict[str, dict[int, int]]:
-    """How often each version of each model ran, by the size of the batch."""
+    """Return how often each version of each model ran, by batch size."""
     return {f"{each.name}/{each.version}": dict(each.batch_sizes) for each in client.statistics()}
 
 
 def test_every_step_has_run_alone_and_in_its_largest_batch_before_the_first_request(client: Client) -> None:
     sizes = {name: repository.read_config(FOLDERS[name]).max_batch_size for name in STEPS}
     found = batch_sizes(client)
-    assert found.pop(f"{ENSEMBLE}/1") == {}, "an ensemble counts its callers' requests alone"
+    assert found.pop(f"{ENSEMBLE}/1") == {}, "an ensemble counts only requests of callers"
     assert {name.partition("/")[0] for name in found} == set(sizes)
     for name, runs in found.items():
         assert runs == {1: 1, sizes[name.partition("/")[0]]: 1}, name

@@ -1,4 +1,4 @@
-"""An ensemble over a classifier of several versions, both costing nothing: what there is of a model to swap."""
+"""An ensemble over a classifier of several versions, both of which cost nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from tests.server import echo
 
 ENSEMBLE, CLASSIFIER = "toy", "toy_onnx"
 
-_SIGNATURE = echo.CONFIG[echo.CONFIG.index("input [") :]
 _CLASSIFIER_CONFIG = f"{echo.CONFIG}version_policy {{ all {{ }} }}\n"
 _OUTPUTS = "\n".join(
     f'output_map {{ key: "{name}" value: "{name}" }}' for name in ("label", "class_id", "score", "served_by")
@@ -24,7 +23,7 @@ _OUTPUTS = "\n".join(
 _ENSEMBLE_CONFIG = f"""
 platform: "ensemble"
 max_batch_size: 64
-{_SIGNATURE}
+{echo.TENSORS}
 ensemble_scheduling {{
   step [ {{
     model_name: "{CLASSIFIER}"
@@ -38,7 +37,7 @@ ensemble_scheduling {{
 
 @dataclass(frozen=True)
 class ToyRepository:
-    """A model repository that can be changed under a server; every file appears whole."""
+    """A model repository that a test changes under a running server; each file is replaced in one step."""
 
     folder: Path
     ensemble: ClassVar[str] = ENSEMBLE
@@ -46,12 +45,16 @@ class ToyRepository:
     image: ClassVar[bytes] = b"x"
 
     def write(self) -> None:
-        """Put the ensemble and versions 1 and 2 of its classifier there."""
-        (self.folder / ENSEMBLE / "1").mkdir(parents=True)
-        write_whole(self.folder / ENSEMBLE / "config.pbtxt", _ENSEMBLE_CONFIG.encode())
+        """Write the ensemble and versions 1 and 2 of its classifier."""
+        self.write_ensemble()
         self.write_config()
         for version in (1, 2):
             self.write_version(version)
+
+    def write_ensemble(self) -> None:
+        """Write the ensemble, whose configuration makes version 1 live."""
+        (self.folder / ENSEMBLE / "1").mkdir(parents=True)
+        write_whole(self.folder / ENSEMBLE / "config.pbtxt", _ENSEMBLE_CONFIG.encode())
 
     def write_config(self, *, max_queue_delay_microseconds: int = 0) -> None:
         batching = f"dynamic_batching {{ max_queue_delay_microseconds: {max_queue_delay_microseconds} }}"
@@ -59,13 +62,13 @@ class ToyRepository:
         write_whole(self.folder / CLASSIFIER / "config.pbtxt", config.encode())
 
     def write_version(self, version: int, *, weights: str = "00000000") -> str:
-        """Write a version's file, new or in place of the one there; the `served_by` of its answers."""
+        """Write or replace a version's file; returns the `served_by` of its answers."""
         served_by = f"{ENSEMBLE}/{version}@{weights}"
         write_whole(self._file(version), echo.graph(served_by))
         return served_by
 
     def write_version_that_fails(self, version: int) -> None:
-        """Write a version that can be loaded, and that fails at every inference."""
+        """Write a version that loads but fails every request."""
         model = onnx.load_from_string(echo.graph())
         (last,) = (node for node in model.graph.node if list(node.output) == ["served_by"])
         last.output[0] = "any"

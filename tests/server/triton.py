@@ -1,8 +1,9 @@
-"""A `tritonserver` for repositories of a test's own."""
+"""A `tritonserver` for a test's own model repositories."""
 
 from __future__ import annotations
 
 import contextlib
+import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -11,35 +12,46 @@ import psutil
 from cronnx_server.serve import tritonserver
 from cronnx_server.serve.addresses import Addresses, free_addresses
 from cronnx_server.serve.process import ServerProcess
-from tests.server.processes import started_by
+
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where Triton and its Python stubs exchange tensors
+
+
+def started_by(pid: int) -> list[psutil.Process]:
+    """Return the children of a process, their children, and so on."""
+    return psutil.Process(pid).children(recursive=True)
 
 
 class Triton:
-    """A server that can be killed and started again, at the same addresses."""
+    """A server that can be killed and started again at the same addresses."""
 
     def __init__(self, repositories: Iterable[Path], *flags: str) -> None:
         self._distribution = tritonserver.distribution()
+        self._shared_memory = f"triton_test_{uuid.uuid4().hex[:12]}_"
         self.addresses = free_addresses()
-        self._command = [*self._distribution.command(repositories), *self.addresses.flags(), *flags]
+        prefix = f"--backend-config=python,shm-region-prefix-name={self._shared_memory}"
+        self._command = [*self._distribution.command(repositories), *self.addresses.flags(), prefix, *flags]
         self.start()
 
     def start(self) -> None:
-        """Start it; it is not ready yet."""
+        """Start the server without waiting until it is ready."""
         self._process = ServerProcess(self._command, self._distribution.environment())
 
     def wait_until_ready(self) -> None:
         assert self._process.wait_until_ready(self.addresses)
 
     def kill(self) -> None:
-        """End the server and its stubs with no time to say anything."""
+        """Kill the server and its stubs, and remove the shared memory that they leave behind."""
         self._process.kill()
         self._process.end()
+        for region in SHARED_MEMORY.glob(f"{self._shared_memory}*"):
+            region.unlink(missing_ok=True)
 
     def end(self) -> None:
+        """Let the server finish its requests and exit."""
         self._process.end()
 
     def family(self) -> list[psutil.Process]:
-        """The server, if it lives, and its stubs."""
+        """Return the server and its stubs; an empty list when the server does not run."""
         if not psutil.pid_exists(self._process.pid):
             return []
         return [psutil.Process(self._process.pid), *started_by(self._process.pid)]
@@ -47,20 +59,20 @@ class Triton:
 
 @contextlib.contextmanager
 def running(repositories: Iterable[Path], *flags: str) -> Iterator[Addresses]:
-    """Serve `repositories` while this lasts; nothing of the server is left afterwards."""
-    with mortal(repositories, *flags) as triton:
+    """Serve `repositories` for the duration of the block."""
+    with started(repositories, *flags) as triton:
         yield triton.addresses
 
 
 @contextlib.contextmanager
-def mortal(repositories: Iterable[Path], *flags: str) -> Iterator[Triton]:
-    """As `running`, with a handle on the server's life."""
+def started(repositories: Iterable[Path], *flags: str) -> Iterator[Triton]:
+    """Serve `repositories` for the duration of the block, by a server that the test may kill and start again.
+
+    The server is killed in the end: an orderly exit takes Triton seconds, and test_serve.py judges one.
+    """
     triton = Triton(repositories, *flags)
     try:
         triton.wait_until_ready()
         yield triton
     finally:
-        family = triton.family()
-        triton.end()
-    _, left = psutil.wait_procs(family, timeout=60)
-    assert not left, f"left of the server: {left}"
+        triton.kill()

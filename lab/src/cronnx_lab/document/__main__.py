@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from cronnx_lab.document.documents import DOCUMENTS
+from cronnx_lab.document.documents import DOCUMENTS, models
 from cronnx_server.errors import CommandError
 from cronnx_server.files import write_whole
 from cronnx_server.paths import ROOT
@@ -21,7 +21,7 @@ def main() -> int:
     parser.parse_args()
     try:
         for path, made in DOCUMENTS.items():
-            write_whole(path, made().encode())
+            write_whole(path, made(models()).encode())
             print(path.relative_to(ROOT))
     except CommandError as error:
         print(f"document: {error}", file=sys.stderr)

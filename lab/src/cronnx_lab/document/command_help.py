@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 WIDTH = "100"
@@ -12,7 +13,9 @@ WIDTH = "100"
 
 def of(scripts: Path) -> dict[str, str]:
     """The description and the options of every command in a folder, by name."""
-    return {path.name: _help(path) for path in sorted(scripts.iterdir()) if path.is_file() and os.access(path, os.X_OK)}
+    commands = [path for path in sorted(scripts.iterdir()) if path.is_file() and os.access(path, os.X_OK)]
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        return dict(zip((path.name for path in commands), threads.map(_help, commands), strict=True))
 
 
 def _help(script: Path) -> str:

@@ -1,4 +1,4 @@
-"""The documents that are made of the source, and how each is made."""
+"""The generated documents: each is made from the configurations of models and from the commands' help."""
 
 from __future__ import annotations
 
@@ -12,18 +12,24 @@ from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY, ROOT
 DOCS = ROOT / "docs"
 
 
-def _openapi() -> str:
-    folders = {**repository.models(MODEL_REPOSITORY), **repository.models(ENSEMBLES)}
-    models = {name: repository.read_config(folder) for name, folder in folders.items()}
-    return openapi.description(models, repository.classifiers(ENSEMBLES, sorted(models)))
+Folders = Mapping[str, Path]
 
 
-def _configuration() -> str:
-    folders = {**repository.models(MODEL_REPOSITORY), **repository.models(ENSEMBLES)}
+def models() -> Folders:
+    """Return the folder of every model, by name."""
+    return {**repository.models(MODEL_REPOSITORY), **repository.models(ENSEMBLES)}
+
+
+def _openapi(folders: Folders) -> str:
+    configs = {name: repository.read_config(folder) for name, folder in folders.items()}
+    return openapi.description(configs, repository.classifiers(ENSEMBLES, sorted(configs)))
+
+
+def _configuration(folders: Folders) -> str:
     return configuration.reference(folders, command_help.of(ROOT / "scripts"))
 
 
-DOCUMENTS: Mapping[Path, Callable[[], str]] = {
+DOCUMENTS: Mapping[Path, Callable[[Folders], str]] = {
     DOCS / "openapi.json": _openapi,
     DOCS / "configuration.md": _configuration,
 }

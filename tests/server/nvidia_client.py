@@ -1,9 +1,8 @@
-"""Models of a test's own in a server: put into its repository, asked, counted."""
+"""Inference by NVIDIA's own client, with arrays by name in and out."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -16,29 +15,13 @@ from cronnx_server.serve.addresses import Addresses
 Array = npt.NDArray[Any]
 Infer = Callable[..., dict[str, Array]]
 
-ONE_INSTANCE = "instance_group [ { count: 1 } ]\n"
-
-
-def put(repository: Path, name: str, model: bytes, config: str, *, version: int = 1) -> Path:
-    """Write a model, and its configuration where there is any; returns the version's folder."""
-    folder = repository / name / str(version)
-    folder.mkdir(parents=True)
-    (folder / "model.onnx").write_bytes(model)
-    if config:
-        (repository / name / "config.pbtxt").write_text(f'backend: "onnxruntime"\n{config}')
-    return folder
-
-
-def parameter(key: str, value: str) -> str:
-    return f'parameters {{ key: "{key}" value: {{ string_value: "{value}" }} }}\n'
-
 
 def grpc_client(addresses: Addresses) -> Any:
     return tritonclient.grpc.InferenceServerClient(addresses.grpc.partition("://")[2])
 
 
 def inferring(client_module: ModuleType, client: Any) -> Infer:
-    """A call that asks `client` and gives every output by name."""
+    """Return a function that calls a model and returns its outputs by name."""
 
     def infer(
         model_name: str, inputs: Mapping[str, Array], wanted: tuple[str, ...] = (), version: str = ""
@@ -62,6 +45,6 @@ def infer_inputs(client_module: ModuleType, inputs: Mapping[str, Array]) -> list
 
 
 def executions(client: Any, name: str) -> tuple[int, int]:
-    """How many requests a model has answered, and in how many runs."""
+    """Return the number of requests that a model has answered and the number of batches they ran in."""
     (model,) = client.get_inference_statistics(name).model_stats
     return model.inference_stats.success.count, model.execution_count

@@ -1,4 +1,4 @@
-"""Ways a case of the ONNX suite reaches the stand-in: in this process, or through a server."""
+"""Cases of the ONNX suite run by the onnxruntime backend, in this process or in a server."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from cronnx_onnxruntime.runner import Request, Runner
 from tests.server.onnx_suite import Arrays, Case, as_text
 from tests.server.triton import running
 
-AT_ONCE = 4  # models loaded together: each is three processes, of about 60 MB
+AT_ONCE = 4  # models loaded together: each is three processes of about 60 MB
 LOADING_TIMEOUT_S = 300
 
 Failures = dict[str, str]
 
 
 def answered_in_process(cases: Iterable[Case], folder: Path) -> Failures:
-    """Why cases fail in the stand-in without a server: completed, loaded and run as its `model.py` does."""
+    """Return why cases fail in the backend without a server, called as its `model.py` calls it."""
     return _failures(cases, lambda case: _check_in_process(case, folder / "model.onnx"))
 
 
 def answered_by_server(cases: Iterable[Case], repository: Path) -> Failures:
-    """Why cases fail in a server that loads, asks and unloads a few models at a time."""
+    """Return why cases fail in a server, which loads, runs and unloads a few models at a time."""
     cases = list(cases)
     local = threading.local()
     with running([repository], "--model-control-mode=explicit") as addresses:
@@ -48,7 +48,7 @@ def _failures(cases: Iterable[Case], check: Callable[[Case], None], *, threads: 
     def failure(case: Case) -> tuple[str, str]:
         try:
             check(case)
-        except Exception as error:  # noqa: BLE001 - whatever goes wrong is the case's failure
+        except Exception as error:  # noqa: BLE001 - any error is the case's failure
             return case.name, " ".join(f"{type(error).__name__}: {error}".split())[:500]
         return case.name, ""
 
@@ -96,7 +96,7 @@ def _asked(case: Case, inputs: Arrays, client: Any) -> Arrays:
 
 
 def _on_the_wire(array: Any) -> Any:
-    """A scalar as the one element Triton makes of it, and text as bytes."""
+    """Return a scalar as the one element that Triton makes of it, and text as bytes."""
     if array.dtype.kind in "OUS":
         array = np.array([each.encode() for each in as_text(array).ravel()], dtype=object).reshape(array.shape)
     return array.reshape(1) if array.ndim == 0 else array
