@@ -72,7 +72,9 @@ def _call(arm: Arm, inputs: Content, outputs: Sequence[str], trace: object) -> T
     ).exec()
     if response.has_error():
         error = response.error()
-        return Failure(error.message(), by_caller=error.code() == pb_utils.TritonError.INVALID_ARG, code=error.code())
+        return Failure(
+            error.message(), caller_at_fault=error.code() == pb_utils.TritonError.INVALID_ARG, code=error.code()
+        )
     return {tensor.name(): tensor for tensor in response.output_tensors()}
 
 
@@ -86,7 +88,7 @@ def _tensors(content: Content) -> list[Any]:
 
 def _response(answer: Content | Failure) -> Any:
     if isinstance(answer, Failure):
-        return _error(answer.message, pb_utils.TritonError.UNAVAILABLE if answer.by_overload else answer.code)
+        return _error(answer.message, pb_utils.TritonError.UNAVAILABLE if answer.is_overload else answer.code)
     return pb_utils.InferenceResponse(_tensors(answer))
 
 

@@ -79,7 +79,7 @@ class Router:
             if self._shadow:
                 self._shadow.note(arm, parts, outputs)
             yield from zip(parts, scatter(outputs, parts), strict=True)
-        elif len(parts) > 1 and (outputs.by_caller or arm == self._stable) and not outputs.by_overload:
+        elif len(parts) > 1 and (outputs.caller_at_fault or arm == self._stable) and not outputs.is_overload:
             # One of them may be at fault, and only that one is to fail; Triton 24.10 does not say whose fault it is.
             for part in parts:
                 yield from self._answered(arm, [part])
@@ -87,9 +87,9 @@ class Router:
             yield from self._not_answered(arm, parts, outputs)
 
     def _not_answered(self, arm: Arm, parts: Sequence[Part], failure: Failure) -> Iterator[tuple[Part, Answer]]:
-        if not failure.by_caller:
+        if not failure.caller_at_fault:
             self._metrics.failed(arm, images=_size(parts))
-        if failure.by_caller or arm == self._stable:
+        if failure.caller_at_fault or arm == self._stable:
             yield from ((part, failure) for part in parts)
         else:
             self._metrics.fell_back(arm, images=_size(parts))

@@ -16,9 +16,9 @@ from cronnx_router.batches import as_array
 from cronnx_router.split import Split
 
 STABLE, CANARY, SHADOW = Arm("stable", 1), Arm("canary", 2), Arm("shadow", 3)
-REFUSED = Failure("no such picture", by_caller=True, code=3)
-BROKEN = Failure("out of memory", by_caller=False, code=1)
-FULL = Failure("in ensemble 'a', Exceeds maximum queue size", by_caller=False, code=1)
+REFUSED = Failure("no such picture", caller_at_fault=True, code=3)
+BROKEN = Failure("out of memory", caller_at_fault=False, code=1)
+FULL = Failure("in ensemble 'a', Exceeds maximum queue size", caller_at_fault=False, code=1)
 
 
 @dataclass(frozen=True)

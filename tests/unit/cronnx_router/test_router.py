@@ -131,15 +131,15 @@ def test_a_canary_that_is_full_is_answered_by_the_first_arm(make_router: MakeRou
 
 
 @pytest.mark.parametrize(
-    ("message", "by_overload"),
+    ("message", "is_overload"),
     [
         ("Exceeds maximum queue size", True),
         ("[request id: 7] Request timeout expired", True),
         ("out of memory", False),
     ],
 )
-def test_a_failure_knows_whether_a_queue_was_full(message: str, by_overload: bool) -> None:
-    assert Failure(message, by_caller=False, code=1).by_overload is by_overload
+def test_a_failure_knows_whether_a_queue_was_full(message: str, is_overload: bool) -> None:
+    assert Failure(message, caller_at_fault=False, code=1).is_overload is is_overload
 
 
 def test_a_request_of_which_a_part_fails_fails_once(make_router: MakeRouter, arms: Arms) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cronnx_onnxruntime.errors import ConfigurationError
-from cronnx_preprocess.errors import ConfigError
+import cronnx_onnxruntime.errors
+import cronnx_preprocess.errors
 from cronnx_server.add_model import classifier_model, graph_file, names, raw_model, serving
 from cronnx_server.add_model.addition import Addition
 from cronnx_server.add_model.existing import Existing
@@ -28,7 +28,7 @@ def add(options: Options, *, url: str | None, repositories: Repositories = OWN) 
     with placement(repositories.aside) as placed:
         try:
             addition = _prepared(options, repositories, placed)
-        except (ConfigurationError, ConfigError) as error:
+        except (cronnx_onnxruntime.errors.ConfigError, cronnx_preprocess.errors.ConfigError) as error:
             raise SetupError(f"{options.file.name} cannot be added: {error}") from error
         if addition.proof:
             yield str(addition.proof)

@@ -19,7 +19,7 @@ READERS: dict[str, Callable[[dict[str, Any]], object]] = {
     "router": cronnx_router.Options.from_model_config,
 }
 REFUSALS = (
-    cronnx_onnxruntime.errors.ConfigurationError,
+    cronnx_onnxruntime.errors.ConfigError,
     cronnx_preprocess.ConfigError,
     cronnx_router.ConfigError,
 )
