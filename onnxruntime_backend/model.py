@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import triton_python_backend_utils as pb_utils
 
 from cronnx_onnxruntime import autocomplete, runner
-from cronnx_onnxruntime.errors import ConfigurationError, InferenceError
+from cronnx_onnxruntime.errors import ConfigError, InferenceError
 from cronnx_onnxruntime.runner import Answer, Request, Runner
 
 Result = TypeVar("Result")
@@ -62,12 +62,12 @@ class TritonPythonModel:
 def _or_refuse(model_name: str, load: Callable[..., Result], *arguments: Any) -> Result:
     try:
         return load(*arguments)
-    except ConfigurationError as error:
+    except ConfigError as error:
         raise pb_utils.TritonModelException(f"model '{model_name}': {error}") from None
 
 
 def _response(answer: Answer) -> Any:
     if isinstance(answer, InferenceError):
-        code = pb_utils.TritonError.INVALID_ARG if answer.caller else pb_utils.TritonError.INTERNAL
+        code = pb_utils.TritonError.INVALID_ARG if answer.caller_at_fault else pb_utils.TritonError.INTERNAL
         return pb_utils.InferenceResponse(error=pb_utils.TritonError(str(answer), code))
     return pb_utils.InferenceResponse([pb_utils.Tensor(name, array) for name, array in answer.items()])

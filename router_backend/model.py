@@ -1,4 +1,4 @@
-"""The Triton backend `router`: requests in, calls of other models, responses out. What decides is cronnx_router."""
+"""The Triton backend `router`: translates between Triton and cronnx_router, which decides."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 import triton_python_backend_utils as pb_utils
 
 from cronnx_router import USER_ID, Arm, ConfigError, Failure, Metrics, Options, Request, Router
-from cronnx_router.batches import Content, Tensors
+from cronnx_router.batches import Tensors, TensorsOrArrays
 
 
 class TritonPythonModel:
-    """A model whose every setting is in its config.pbtxt."""
+    """A model whose settings are all in its config.pbtxt."""
 
     def initialize(self, args: dict[str, str]) -> None:
-        """Read the model's config; what cannot be served fails the load."""
+        """Read the model configuration; an invalid one fails the load."""
         name = args["model_name"]
         try:
             options = Options.from_model_config(json.loads(args["model_config"]))
@@ -25,10 +25,10 @@ class TritonPythonModel:
             raise pb_utils.TritonModelException(f"model '{name}': {error}") from None
         self._inputs = options.inputs
         metrics = Metrics(name, options, make_family=pb_utils.MetricFamily)
-        self._router = Router(options, call=_call, metrics=metrics)
+        self._router = Router(options, call=_call_arm, metrics=metrics)
 
     def execute(self, requests: Sequence[Any]) -> None:
-        """Answer each request as soon as its arms have, then run the shadow: nobody waits for it."""
+        """Send each answer as soon as it is there, then run the shadow."""
         live = []
         for request in requests:
             sender = request.get_response_sender()
@@ -36,22 +36,16 @@ class TritonPythonModel:
                 _send(sender, _error("cancelled before it was routed", pb_utils.TritonError.CANCELLED))
             else:
                 live.append((request, sender))
-        waiting = {index: sender for index, (_, sender) in enumerate(live)}
+        unanswered = {index: sender for index, (_, sender) in enumerate(live)}
         try:
-            for index, answer in self._router.answers([self._request(request) for request, _ in live]):
-                _send(waiting.pop(index), _response(answer))
-            self._router.shadow()
-        except Exception:  # noqa: BLE001 - past this, Triton would answer a second time those that have their answer
-            ids = ", ".join(live[index][0].request_id() for index in waiting)
-            self._give_up(waiting.values(), ids)
+            for index, answer in self._router.answers([self._read(request) for request, _ in live]):
+                _send(unanswered.pop(index), _response(answer))
+            self._router.run_shadow()
+        except Exception:  # noqa: BLE001 - raised, it would have Triton answer the answered requests twice
+            ids = ", ".join(live[index][0].request_id() for index in unanswered)
+            _fail(unanswered.values(), ids)
 
-    def _give_up(self, senders: Iterable[Any], ids: str) -> None:
-        pb_utils.Logger.log_error(f"[request id: {ids}] {traceback.format_exc()}")
-        message = "an internal error while routing; the server's log has it"
-        for sender in senders:
-            _send(sender, _error(message, pb_utils.TritonError.INTERNAL))
-
-    def _request(self, request: Any) -> Request:
+    def _read(self, request: Any) -> Request:
         inputs = {name: pb_utils.get_input_tensor_by_name(request, name) for name in self._inputs}
         trace = request.trace() if request.trace().get_context() else None
         users = pb_utils.get_input_tensor_by_name(request, USER_ID)
@@ -60,7 +54,7 @@ class TritonPythonModel:
         return Request(inputs, [b""] * len(inputs[self._inputs[0]].as_numpy()), trace)
 
 
-def _call(arm: Arm, inputs: Content, outputs: Sequence[str], trace: object) -> Tensors | Failure:
+def _call_arm(arm: Arm, inputs: TensorsOrArrays, outputs: Sequence[str], trace: object) -> Tensors | Failure:
     traced = {} if trace is None else {"trace": trace}
     response = pb_utils.InferenceRequest(
         model_name=arm.model_name,
@@ -72,22 +66,30 @@ def _call(arm: Arm, inputs: Content, outputs: Sequence[str], trace: object) -> T
     ).exec()
     if response.has_error():
         error = response.error()
-        return Failure(error.message(), by_caller=error.code() == pb_utils.TritonError.INVALID_ARG, code=error.code())
+        caller_at_fault = error.code() == pb_utils.TritonError.INVALID_ARG
+        return Failure(error.message(), caller_at_fault=caller_at_fault, code=error.code())
     return {tensor.name(): tensor for tensor in response.output_tensors()}
 
 
-def _tensors(content: Content) -> list[Any]:
-    """Triton's tensors as they are, arrays in tensors of their own."""
+def _tensors(content: TensorsOrArrays) -> list[Any]:
     return [
         tensor if isinstance(tensor, pb_utils.Tensor) else pb_utils.Tensor(name, tensor)
         for name, tensor in content.items()
     ]
 
 
-def _response(answer: Content | Failure) -> Any:
+def _response(answer: TensorsOrArrays | Failure) -> Any:
     if isinstance(answer, Failure):
-        return _error(answer.message, pb_utils.TritonError.UNAVAILABLE if answer.by_overload else answer.code)
+        return _error(answer.message, pb_utils.TritonError.UNAVAILABLE if answer.is_overload else answer.code)
     return pb_utils.InferenceResponse(_tensors(answer))
+
+
+def _fail(senders: Iterable[Any], request_ids: str) -> None:
+    pb_utils.Logger.log_error(f"[request id: {request_ids}] {traceback.format_exc()}")
+    for sender in senders:
+        _send(
+            sender, _error("internal error in routing; the server's log has the details", pb_utils.TritonError.INTERNAL)
+        )
 
 
 def _error(message: str, code: int) -> Any:

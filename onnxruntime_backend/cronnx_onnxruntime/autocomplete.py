@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cronnx_onnxruntime.errors import ConfigurationError
+from cronnx_onnxruntime.errors import ConfigError
 from cronnx_onnxruntime.signature import Config, Signature, Tensor
 
 DEFAULT_MAX_BATCH_SIZE = 4
@@ -19,11 +19,11 @@ def completions(config: Config, signature: Signature) -> dict[str, Any]:
     """The fields to set in `config`: inputs, outputs, `max_batch_size` and the scheduler where they are absent.
 
     Raises:
-        ConfigurationError: it asks for batches that the graph cannot take.
+        ConfigError: it asks for batches that the graph cannot take.
     """
     max_batch_size = config["max_batch_size"]
     if max_batch_size > 0 and not signature.batchable:
-        raise ConfigurationError(
+        raise ConfigError(
             f"max_batch_size is {max_batch_size}, but the graph does not support batching: "
             "the first dimension of each input and output must vary"
         )

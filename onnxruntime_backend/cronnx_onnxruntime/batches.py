@@ -29,7 +29,7 @@ def split(outputs: Mapping[str, Array], sizes: Sequence[int]) -> Iterator[dict[s
         if len(array) != sum(sizes):
             raise InferenceError(
                 f"output '{name}' has {len(array)} rows for a batch of {sum(sizes)}: the graph does not batch",
-                caller=False,
+                caller_at_fault=False,
             )
     for start, stop in pairwise(accumulate(sizes, initial=0)):
         yield {name: array[start:stop] for name, array in outputs.items()}

@@ -5,7 +5,7 @@ The same as in NVIDIA's backend: bfloat16, complex and 4-bit and 8-bit float ten
 
 from __future__ import annotations
 
-from cronnx_onnxruntime.errors import ConfigurationError
+from cronnx_onnxruntime.errors import ConfigError
 
 STRING = "TYPE_STRING"
 
@@ -30,12 +30,12 @@ def data_type(onnx_type: str, *, tensor: str) -> str:
     """Triton's `data_type` for ONNX Runtime's type string.
 
     Raises:
-        ConfigurationError: Triton's onnxruntime backend has none.
+        ConfigError: Triton's onnxruntime backend has none.
     """
     try:
         return DATA_TYPES[onnx_type]
     except KeyError:
-        raise ConfigurationError(
+        raise ConfigError(
             f"tensor '{tensor}' is of ONNX type {onnx_type}, which Triton cannot carry; "
             f"it carries {', '.join(DATA_TYPES)}"
         ) from None

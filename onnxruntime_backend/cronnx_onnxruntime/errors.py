@@ -1,8 +1,8 @@
-"""Errors of the stand-in backend.
+"""The exceptions of this package.
 
 Exception
-├── ConfigurationError    a model that must not load: its configuration or its file
-└── InferenceError        a batch that ONNX Runtime would not run
+├── ConfigError       a model that cannot be loaded: its configuration or its file
+└── InferenceError    a request that cannot be answered
 """
 
 from __future__ import annotations
@@ -11,24 +11,29 @@ import re
 from pathlib import Path
 
 
-class ConfigurationError(Exception):
-    """A model configuration that cannot be honoured, or does not fit the model's file."""
+class ConfigError(Exception):
+    """A model configuration that is invalid, not supported, or does not fit the model's file."""
 
 
 class InferenceError(Exception):
-    """What a request gives cannot be run.
+    """A request that cannot be answered. Its text can be shown to the caller.
 
     Attributes:
-        caller: whether the request is at fault, not the server.
+        caller_at_fault: True if the request is wrong, False if the model or the server is.
     """
 
-    def __init__(self, message: str, *, caller: bool) -> None:
+    def __init__(self, message: str, *, caller_at_fault: bool) -> None:
         super().__init__(message)
-        self.caller = caller
+        self.caller_at_fault = caller_at_fault
 
 
 def in_one_line(error: Exception, *, folder: Path | None = None) -> str:
-    """What ONNX Runtime says in `error`, without the folders it was built in or, with `folder`, loads from."""
+    """The text of an error of ONNX Runtime in one line, without folder names.
+
+    Args:
+        error: The error.
+        folder: A folder to remove as well, even if its name contains spaces.
+    """
     text = " ".join(str(error).split())
     if folder:
         text = text.replace(f"{folder}/", "")

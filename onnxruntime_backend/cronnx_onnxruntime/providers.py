@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cronnx_onnxruntime.errors import ConfigurationError
+from cronnx_onnxruntime.errors import ConfigError
 from cronnx_onnxruntime.settings import CUDA_PARAMETERS, truth
 from cronnx_onnxruntime.signature import Config
 
@@ -86,7 +86,7 @@ def providers(config: Config, *, kind: str, device_id: int, available: Sequence[
         available: what this ONNX Runtime was built with.
 
     Raises:
-        ConfigurationError: an accelerator or one of its options is unknown or cannot be honoured.
+        ConfigError: an accelerator or one of its options is unknown or cannot be honoured.
     """
     accelerators = config.get("optimization", {}).get("execution_accelerators", {})
     _refuse_cpu_accelerators(accelerators.get("cpu_execution_accelerator", []))
@@ -104,7 +104,7 @@ def providers(config: Config, *, kind: str, device_id: int, available: Sequence[
 
 def _refuse_cpu_accelerators(entries: Sequence[Mapping[str, Any]]) -> None:
     for entry in entries:
-        raise ConfigurationError(
+        raise ConfigError(
             f"cpu_execution_accelerator '{entry['name']}' cannot be honoured: this ONNX Runtime has none; leave it out"
         )
 
@@ -112,9 +112,7 @@ def _refuse_cpu_accelerators(entries: Sequence[Mapping[str, Any]]) -> None:
 def _gpu_options(asked: Mapping[str, Mapping[str, str]], config: Config, device_id: int) -> dict[str, dict[str, str]]:
     for name in asked:
         if name not in GPU_ACCELERATORS:
-            raise ConfigurationError(
-                f"unknown gpu_execution_accelerator '{name}'; known are {', '.join(GPU_ACCELERATORS)}"
-            )
+            raise ConfigError(f"unknown gpu_execution_accelerator '{name}'; known are {', '.join(GPU_ACCELERATORS)}")
     device = {"device_id": str(device_id)}
     options = {CUDA: {**asked.get("cuda", {}), **_deprecated_cuda_options(config), **device}}
     if "tensorrt" in asked:
@@ -133,13 +131,13 @@ def _tensorrt_options(parameters: Mapping[str, str]) -> dict[str, str]:
         elif key in TENSORRT_VALUES:
             options[name] = value
         else:
-            raise ConfigurationError(f"unknown parameter '{key}' of gpu_execution_accelerator 'tensorrt'")
+            raise ConfigError(f"unknown parameter '{key}' of gpu_execution_accelerator 'tensorrt'")
     return options
 
 
 def _precision(mode: str) -> dict[str, str]:
     if mode not in PRECISION_MODES:
-        raise ConfigurationError(f"precision_mode is '{mode}', expected {', '.join(PRECISION_MODES)}")
+        raise ConfigError(f"precision_mode is '{mode}', expected {', '.join(PRECISION_MODES)}")
     return PRECISION_MODES[mode]
 
 
@@ -154,5 +152,5 @@ def _cuda_value(key: str, value: str) -> str:
         return value
     if not value.isdecimal() or int(value) >= len(choices):
         numbered = ", ".join(f"{number} ({choice})" for number, choice in enumerate(choices))
-        raise ConfigurationError(f"parameter '{key}' is '{value}', expected {numbered}")
+        raise ConfigError(f"parameter '{key}' is '{value}', expected {numbered}")
     return choices[int(value)]

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cronnx_onnxruntime.batches import Array
-from cronnx_onnxruntime.errors import ConfigurationError, InferenceError
+from cronnx_onnxruntime.errors import ConfigError, InferenceError
 from cronnx_onnxruntime.signature import Config
 
 Shape = Sequence[int]
@@ -78,7 +78,7 @@ class BatchOutput:
             raise InferenceError(
                 f"output '{self.name}' has {array.size} elements, {bounds[-1]} are expected by the shapes of "
                 f"'{self.source}'",
-                caller=False,
+                caller_at_fault=False,
             )
         flat = array.reshape(-1)
         return (flat[start:stop].reshape(shape) for (start, stop), shape in zip(pairwise(bounds), wanted, strict=True))
@@ -103,7 +103,7 @@ def ragged(config: Config) -> Ragged:
     """What a model configuration's `allow_ragged_batch`, `batch_input` and `batch_output` ask.
 
     Raises:
-        ConfigurationError: a kind, a data type or a source input is none that Triton knows.
+        ConfigError: a kind, a data type or a source input is none that Triton knows.
     """
     batch = [-1] if config["max_batch_size"] > 0 else []
     shapes = {entry["name"]: (*batch, *map(int, entry["dims"])) for entry in (*config["input"], *config["output"])}
@@ -130,7 +130,7 @@ def _batch_outputs(entry: Config, shapes: Mapping[str, Shape]) -> Iterator[Batch
         _check_choice(what, "target_name", name, shapes)
         source = _source(what, entry, shapes)
         if -1 in shapes[name][len(shapes[source]) :]:
-            raise ConfigurationError(f"{what} varies in a dimension that its source_input '{source}' has not")
+            raise ConfigError(f"{what} varies in a dimension that its source_input '{source}' has not")
         yield BatchOutput(name, tuple(shapes[name]), source)
 
 
@@ -142,4 +142,4 @@ def _source(what: str, entry: Config, shapes: Mapping[str, Shape]) -> str:
 
 def _check_choice(what: str, field: str, came: str, expected: Mapping[str, object] | Sequence[str]) -> None:
     if came not in expected:
-        raise ConfigurationError(f"{what} has {field} '{came}', expected {', '.join(expected)}")
+        raise ConfigError(f"{what} has {field} '{came}', expected {', '.join(expected)}")

@@ -11,7 +11,7 @@ import onnxruntime
 
 from cronnx_onnxruntime import batches, datatypes, strings
 from cronnx_onnxruntime.batches import Array
-from cronnx_onnxruntime.errors import ConfigurationError, InferenceError, in_one_line
+from cronnx_onnxruntime.errors import ConfigError, InferenceError, in_one_line
 from cronnx_onnxruntime.providers import CPU, Providers, providers
 from cronnx_onnxruntime.ragged import Shape, ragged
 from cronnx_onnxruntime.settings import Settings, settings
@@ -35,13 +35,13 @@ def model_path(version_folder: Path, config: Config) -> Path:
     """The model's file; where that is a folder, `model.onnx` in it.
 
     Raises:
-        ConfigurationError: it is not there.
+        ConfigError: it is not there.
     """
     path = version_folder / (config.get("default_model_filename") or DEFAULT_MODEL_FILENAME)
     if path.is_dir():
         path /= DEFAULT_MODEL_FILENAME
     if not path.exists():
-        raise ConfigurationError(f"there is no {path.name} in version {version_folder.name}")
+        raise ConfigError(f"there is no {path.name} in version {version_folder.name}")
     return path
 
 
@@ -51,7 +51,7 @@ def signature(path: Path, config: Config) -> Signature:
     It is loaded as it will be served: some graphs are refused where they are not optimised.
 
     Raises:
-        ConfigurationError: the configuration cannot be honoured, the file is not a model, or has a tensor that Triton
+        ConfigError: the configuration cannot be honoured, the file is not a model, or has a tensor that Triton
             cannot carry.
     """
     return Signature.of(_session(path, settings(config), Providers({CPU: {}})))
@@ -74,7 +74,7 @@ class Runner:
             device_id: the GPU's number.
 
         Raises:
-            ConfigurationError: the configuration cannot be honoured, does not fit the graph, or the file is no model.
+            ConfigError: the configuration cannot be honoured, does not fit the graph, or the file is no model.
         """
         chosen = providers(config, kind=kind, device_id=device_id, available=onnxruntime.get_available_providers())
         asked = settings(config)
@@ -144,7 +144,7 @@ class Runner:
             feeds = self._feeds(group)
             results = session.run(wanted, feeds, self._run_options)
         except Exception as error:  # ONNX Runtime's errors share no base, and a batch must not end the stub
-            raise InferenceError(f"ONNX Runtime: {in_one_line(error)}", caller=False) from error
+            raise InferenceError(f"ONNX Runtime: {in_one_line(error)}", caller_at_fault=False) from error
         return {
             name: result if result.ndim else result.reshape(self._output_dims[name])
             for name, result in zip(wanted, results, strict=True)
@@ -192,9 +192,7 @@ def _session(path: Path, asked: Settings, chosen: Providers) -> onnxruntime.Infe
             enable_fallback=False,  # a provider option that is refused must not turn into a session on the CPU
         )
     except Exception as error:  # ONNX Runtime's errors share no base
-        raise ConfigurationError(
-            f"ONNX Runtime cannot load {path.name}: {in_one_line(error, folder=path.parent)}"
-        ) from error
+        raise ConfigError(f"ONNX Runtime cannot load {path.name}: {in_one_line(error, folder=path.parent)}") from error
 
 
 def _lost_provider(chosen: Providers, used: Sequence[str]) -> str | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import onnxruntime
 
-from cronnx_onnxruntime.errors import ConfigurationError, in_one_line
+from cronnx_onnxruntime.errors import ConfigError, in_one_line
 from cronnx_onnxruntime.signature import Config
 
 GRAPH_LEVELS = {
@@ -66,7 +66,7 @@ class Settings:
         """These settings as ONNX Runtime takes them.
 
         Raises:
-            ConfigurationError: a library of custom operators cannot be loaded.
+            ConfigError: a library of custom operators cannot be loaded.
         """
         options = onnxruntime.SessionOptions()
         options.graph_optimization_level = GRAPH_LEVELS[self.graph_level]
@@ -99,26 +99,26 @@ def _register(library: str, options: onnxruntime.SessionOptions) -> None:
     try:
         options.register_custom_ops_library(library)
     except Exception as error:  # ONNX Runtime's errors share no base
-        raise ConfigurationError(f"op_library_filename '{library}' cannot be loaded: {in_one_line(error)}") from error
+        raise ConfigError(f"op_library_filename '{library}' cannot be loaded: {in_one_line(error)}") from error
 
 
 def settings(config: Config) -> Settings:
     """The settings in a model configuration's `parameters`, `optimization` and `model_operations`.
 
     Raises:
-        ConfigurationError: a key is unknown, cannot be honoured, or has a value out of its range.
+        ConfigError: a key is unknown, cannot be honoured, or has a value out of its range.
     """
     _refuse_unsupported(config)
     parameters = _Parameters(config)
     parameters.refuse_unknown()
     if parameters.truth("share_session_between_instances"):
-        raise ConfigurationError(
+        raise ConfigError(
             "parameter 'share_session_between_instances' cannot be honoured: here every instance is a process of "
             "its own; leave it out, or serve with NVIDIA's onnxruntime backend"
         )
     graph_level = int(config.get("optimization", {}).get("graph", {}).get("level", 0))
     if graph_level not in GRAPH_LEVELS:
-        raise ConfigurationError(f"optimization.graph.level is {graph_level}, expected -1, 1, 2 or none")
+        raise ConfigError(f"optimization.graph.level is {graph_level}, expected -1, 1, 2 or none")
     operators = config.get("model_operations", {}).get("op_library_filename", [])
     return Settings(
         graph_level=graph_level,
@@ -138,7 +138,7 @@ def _refuse_unsupported(config: Config) -> None:
     if config.get("model_transaction_policy", {}).get("decoupled"):
         unsupported.append("decoupled")
     if unsupported:
-        raise ConfigurationError(
+        raise ConfigError(
             f"{', '.join(unsupported)} cannot be honoured: leave it out, or serve with NVIDIA's onnxruntime backend"
         )
 
@@ -147,12 +147,12 @@ def truth(key: str, value: str) -> bool:
     """What a value says, as Triton's backends read it.
 
     Raises:
-        ConfigurationError: it is neither true nor false.
+        ConfigError: it is neither true nor false.
     """
     try:
         return TRUTH[value.lower()]
     except KeyError:
-        raise ConfigurationError(f"parameter '{key}' is '{value}', expected {', '.join(TRUTH)}") from None
+        raise ConfigError(f"parameter '{key}' is '{value}', expected {', '.join(TRUTH)}") from None
 
 
 class _Parameters:
@@ -165,12 +165,12 @@ class _Parameters:
     def refuse_unknown(self) -> None:
         for key in self._values:
             if key not in KNOWN:
-                raise ConfigurationError(f"unknown parameter '{key}'; known are {', '.join(KNOWN)}")
+                raise ConfigError(f"unknown parameter '{key}'; known are {', '.join(KNOWN)}")
 
     def count(self, key: str, *, highest: int = LARGEST_COUNT) -> int:
         value = self._values.get(key, "0")
         if not value.isdecimal() or int(value) > highest:
-            raise ConfigurationError(f"parameter '{key}' is '{value}', expected a number from 0 to {highest}")
+            raise ConfigError(f"parameter '{key}' is '{value}', expected a number from 0 to {highest}")
         return int(value)
 
     def truth(self, key: str) -> bool | None:

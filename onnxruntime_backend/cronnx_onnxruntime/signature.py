@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from cronnx_onnxruntime.datatypes import data_type
-from cronnx_onnxruntime.errors import ConfigurationError
+from cronnx_onnxruntime.errors import ConfigError
 
 Config = Mapping[str, Any]
 
@@ -66,7 +66,7 @@ class Signature:
         """The signature of a loaded graph.
 
         Raises:
-            ConfigurationError: one of its tensors is of a type Triton cannot carry.
+            ConfigError: one of its tensors is of a type Triton cannot carry.
         """
         optional = (Tensor.of(node, optional=True) for node in session.get_overridable_initializers())
         return cls(
@@ -83,7 +83,7 @@ class Signature:
         """Compare a complete model configuration with the graph.
 
         Raises:
-            ConfigurationError: a name, a type, a shape or the batching differs.
+            ConfigError: a name, a type, a shape or the batching differs.
         """
         computed = [
             {"name": name, "data_type": entry["data_type"]}
@@ -106,14 +106,14 @@ class Signature:
     def _check_all_given(self, names: Set[str]) -> None:
         for tensor in self.inputs:
             if tensor.name not in names and not tensor.optional:
-                raise ConfigurationError(f"the graph's input '{tensor.name}' is not in the configuration")
+                raise ConfigError(f"the graph's input '{tensor.name}' is not in the configuration")
 
 
 def _known(kind: str, entry: Config, tensors: Sequence[Tensor]) -> Tensor:
     known = {tensor.name: tensor for tensor in tensors}
     if entry["name"] not in known:
         sort = kind.removeprefix("batch_")
-        raise ConfigurationError(f"{kind} '{entry['name']}' is not in the graph; its {sort}s are {', '.join(known)}")
+        raise ConfigError(f"{kind} '{entry['name']}' is not in the graph; its {sort}s are {', '.join(known)}")
     return known[entry["name"]]
 
 
@@ -128,30 +128,28 @@ def _check(kind: str, entry: Config, tensor: Tensor, max_batch_size: int) -> Non
 
 def _check_ragged(tensor: Tensor) -> None:
     if tensor.shape != (-1,):
-        raise ConfigurationError(
+        raise ConfigError(
             f"input '{tensor.name}' has allow_ragged_batch, but dims {list(tensor.shape)} in the graph; expected [-1]"
         )
 
 
 def _check_type(kind: str, entry: Config, tensor: Tensor) -> None:
     if entry["data_type"] != tensor.data_type:
-        raise ConfigurationError(
+        raise ConfigError(
             f"{kind} '{tensor.name}' is {entry['data_type']} in the configuration, {tensor.data_type} in the graph"
         )
     if entry.get("optional", False) != tensor.optional:
         given, expected = ("a", "be") if tensor.optional else ("no", "not be")
-        raise ConfigurationError(
-            f"{kind} '{tensor.name}' must {expected} optional: the graph has {given} default for it"
-        )
+        raise ConfigError(f"{kind} '{tensor.name}' must {expected} optional: the graph has {given} default for it")
 
 
 def _check_batching(kind: str, tensor: Tensor, *, max_batch_size: int) -> None:
     if max_batch_size > 0 and not tensor.batchable:
-        raise ConfigurationError(
+        raise ConfigError(
             f"max_batch_size is {max_batch_size}, but the first dimension of {kind} '{tensor.name}' does not vary"
         )
     if max_batch_size > 0 and tensor.optional:
-        raise ConfigurationError(f"max_batch_size is {max_batch_size}, but {kind} '{tensor.name}' is optional")
+        raise ConfigError(f"max_batch_size is {max_batch_size}, but {kind} '{tensor.name}' is optional")
 
 
 def _check_dims(kind: str, entry: Config, tensor: Tensor, *, batching: bool) -> None:
@@ -164,7 +162,7 @@ def _check_dims(kind: str, entry: Config, tensor: Tensor, *, batching: bool) -> 
         for dim, graph_dim in zip(dims, expected, strict=True)
     )
     if not fits:
-        raise ConfigurationError(
+        raise ConfigError(
             f"{kind} '{tensor.name}' has dims {list(dims)} in the configuration, {list(expected)} in the graph"
         )
 

@@ -21,6 +21,6 @@ def decoded(array: Array, *, tensor: str) -> Array:
         except UnicodeDecodeError as error:
             raise InferenceError(
                 f"input '{tensor}': element {index} is not UTF-8 ({error.reason} at byte {error.start})",
-                caller=True,
+                caller_at_fault=True,
             ) from error
     return text.reshape(array.shape)

@@ -1,21 +1,29 @@
-"""Image bytes to the pixels a model takes: what the Triton backend `preprocess` computes, free of Triton."""
+"""Turns image files into the pixels a network takes: what the Triton backend `preprocess` computes, without Triton."""
 
-from cronnx_preprocess.errors import CancelledError, ConfigError, InvalidImageError, OverloadError, PreprocessError
+from cronnx_preprocess.errors import (
+    QUEUE_FULL,
+    REQUEST_TIMEOUT,
+    CancelledError,
+    ConfigError,
+    InvalidImageError,
+    OverloadError,
+    PreprocessError,
+)
 from cronnx_preprocess.options import Options
-from cronnx_preprocess.preprocessor import Outcome, Payloads, Preprocessor
-from cronnx_preprocess.queue import FULL, Entry, Queue
+from cronnx_preprocess.preprocessor import Answer, Payloads, Preprocessor
+from cronnx_preprocess.scheduler import Scheduler
 
 __all__ = [
-    "FULL",
+    "QUEUE_FULL",
+    "REQUEST_TIMEOUT",
+    "Answer",
     "CancelledError",
     "ConfigError",
-    "Entry",
     "InvalidImageError",
     "Options",
-    "Outcome",
     "OverloadError",
     "Payloads",
     "PreprocessError",
     "Preprocessor",
-    "Queue",
+    "Scheduler",
 ]

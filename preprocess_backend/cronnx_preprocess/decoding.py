@@ -1,7 +1,8 @@
-"""Image files to Pillow images: limits, damage, and decoding no more pixels than are needed."""
+"""Opens image files with Pillow: checks limits, reports damage, and decodes no more pixels than needed."""
 
 from __future__ import annotations
 
+import re
 import struct
 import warnings
 import zlib
@@ -15,18 +16,21 @@ from PIL.ImageFile import ImageFile
 from cronnx_preprocess.errors import InvalidImageError
 from cronnx_preprocess.geometry import Box, Size
 from cronnx_preprocess.payload import EncodedImage
-from cronnx_preprocess.scans import MOST_SCANS, has_too_many_scans
 
-# Pillow's own limit warns, and fails only at twice its value; `open_image` checks `max_pixels` instead.
+# Pillow's own limit only warns up to twice its value; `open_image` checks `max_pixels` instead.
 Image.MAX_IMAGE_PIXELS = None
 
-# Of what it skips in damaged files, with numbers of theirs: Python would remember every text, for as long as it runs.
+# Pillow's warnings about damaged files contain numbers from the file. Python keeps each text for good: a memory leak.
 warnings.filterwarnings("ignore", module="PIL")
 
-# JPEG's limit. Pillow keeps boxes in 32-bit floats, exact to 1/256 of a pixel up to here.
+# JPEG's limit. Pillow keeps boxes as 32-bit floats, which are exact to 1/256 of a pixel up to here.
 LONGEST_SIDE = 65_535
 
-# What Pillow raises on damaged files.
+# Each scan of a JPEG passes over the whole picture, however few bytes it has. Encoders write about ten; a file of
+# 200 KB can have 20,000, which keeps a core busy for minutes.
+MAX_SCANS = 100
+
+# The exceptions that Pillow raises on damaged files.
 DAMAGE = (
     ArithmeticError,
     AssertionError,
@@ -43,36 +47,64 @@ DAMAGE = (
     zlib.error,
 )
 
+_START_OF_SCAN = b"\xda"
+_END_OF_IMAGE = b"\xd9"
+_SEQUENTIAL_FRAMES = (b"\xc0", b"\xc1")  # if one scan has all channels of such a frame, it is the only scan
+
+# ITU-T T.81, B.1.1.2: 0xFF begins a segment unless zero, a restart marker or padding follows; 0x01 has no length.
+_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])", re.DOTALL)
+
 
 def open_image(encoded: EncodedImage, *, max_pixels: int) -> ImageFile:
-    """Read an image's header; no pixel is decoded yet.
+    """Read an image's header. No pixel is decoded.
+
+    Args:
+        encoded: The file.
+        max_pixels: The largest image accepted.
 
     Raises:
-        InvalidImageError: The file is damaged, or has more than `max_pixels`, or more scans than a picture needs.
+        InvalidImageError: The file is damaged, its image is too large, or a JPEG has more than MAX_SCANS scans.
     """
     with damage_reported(encoded.format):
         image = Image.open(BytesIO(encoded.file), formats=(encoded.format,))
     width, height = image.size
     if width * height > max_pixels:
-        raise InvalidImageError(f"{width * height} pixels ({width}x{height}), at most {max_pixels} are accepted")
+        raise InvalidImageError(f"expected at most {max_pixels} pixels, got {width * height} ({width}x{height})")
     if max(width, height) > LONGEST_SIDE:
-        raise InvalidImageError(f"{width}x{height} pixels, at most {LONGEST_SIDE} on a side are accepted")
+        raise InvalidImageError(f"expected at most {LONGEST_SIDE} pixels a side, got {width}x{height}")
     if encoded.format == "JPEG" and has_too_many_scans(encoded.file):
-        raise InvalidImageError(f"more than {MOST_SCANS} scans, which no picture needs")
+        raise InvalidImageError(f"expected a JPEG with at most {MAX_SCANS} scans, got more")
     return image
 
 
+def has_too_many_scans(file: bytes) -> bool:
+    """Whether a JPEG has more than MAX_SCANS scans, not counting pictures in its metadata or after its end."""
+    count, position, channels = 0, 2, None
+    while (marker := _MARKER.search(file, position)) and marker[1] != _END_OF_IMAGE:
+        segment = marker.end()
+        if marker[1] in _SEQUENTIAL_FRAMES:
+            channels = file[segment + 7 : segment + 8]
+        if marker[1] == _START_OF_SCAN:
+            if file[segment + 2 : segment + 3] == channels:  # true for most files: their pixels are not searched
+                return False
+            count += 1
+            if count > MAX_SCANS:
+                return True
+        position = segment + int.from_bytes(file[segment : segment + 2], "big")
+    return False
+
+
 def draft(image: ImageFile, *, size: Size, box: Box, gap: float) -> Box:
-    """Let a large JPEG decode to fewer pixels: a half, quarter or eighth of its sides.
+    """Let a large JPEG decode to a half, a quarter or an eighth of its width and height.
 
     Args:
-        image: An opened image; only a JPEG not yet loaded is changed.
+        image: An opened image. Only a JPEG that is not loaded yet changes.
         size: The size that `box` will be resized to.
         box: A part of the image.
-        gap: How many times larger than `size` the box has to stay.
+        gap: How many times larger than `size` the box must stay.
 
     Returns:
-        The box in the pixels that the image now has.
+        The box, in the pixels that the image has now.
     """
     scale_x, scale_y = (box[2] - box[0]) / size[0], (box[3] - box[1]) / size[1]
     width, height = image.size
@@ -86,7 +118,7 @@ def draft(image: ImageFile, *, size: Size, box: Box, gap: float) -> Box:
 
 @contextmanager
 def damage_reported(name: str) -> Iterator[None]:
-    """Turn what Pillow raises on a damaged file into InvalidImageError; `name` is the file's format."""
+    """Turn the exceptions of Pillow on a damaged file into InvalidImageError; `name` is the file's format."""
     try:
         yield
     except DAMAGE as error:

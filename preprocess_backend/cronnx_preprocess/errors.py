@@ -1,39 +1,44 @@
-"""What can go wrong.
+"""The exceptions of this package.
 
 PreprocessError
-├── ConfigError        a model config this backend refuses to load
-├── InvalidImageError  a payload that holds no acceptable image
-├── OverloadError      a request that there is no room or no time for
-└── CancelledError     a request whose caller has given up
+├── ConfigError        a model configuration that this backend refuses to load
+├── InvalidImageError  a payload that is not an acceptable image
+├── OverloadError      a request refused because the queue was full, or because it waited for too long
+└── CancelledError     a request cancelled by its caller while it was queued
 """
 
 from __future__ import annotations
 
+# The words of Triton's own queues, so that callers recognise overload by them whichever queue refuses. This is their
+# home; tests/contract/test_phrases.py holds the copies of packages that cannot import it equal.
+QUEUE_FULL = "Exceeds maximum queue size"
+REQUEST_TIMEOUT = "Request timeout expired"
+
 
 class PreprocessError(Exception):
-    """Base of every error this package raises."""
+    """Base of all exceptions of this package."""
 
 
 class ConfigError(PreprocessError):
-    """A model config that cannot be served.
+    """A model configuration that cannot be served.
 
     Attributes:
-        subject: The part of the config at fault, as `parameter 'crop'`.
-        problem: What it says and what was expected.
+        subject: The part of the configuration at fault, such as `parameter 'crop'`.
+        problem: What was expected, and what the configuration has.
     """
 
     def __init__(self, subject: str, problem: str) -> None:
-        super().__init__(f"{subject} {problem}")
+        super().__init__(f"{subject}: {problem}")
         self.subject = subject
         self.problem = problem
 
 
 class InvalidImageError(PreprocessError):
-    """A payload that holds no acceptable image. Its text is fit for the caller who sent it.
+    """A payload that is not an acceptable image. Its text can be shown to the caller.
 
     Attributes:
-        reason: What came, and what was expected.
-        element: The element of the request, as `image[3]`; None until the request is known.
+        reason: What was expected, and what the payload is.
+        element: The element of the request, such as `image[3]`; None while it is not known.
     """
 
     def __init__(self, reason: str, *, element: str | None = None) -> None:
@@ -43,8 +48,8 @@ class InvalidImageError(PreprocessError):
 
 
 class OverloadError(PreprocessError):
-    """A request that came when the queue was full, or has waited for too long. Its text is fit for the caller."""
+    """A request that is refused to protect the others; its text is QUEUE_FULL or REQUEST_TIMEOUT."""
 
 
 class CancelledError(PreprocessError):
-    """A request whose caller has given up before its turn came."""
+    """A request whose caller cancelled it while it was queued."""

@@ -1,6 +1,6 @@
-"""Which part of an image goes where in the output: sizes, boxes and offsets, no pixels.
+"""Computes which part of an image goes where in the output.
 
-Sizes are (width, height), boxes (left, top, right, bottom), all in pixels.
+Sizes are (width, height) and boxes (left, top, right, bottom), all in pixels.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ Box = tuple[float, float, float, float]
 
 
 class Resize(Enum):
-    """How an image's shape meets the output's, whatever their aspect ratios."""
+    """How an image is fitted to an output of another aspect ratio."""
 
     SHORTEST_EDGE = "shortest_edge"
-    """Cover the output, keeping the aspect ratio, and cut off what hangs over."""
+    """Cover the output, keep the aspect ratio, and crop the rest around the centre."""
     EXACT = "exact"
-    """Stretch to the output."""
+    """Stretch to the output; the aspect ratio changes."""
     LETTERBOX = "letterbox"
-    """Fit inside the output, keeping the aspect ratio, and pad both sides with grey (114)."""
+    """Fit inside the output, keep the aspect ratio, and pad both sides with grey (114)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fit:
-    """The part of an image to draw, and where.
+    """The part of an image to draw, and where to draw it.
 
     Attributes:
         box: The part of the image.
-        size: The size it is drawn at.
-        offset: Its left top corner in the output.
+        size: The size of the part in the output.
+        offset: The (left, top) of the part in the output.
     """
 
     box: Box
@@ -39,12 +39,12 @@ class Fit:
 
 
 def fit(image: Size, output: Size, *, resize: Resize, crop: float) -> Fit:
-    """How an image of one size fills an output of another.
+    """Fit an image of one size to an output of another.
 
     Args:
         image: The size of the upright image.
         output: The size of the output.
-        resize: How the two shapes meet.
+        resize: How to fit it.
         crop: With SHORTEST_EDGE, the fraction of the resized shorter side that the output keeps.
     """
     if resize is Resize.SHORTEST_EDGE:
@@ -55,7 +55,7 @@ def fit(image: Size, output: Size, *, resize: Resize, crop: float) -> Fit:
 
 
 def _cover(image: Size, output: Size, crop: float) -> Fit:
-    """A resize to whole pixels and a centre crop, as one box: the pixels are those of the two steps."""
+    """One box that gives the same pixels as a resize to whole pixels and a centre crop."""
     (width, height), (out_width, out_height) = image, output
     scale = max(out_width / width, out_height / height) / crop
     resized_width, resized_height = round(width * scale), round(height * scale)

@@ -1,4 +1,4 @@
-"""EXIF orientation: how a stored image is turned to stand upright."""
+"""EXIF orientation: turns a stored image upright, and maps sizes and boxes between the two."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ _MIRRORS_Y = {3, 4, 6, 7}
 
 
 def read_orientation(image: Image.Image) -> int:
-    """The EXIF orientation of an opened image, 1 to 8; 1 where there is none, or it makes no sense."""
+    """The EXIF orientation of an opened image, 1 to 8; 1 if it is missing or invalid."""
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation)
-    except DAMAGE:  # broken metadata around a sound picture
+    except DAMAGE:  # broken metadata, but the picture may be sound
         return UPRIGHT
     return int(orientation) if orientation in _TURNS else UPRIGHT
 
 
 def turn_upright(image: Image.Image, orientation: int) -> Image.Image:
-    """The image as it is meant to be seen."""
+    """Turn a stored image upright."""
     return image if orientation == UPRIGHT else image.transpose(_TURNS[orientation])
 
 
 def turn_size(size: Size, orientation: int) -> Size:
-    """A stored size as seen upright, or an upright size as stored."""
+    """Convert a stored size to the upright one, or the other way round."""
     return size[::-1] if orientation in _SWAPS_AXES else size
 
 
 def stored_box(box: Box, orientation: int, *, stored: Size) -> Box:
-    """The box of the stored image, of size `stored`, that an upright box shows."""
+    """Convert a box of the upright image to one of the stored image, whose size is `stored`."""
     left, top, right, bottom = box
     if orientation in _SWAPS_AXES:
         left, top, right, bottom = top, left, bottom, right

@@ -1,4 +1,4 @@
-"""RGB pixels to an output's layout and data type, written in place."""
+"""Writes RGB pixels into an output array, in its layout and data type."""
 
 from __future__ import annotations
 
@@ -7,17 +7,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cronnx_preprocess.options import Options
-from cronnx_preprocess.tensors import Layout
+from cronnx_preprocess.options import Layout, Options
 
 Pixels = npt.NDArray[Any]
 
-# YOLO's padding, near the mean of ImageNet.
+# YOLO's grey, which is near the mean of ImageNet.
 _PADDING = np.full((1, 1, 3), 114, np.uint8)
 
 
 class PixelWriter:
-    """Writes an RGB image where it belongs in an output array."""
+    """Writes RGB images into output arrays.
+
+    Attributes:
+        shape: The shape of an output, without the batch.
+        dtype: The data type of an output.
+    """
 
     def __init__(self, options: Options) -> None:
         width, height = options.tensors.size
@@ -29,11 +33,11 @@ class PixelWriter:
         self.dtype: np.dtype[Any] = np.dtype(np.float32 if self._chw else np.uint8)
 
     def write(self, rgb: npt.NDArray[np.uint8], out: Pixels, *, offset: tuple[int, int]) -> None:
-        """Write an image, and padding around it.
+        """Write an image, and pad around it.
 
         Args:
             rgb: The pixels, [height, width, 3].
-            out: An array of `shape` and `dtype`.
+            out: An array of `shape` and `dtype`, overwritten.
             offset: The (left, top) of the image in the output.
         """
         height, width, _ = rgb.shape

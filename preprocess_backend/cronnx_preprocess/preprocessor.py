@@ -1,4 +1,4 @@
-"""Payloads to the arrays of a model's output, on every core."""
+"""Preprocesses batches of payloads on every core."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from cronnx_preprocess.pixels import Pixels, PixelWriter
 from cronnx_preprocess.rendering import render
 
 Payloads = npt.NDArray[Any]
-Outcome = Pixels | Exception
+Answer = Pixels | Exception
 
 NICENESS = 10
-"""Of the threads, added to the process's own: a tenth of the weight, Linux `sched(7)`."""
+"""Added to the niceness of the process for the threads: a tenth of the CPU weight, see Linux `sched(7)`."""
 
 
 class _Image(NamedTuple):
@@ -30,41 +30,41 @@ class _Image(NamedTuple):
 
 
 class Preprocessor:
-    """Preprocesses batches of requests; it owns the threads they are spread over."""
+    """Preprocesses batches of requests on threads of its own."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
         self._writer = PixelWriter(options)
         threads = options.threads or len(os.sched_getaffinity(0))
-        # Pillow decodes and resizes without the GIL. Where the network shares the cores, it goes first: the surplus
-        # then waits before this step, and is refused there, not after it has cost its preprocessing.
-        yielding: dict[str, Any] = {"initializer": os.nice, "initargs": (NICENESS,)}
-        self._pool = ThreadPoolExecutor(threads, "preprocess", **yielding) if threads > 1 else None
+        # Pillow decodes and resizes without the GIL. A network on the same cores has priority, so that requests wait
+        # and are refused before this step, not after it, when they have cost its work.
+        lower_priority: dict[str, Any] = {"initializer": os.nice, "initargs": (NICENESS,)}
+        self._pool = ThreadPoolExecutor(threads, "preprocess", **lower_priority) if threads > 1 else None
 
     def close(self) -> None:
-        """Let the threads end."""
+        """End the threads."""
         if self._pool:
             self._pool.shutdown()
 
-    def preprocess(self, requests: Sequence[Payloads]) -> list[Outcome]:
+    def preprocess(self, requests: Sequence[Payloads]) -> list[Answer]:
         """Preprocess the images of several requests together.
 
         Args:
-            requests: Each request's payloads, [batch, 1] or [1].
+            requests: The payloads of each request, [batch, 1] or [1].
 
         Returns:
-            For each request its pixels, the payloads' shape with the last 1 replaced by the output's dims;
-            or what went wrong with the first of its images that failed: InvalidImageError where the payload
-            is at fault, anything else is an error of this package.
+            For each request its pixels, shaped like its payloads with the last 1 replaced by the output's dims, or
+            the exception of its first image that failed: InvalidImageError if the payload is at fault, any other
+            exception if this package is.
         """
         outputs = [np.empty(payloads.shape[:-1] + self._writer.shape, self._writer.dtype) for payloads in requests]
         images = [image for pair in zip(requests, outputs, strict=True) for image in self._images(*pair)]
         failures = iter(self._preprocess_all(images))
-        outcomes: list[Outcome] = []
+        answers: list[Answer] = []
         for payloads, out in zip(requests, outputs, strict=True):
             failed = [failure for failure in islice(failures, payloads.size) if failure]
-            outcomes.append(failed[0] if failed else out)
-        return outcomes
+            answers.append(failed[0] if failed else out)
+        return answers
 
     def _images(self, payloads: Payloads, out: Pixels) -> Iterator[_Image]:
         name = self._options.tensors.input_name
@@ -82,6 +82,6 @@ class Preprocessor:
             self._writer.write(np.asarray(rgb), image.out, offset=offset)
         except InvalidImageError as error:
             return InvalidImageError(error.reason, element=image.element)
-        except Exception as error:  # noqa: BLE001 - a fault in one image must not fail the others'
+        except Exception as error:  # noqa: BLE001 - a fault in one image must not fail the others
             return error
         return None

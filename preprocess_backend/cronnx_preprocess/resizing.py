@@ -1,7 +1,7 @@
-"""A part of a Pillow image to another size: reduced by Pillow's filters in SIMD, a fifth of the time Pillow takes.
+"""Resizes a part of an image with Pillow's filters; reductions use SIMD and take a fifth of Pillow's time.
 
-Source: github.com/Linebender/fast_image_resize, whose kernels are Pillow's `src/libImaging/Resample.c` in 16-bit fixed
-point: a value differs from Pillow's by a step or two.
+Source: github.com/Linebender/fast_image_resize, whose kernels are those of Pillow's `src/libImaging/Resample.c` in
+16-bit fixed point: a value differs from Pillow's by one or two.
 """
 
 from __future__ import annotations
@@ -23,27 +23,34 @@ _ALGORITHMS = {
 }
 FILTERS = tuple(_ALGORITHMS)
 
-# cykooz_resizer 4.0.1 takes for granted that no pixel's filter begins left of the first one's. It leaves out weights of
-# zero, so that a part which is enlarged may break that, and end the process. What is enlarged is small for Pillow too.
-_LEAST_REDUCTION = 1.1
+# cykooz_resizer 4.0.1 reads outside the image and ends the process for some enlarged parts, because it drops weights of
+# zero and assumes that no filter begins left of the first pixel's. So Pillow does enlargements; they are small anyway.
+_MIN_REDUCTION = 1.1
 
 
-class _Thread(threading.local):
-    """What a thread keeps for its next image: the buffers between two passes."""
+class _ThreadState(threading.local):
+    """A resizer for each thread, which keeps its buffers for the next image."""
 
     def __init__(self) -> None:
         self.resizer = Resizer()
 
 
-_thread = _Thread()
+_thread_state = _ThreadState()
 
 
 def resized(image: Image.Image, size: Size, *, box: Box, resample: Resampling) -> Image.Image:
-    """The part `box` of an image in L, RGB or RGBA, at `size`; `resample` is one of FILTERS."""
+    """Resize a part of an image.
+
+    Args:
+        image: An image in mode L, RGB or RGBA.
+        size: The size to make.
+        box: The part of the image.
+        resample: One of FILTERS.
+    """
     left, top, right, bottom = box
-    if min((right - left) / size[0], (bottom - top) / size[1]) < _LEAST_REDUCTION:
+    if min((right - left) / size[0], (bottom - top) / size[1]) < _MIN_REDUCTION:
         return image.resize(size, resample, box)
     options = ResizeOptions(_ALGORITHMS[resample], crop_box=CropBox(left, top, right - left, bottom - top))
     made = Image.new(image.mode, size)
-    _thread.resizer.resize_pil(image, made, options)
+    _thread_state.resizer.resize_pil(image, made, options)
     return made

@@ -1,7 +1,7 @@
-"""What the router backend decides; nothing here knows a server.
+"""Splits traffic between arms, which are versions of models: what the Triton backend `router` decides, without Triton.
 
-One module a concept: `arms` (what there is to choose from), `split` (who gets which), `options` (a model
-configuration), `batches` (requests to calls and back), `shadow`, `metrics`, and `router`, which ties them together.
+`arms` has the arms and who gets which; `options` reads a model configuration; `batches` turns requests into calls and
+back; `shadow` compares an arm with the others; `metrics` counts; `router` puts them together.
 """
 
 from cronnx_router.arms import Arm

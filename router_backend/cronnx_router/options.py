@@ -1,4 +1,4 @@
-"""What a model configuration asks of the router."""
+"""The options of a router: what its config.pbtxt says, checked when the model loads."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from cronnx_router.arms import Arm, read_arm, read_weighted_arms
 from cronnx_router.errors import ConfigError
 
 USER_ID = "user_id"
-TOP_1 = "class_id"
-KNOWN = ("arms", "shadow")
+CLASS_ID = "class_id"
+PARAMETERS = ("arms", "shadow")
 
 ModelConfig = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """A router's settings.
+    """How a router splits its traffic.
 
     Attributes:
-        weights: The arms by weight; the first is the stable one.
-        shadow: What runs besides, its answers unseen.
-        inputs: The tensors that go on to an arm.
-        outputs: The tensors that come back from it.
+        weights: The weight of each arm; the first arm is the stable one.
+        shadow: An arm that runs as well, but whose answers are only compared.
+        inputs: The names of the tensors that are passed on to an arm.
+        outputs: The names of the tensors that an arm returns.
     """
 
     weights: Mapping[Arm, float]
@@ -34,42 +34,43 @@ class Options:
 
     @classmethod
     def from_model_config(cls, config: ModelConfig) -> Options:
-        """The settings in a model configuration.
+        """Read the options from a model configuration in Triton's JSON form.
 
         Raises:
-            ConfigError: It cannot be served.
+            ConfigError: The configuration cannot be served.
         """
-        parameters = _parameters(config)
+        parameters = _read_parameters(config)
         if not config.get("max_batch_size"):
-            raise ConfigError("max_batch_size is 0, expected at least 1: images are routed one by one")
+            raise ConfigError("max_batch_size: expected at least 1, because images are routed one by one, got 0")
         outputs = tuple(tensor["name"] for tensor in config["output"])
         shadow = parameters.get("shadow")
-        if shadow is not None and TOP_1 not in outputs:
+        if shadow is not None and CLASS_ID not in outputs:
             raise ConfigError(
-                f"parameter 'shadow' needs an output '{TOP_1}' to compare, there are {', '.join(outputs)}"
+                f"parameter 'shadow': expected an output '{CLASS_ID}' to compare, got {', '.join(outputs)}"
             )
         return cls(
             weights=read_weighted_arms(parameters.get("arms", ""), parameter="arms"),
             shadow=None if shadow is None else read_arm(shadow, parameter="shadow"),
-            inputs=_inputs(config),
+            inputs=_input_names(config),
             outputs=outputs,
         )
 
 
-def _parameters(config: ModelConfig) -> dict[str, str]:
+def _read_parameters(config: ModelConfig) -> dict[str, str]:
     parameters = {name: value["string_value"] for name, value in config.get("parameters", {}).items()}
     for name in parameters:
-        if name not in KNOWN:
-            raise ConfigError(f"parameter '{name}' is unknown, expected {' or '.join(KNOWN)}")
+        if name not in PARAMETERS:
+            raise ConfigError(f"unknown parameter '{name}': expected {' or '.join(PARAMETERS)}")
     return parameters
 
 
-def _inputs(config: ModelConfig) -> tuple[str, ...]:
+def _input_names(config: ModelConfig) -> tuple[str, ...]:
     for tensor in config["input"]:
         if tensor["name"] == USER_ID and not _is_optional_text(tensor):
             raise ConfigError(
-                f"input '{USER_ID}' is {tensor['data_type']} with dims {tensor['dims']}, expected an "
-                "optional TYPE_STRING with dims [1]"
+                f"input '{USER_ID}': expected an optional TYPE_STRING with dims [1], got "
+                f"{'an optional' if tensor.get('optional') else 'a required'} {tensor['data_type']} "
+                f"with dims {tensor['dims']}"
             )
     return tuple(tensor["name"] for tensor in config["input"] if tensor["name"] != USER_ID)
 

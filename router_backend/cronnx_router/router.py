@@ -1,4 +1,4 @@
-"""The way of a batch of requests through the arms."""
+"""Routes a batch of requests: each image to its arm, each answer to its request."""
 
 from __future__ import annotations
 
@@ -6,36 +6,42 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from time import perf_counter
 
-from cronnx_router.arms import Arm
-from cronnx_router.batches import Content, Part, Pieces, Request, Tensors, gather, scatter
+from cronnx_router.arms import Arm, TrafficSplit
+from cronnx_router.batches import PartialAnswer, Request, RequestPart, Tensors, TensorsOrArrays, gather, scatter
 from cronnx_router.errors import Failure
 from cronnx_router.metrics import Metrics
 from cronnx_router.options import Options
-from cronnx_router.shadow import Shadow
-from cronnx_router.split import Split
+from cronnx_router.shadow import CallArm, Shadow
 
-Answer = Content | Failure
-Call = Callable[[Arm, Content, Sequence[str], object], Tensors | Failure]
-"""Runs an arm on inputs and gives the outputs named; within a trace, where there is one."""
+Answer = TensorsOrArrays | Failure
 
 
 class Router:
-    """Sends every image to its arm, in one call an arm, one call after the other.
+    """Calls each arm once for a batch, one arm after the other.
 
-    Never two calls at once: concurrent BLS calls of one process end the whole server, in Triton 24.10 as in 26.05
-    (triton-inference-server/server issue 8882). Instances are processes: more of them overlap.
+    Concurrent BLS calls of one process crash the whole server, in Triton 24.10 and 26.05 alike
+    (triton-inference-server/server issue 8882). Instances are processes, so several instances overlap their calls.
     """
 
     def __init__(
         self,
         options: Options,
         *,
-        call: Call,
+        call: CallArm,
         metrics: Metrics,
-        split: Split | None = None,
+        split: TrafficSplit | None = None,
         clock_s: Callable[[], float] = perf_counter,
     ) -> None:
-        self._split = split or Split(options.weights)
+        """Route as the options say.
+
+        Args:
+            options: The arms, the shadow and the tensors.
+            call: Runs an arm.
+            metrics: Counts.
+            split: Chooses the arm of an image; by default by the weights in `options`.
+            clock_s: The time, in seconds.
+        """
+        self._split = split or TrafficSplit(options.weights)
         self._stable = next(iter(options.weights))
         self._outputs = options.outputs
         self._call = call
@@ -44,66 +50,72 @@ class Router:
         self._shadow = Shadow(options.shadow, call=call, metrics=metrics, clock_s=clock_s) if options.shadow else None
 
     def answers(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer]]:
-        """Each request's answer with its place in the batch, as they come: a failure fails its own request."""
-        pieces = [Pieces(len(request.user_ids)) for request in requests]
+        """Answer each request as soon as all its images are answered, or one has failed.
+
+        Yields:
+            The index of a request, and its answer; each request once.
+        """
+        partial_answers = [PartialAnswer(len(request.user_ids)) for request in requests]
         failed: set[int] = set()
-        for arm, parts in self._assigned(requests).items():
-            for part, answer in self._answered(arm, parts):
+        for arm, parts in self._parts_by_arm(requests).items():
+            for part, answer in self._answer(arm, parts):
                 if part.request in failed:
                     continue
                 if isinstance(answer, Failure):
                     failed.add(part.request)
                     yield part.request, answer
-                elif pieces[part.request].add(part, answer):
-                    yield part.request, pieces[part.request].joined()
+                elif partial_answers[part.request].add(part, answer):
+                    yield part.request, partial_answers[part.request].joined()
 
-    def shadow(self) -> None:
-        """Run the shadow on what was answered since; nobody waits for it."""
+    def run_shadow(self) -> None:
+        """Run the shadow, if there is one, on what was answered since the last run."""
         if self._shadow:
             self._shadow.run()
 
-    def _assigned(self, requests: Sequence[Request]) -> Mapping[Arm, list[Part]]:
-        parts: dict[Arm, list[Part]] = defaultdict(list)
+    def _parts_by_arm(self, requests: Sequence[Request]) -> Mapping[Arm, list[RequestPart]]:
+        parts: dict[Arm, list[RequestPart]] = defaultdict(list)
         for index, request in enumerate(requests):
-            rows: dict[Arm, list[int]] = defaultdict(list)
+            rows_by_arm: dict[Arm, list[int]] = defaultdict(list)
             for row, user_id in enumerate(request.user_ids):
-                rows[self._split.arm(user_id)].append(row)
-            for arm, of_arm in rows.items():
-                part = Part(index, request.inputs, of_arm, is_whole=len(rows) == 1, trace=request.trace)
-                parts[arm].append(part)
+                rows_by_arm[self._split.arm(user_id)].append(row)
+            is_whole = len(rows_by_arm) == 1
+            for arm, rows in rows_by_arm.items():
+                parts[arm].append(RequestPart(index, request.inputs, rows, is_whole=is_whole, trace=request.trace))
         return parts
 
-    def _answered(self, arm: Arm, parts: Sequence[Part]) -> Iterator[tuple[Part, Answer]]:
-        outputs = self._measured(arm, parts)
+    def _answer(self, arm: Arm, parts: Sequence[RequestPart]) -> Iterator[tuple[RequestPart, Answer]]:
+        outputs = self._call_measured(arm, parts)
         if not isinstance(outputs, Failure):
             if self._shadow:
                 self._shadow.note(arm, parts, outputs)
             yield from zip(parts, scatter(outputs, parts), strict=True)
-        elif len(parts) > 1 and (outputs.by_caller or arm == self._stable) and not outputs.by_overload:
-            # One of them may be at fault, and only that one is to fail; Triton 24.10 does not say whose fault it is.
+        elif len(parts) > 1 and (outputs.caller_at_fault or arm == self._stable) and not outputs.is_overload:
+            # One request may have failed the batch, and only that one may fail. Triton 24.10 does not say which.
             for part in parts:
-                yield from self._answered(arm, [part])
+                yield from self._answer(arm, [part])
         else:
-            yield from self._not_answered(arm, parts, outputs)
+            yield from self._fail_or_fall_back(arm, parts, outputs)
 
-    def _not_answered(self, arm: Arm, parts: Sequence[Part], failure: Failure) -> Iterator[tuple[Part, Answer]]:
-        if not failure.by_caller:
-            self._metrics.failed(arm, images=_size(parts))
-        if failure.by_caller or arm == self._stable:
+    def _fail_or_fall_back(
+        self, arm: Arm, parts: Sequence[RequestPart], failure: Failure
+    ) -> Iterator[tuple[RequestPart, Answer]]:
+        if not failure.caller_at_fault:
+            self._metrics.count_failed(arm, images=_image_count(parts))
+        if failure.caller_at_fault or arm == self._stable:
             yield from ((part, failure) for part in parts)
         else:
-            self._metrics.fell_back(arm, images=_size(parts))
-            yield from self._answered(self._stable, parts)
+            self._metrics.count_fallback(arm, images=_image_count(parts))
+            yield from self._answer(self._stable, parts)
 
-    def _measured(self, arm: Arm, parts: Sequence[Part]) -> Tensors | Failure:
-        # A call has one trace: of the requests that share it, the first one traced shows it.
+    def _call_measured(self, arm: Arm, parts: Sequence[RequestPart]) -> Tensors | Failure:
+        # A call belongs to one trace at most: that of the first traced request of the batch.
         trace = next((part.trace for part in parts if part.trace is not None), None)
         started_s = self._clock_s()
         outputs = self._call(arm, gather(parts), self._outputs, trace)
         if not isinstance(outputs, Failure):
-            self._metrics.answered(arm, images=_size(parts), seconds=self._clock_s() - started_s)
+            self._metrics.count_answered(arm, images=_image_count(parts), seconds=self._clock_s() - started_s)
         return outputs
 
 
-def _size(parts: Sequence[Part]) -> int:
+def _image_count(parts: Sequence[RequestPart]) -> int:
     return sum(len(part.rows) for part in parts)

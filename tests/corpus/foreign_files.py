@@ -24,7 +24,7 @@ def _random() -> bytes:
 
 
 FOREIGN = [
-    Picture("empty", lambda: b"", "empty: expected the bytes of an image file"),
+    Picture("empty", lambda: b"", "expected an image file, got 0 bytes"),
     Picture("one zero byte", lambda: b"\0", NO_IMAGE),
     Picture("zero bytes", lambda: b"\0" * 4096, NO_IMAGE),
     Picture("random bytes", _random, NO_IMAGE),

@@ -19,7 +19,7 @@ GENERATED = [
     generate("an array of two", [TEXT, TEXT], "", 200),
     generate("an array of numbers", [255, 216], "Unable to parse JSON bytes array", MISREAD),
     generate("arrays in arrays", [[[TEXT]]], "", 200),
-    generate("an empty text", "", "image[0]: empty: expected the bytes of an image file"),
+    generate("an empty text", "", "image[0]: expected an image file, got 0 bytes"),
     Malformed(
         "generate: a NUL in a key", HttpRequest(GENERATE, b'{"\\u0000": 1}'), MISREAD, "parameter key '' was not found"
     ),

@@ -7,7 +7,7 @@ import json
 from tests.corpus.http_requests import MISREAD, NO_JSON, NO_PICTURE, ONE_SOURCE, TENSOR, document, infer
 
 JSON = [
-    infer("no body", b"", "image[0]: empty: expected the bytes of an image file"),
+    infer("no body", b"", "image[0]: expected an image file, got 0 bytes"),
     infer("no JSON", b"hello", NO_JSON, MISREAD),
     infer("a form", b"image=x&model=y", NO_JSON, MISREAD),
     infer("JSON cut short", document(TENSOR)[:-20], NO_JSON, MISREAD),

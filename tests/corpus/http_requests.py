@@ -21,7 +21,7 @@ ABSENT = object()
 # Triton answers 500 to JSON that it does not expect: docs/triton.md.
 MISREAD = 500
 NO_JSON = "failed to parse the request JSON buffer"
-NO_PICTURE = "image[0]: not a JPEG, PNG, WebP, BMP, TIFF or GIF image, nor the base64 or data URL of one"
+NO_PICTURE = "image[0]: expected a JPEG, PNG, WebP, BMP, TIFF or GIF image, its base64 or its data URL"
 ONE_SOURCE = "Input must set only one of the following fields: 'data', 'binary_data_size' in 'parameters'"
 
 

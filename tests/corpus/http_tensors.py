@@ -154,7 +154,7 @@ BINARY = [
     infer(
         "gzip that is none",
         document(TENSOR),
-        "image[0]: empty: expected the bytes of an image file",
+        "image[0]: expected an image file, got 0 bytes",
         Content_Encoding="gzip",
     ),
     infer(
@@ -167,7 +167,7 @@ BINARY = [
     infer(
         "deflate that is none",
         document(TENSOR),
-        "image[0]: empty: expected the bytes of an image file",
+        "image[0]: expected an image file, got 0 bytes",
         Content_Encoding="deflate",
     ),
     infer("an unknown encoding", document(TENSOR), "Unsupported compression type", 501, Content_Encoding="br"),

@@ -96,7 +96,7 @@ ODD = [
     Picture(
         "floating point",
         lambda: encode(in_mode("F"), "TIFF"),
-        "pixels are floating-point numbers, expected integers of 8 or 16 bits",
+        "expected integer pixels of 8 or 16 bits, got floating-point ones",
     ),
     Picture("CMYK in a JPEG", lambda: encode(in_mode("CMYK"), "JPEG")),
     Picture("CMYK in a TIFF", lambda: encode(in_mode("CMYK"), "TIFF")),

@@ -8,7 +8,9 @@ from functools import cached_property
 
 from cronnx_lab.fuzz.ways import Payload
 
-NO_IMAGE = r"not a JPEG, PNG, WebP, BMP, TIFF or GIF image, nor the base64 or data URL of one \(starts with b.*\)"
+NO_IMAGE = (
+    "expected a JPEG, PNG, WebP, BMP, TIFF or GIF image, its base64 or its data URL, got something that starts with b.*"
+)
 
 
 def unreadable(name: str) -> str:

@@ -8,7 +8,7 @@ from base64 import b16encode, b64encode, encodebytes, urlsafe_b64encode
 from cronnx_lab.fuzz.seeds import encode, photo
 from tests.corpus.pictures import NO_IMAGE, Picture
 
-NO_BASE64_URL = re.escape("a data URL that is not base64: expected data:image/...;base64,...")
+NO_BASE64_URL = re.escape("expected a data URL of the form data:image/...;base64,..., got one without base64")
 
 
 def _file() -> bytes:

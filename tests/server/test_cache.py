@@ -97,7 +97,7 @@ def test_a_promotion_is_not_answered_from_the_cache_of_the_version_before(addres
 def test_a_picture_that_cannot_be_read_is_refused_for_its_own_reason_every_time(addresses: Addresses) -> None:
     with Client(addresses.grpc) as client:
         for _ in range(3):
-            with pytest.raises(InvalidInput, match="not a JPEG"):
+            with pytest.raises(InvalidInput, match="expected a JPEG"):
                 client.classify(b"no picture")
 
 

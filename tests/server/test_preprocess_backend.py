@@ -63,7 +63,7 @@ def test_generate_takes_a_picture_as_text(served: Served, pictures: dict[str, Pa
 def test_generate_says_why_a_picture_is_refused(served: Served) -> None:
     status, answer = generate(served, {"image": base64.b64encode(b"%PDF-1.7").decode()})
     assert status == 400
-    assert "image[0]: not a JPEG, PNG, WebP, BMP, TIFF or GIF image" in answer["error"]
+    assert "image[0]: expected a JPEG, PNG, WebP, BMP, TIFF or GIF image" in answer["error"]
 
 
 @pytest.mark.parametrize("bad", [b"", b"no image", b"\xff\xd8\xff", b"GIF89a", b"data:text/plain,hello"])

@@ -28,10 +28,14 @@ from tests.server.triton import running
 Z_999 = 3.2905
 BATCH = 64
 REFUSED = {
-    "misspelt": ("armz", "echo/1=1", "parameter 'armz' is unknown, expected arms or shadow"),
-    "malformed": ("arms", "echo=1", "parameter 'arms': 'echo' is no arm, expected MODEL/VERSION"),
-    "negative": ("arms", "echo/1=1 echo/2=-1", "parameter 'arms': 'echo/2=-1' has weight '-1'"),
-    "weightless": ("arms", "echo/1=0", "parameter 'arms': 'echo/1=0' has no weight above 0"),
+    "misspelt": ("armz", "echo/1=1", "unknown parameter 'armz': expected arms or shadow"),
+    "malformed": ("arms", "echo=1", "parameter 'arms': expected MODEL/VERSION such as resnet50_onnx/2, got 'echo'"),
+    "negative": ("arms", "echo/1=1 echo/2=-1", "parameter 'arms': expected a weight of 0 or more, got 'echo/2=-1'"),
+    "weightless": (
+        "arms",
+        "echo/1=0",
+        "parameter 'arms': expected MODEL/VERSION=WEIGHT ... with a weight above 0, got 'echo/1=0'",
+    ),
 }
 
 

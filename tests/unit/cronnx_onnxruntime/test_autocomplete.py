@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from cronnx_onnxruntime import autocomplete
-from cronnx_onnxruntime.errors import ConfigurationError
+from cronnx_onnxruntime.errors import ConfigError
 from cronnx_onnxruntime.signature import Signature, Tensor
 from tests.unit.cronnx_onnxruntime.configs import Config, config, tensor
 
@@ -83,7 +83,7 @@ def test_a_constant_that_may_be_given_is_no_input_and_does_not_end_batching() ->
 
 
 def test_a_max_batch_size_for_a_graph_of_fixed_shape_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="max_batch_size is 8, but the graph does not support batching"):
+    with pytest.raises(ConfigError, match="max_batch_size is 8, but the graph does not support batching"):
         autocomplete.completions(config(max_batch_size=8), FIXED)
 
 

@@ -35,4 +35,4 @@ def test_an_output_with_more_or_fewer_rows_than_the_batch_is_an_error_with_its_n
     outputs = {"a": np.zeros(3), "found": np.zeros(rows)}
     with pytest.raises(InferenceError, match=f"output 'found' has {rows} rows for a batch of 3") as error:
         list(batches.split(outputs, [1, 2]))
-    assert not error.value.caller
+    assert not error.value.caller_at_fault

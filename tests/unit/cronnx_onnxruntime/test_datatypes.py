@@ -4,7 +4,7 @@ import pytest
 from tritonclient.grpc.model_config_pb2 import DataType
 
 from cronnx_onnxruntime.datatypes import DATA_TYPES, data_type
-from cronnx_onnxruntime.errors import ConfigurationError
+from cronnx_onnxruntime.errors import ConfigError
 
 
 def test_every_type_of_triton_but_bfloat16_has_one_of_onnx() -> None:
@@ -17,6 +17,6 @@ def test_half_precision_is_fp16() -> None:
 
 @pytest.mark.parametrize("onnx_type", ["tensor(bfloat16)", "tensor(complex64)", "seq(tensor(float))"])
 def test_a_type_triton_cannot_carry_is_refused_with_the_tensors_name(onnx_type: str) -> None:
-    with pytest.raises(ConfigurationError, match="tensor 'boxes' is of ONNX type") as refusal:
+    with pytest.raises(ConfigError, match="tensor 'boxes' is of ONNX type") as refusal:
         data_type(onnx_type, tensor="boxes")
     assert onnx_type in str(refusal.value)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from cronnx_onnxruntime.errors import ConfigurationError
+from cronnx_onnxruntime.errors import ConfigError
 from cronnx_onnxruntime.providers import CPU, CUDA, TENSORRT, Providers, providers
 from tests.unit.cronnx_onnxruntime.configs import Config, accelerated, config, parameters
 
@@ -126,5 +126,5 @@ def test_an_accelerator_on_the_cpu_is_left_out_with_one_warning(name: str) -> No
 )
 @pytest.mark.parametrize("kind", ["CPU", "GPU"])
 def test_what_cannot_be_honoured_is_refused_by_name_on_every_device(given: Config, reason: str, kind: str) -> None:
-    with pytest.raises(ConfigurationError, match=reason):
+    with pytest.raises(ConfigError, match=reason):
         providers(given, kind=kind, device_id=0, available=EVERYTHING)

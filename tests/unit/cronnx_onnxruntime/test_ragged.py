@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cronnx_onnxruntime.errors import ConfigurationError, InferenceError
+from cronnx_onnxruntime.errors import ConfigError, InferenceError
 from cronnx_onnxruntime.ragged import SCATTER, BatchOutput, ragged
 from tests.unit.cronnx_onnxruntime.configs import Config, config, tensor
 
@@ -82,5 +82,5 @@ def test_an_output_of_another_size_than_its_sources_is_an_error_with_its_name() 
     ],
 )
 def test_what_triton_does_not_know_is_refused_by_name(asked: Config, reason: str) -> None:
-    with pytest.raises(ConfigurationError, match=reason):
+    with pytest.raises(ConfigError, match=reason):
         ragged(asked)

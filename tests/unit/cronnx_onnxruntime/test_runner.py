@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from cronnx_onnxruntime import runner
-from cronnx_onnxruntime.errors import ConfigurationError, InferenceError
+from cronnx_onnxruntime.errors import ConfigError, InferenceError
 from cronnx_onnxruntime.runner import Answer, Request, Runner
 from tests.unit.cronnx_onnxruntime import graphs
 from tests.unit.cronnx_onnxruntime.configs import Config, accelerated, config, parameters, tensor
@@ -106,7 +106,7 @@ def test_of_several_requests_only_the_one_with_a_bad_string_fails(load: Load) ->
     assert outputs(first)["y"].tolist() == [["a"], ["b"]]
     assert outputs(third)["y"].tolist() == [["d"]]
     assert isinstance(second, InferenceError)
-    assert second.caller
+    assert second.caller_at_fault
     assert str(second).startswith("input 'x': element 1 is not UTF-8")
 
 
@@ -177,7 +177,7 @@ def test_an_error_of_onnx_runtime_is_one_line_without_a_path(load: Load, tmp_pat
     first, second = load(graphs.unlike_lengths(), UNLIKE).answers([request, request])
     for answer in (first, second):
         assert isinstance(answer, InferenceError)
-        assert not answer.caller
+        assert not answer.caller_at_fault
         assert "Attempting to broadcast an axis by a dimension other than 1. 2 by 3" in str(answer)
         assert "\n" not in str(answer)
         assert not any(folder in str(answer) for folder in ("/onnxruntime", str(tmp_path)))
@@ -213,14 +213,14 @@ def test_there_is_no_warning_of_what_is_done_as_asked(load: Load) -> None:
 def test_a_file_that_is_no_model_is_refused_in_one_line_without_its_folder(
     load: Load, content: bytes, tmp_path: Path
 ) -> None:
-    with pytest.raises(ConfigurationError, match=r"^ONNX Runtime cannot load model\.onnx: ") as refusal:
+    with pytest.raises(ConfigError, match=r"^ONNX Runtime cannot load model\.onnx: ") as refusal:
         load(content, SUMS)
     assert str(tmp_path) not in str(refusal.value)
     assert "\n" not in str(refusal.value)
 
 
 def test_a_configuration_that_does_not_fit_is_refused(load: Load) -> None:
-    with pytest.raises(ConfigurationError, match="the graph's input 'x' is not in the configuration"):
+    with pytest.raises(ConfigError, match="the graph's input 'x' is not in the configuration"):
         load(graphs.identity(), SUMS)
 
 
@@ -244,5 +244,5 @@ def test_a_model_may_be_a_folder(tmp_path: Path) -> None:
 
 def test_a_model_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "3").mkdir()
-    with pytest.raises(ConfigurationError, match=r"there is no other\.onnx in version 3"):
+    with pytest.raises(ConfigError, match=r"there is no other\.onnx in version 3"):
         runner.model_path(tmp_path / "3", config(default_model_filename="other.onnx"))

@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 from onnx import helper
 
-from cronnx_onnxruntime.errors import ConfigurationError
+from cronnx_onnxruntime.errors import ConfigError
 from cronnx_onnxruntime.settings import Settings, settings
 from tests.unit.cronnx_onnxruntime import graphs
 from tests.unit.cronnx_onnxruntime.configs import Config, config, parameters
@@ -104,7 +104,7 @@ def test_the_graph_level_decides_what_is_fused(level: int, expected: list[str], 
     ],
 )
 def test_what_cannot_be_honoured_is_refused_by_name(given: Config, reason: str) -> None:
-    with pytest.raises(ConfigurationError, match=reason):
+    with pytest.raises(ConfigError, match=reason):
         settings(given)
 
 
@@ -119,5 +119,5 @@ def test_what_is_not_used_of_a_field_is_not_refused() -> None:
 
 def test_a_library_of_operators_that_cannot_be_loaded_is_refused_by_name() -> None:
     asked = settings(config(model_operations={"op_library_filename": ["/nowhere/operators.so"]}))
-    with pytest.raises(ConfigurationError, match=r"op_library_filename '/nowhere/operators\.so' cannot be loaded"):
+    with pytest.raises(ConfigError, match=r"op_library_filename '/nowhere/operators\.so' cannot be loaded"):
         asked.session_options()

@@ -7,7 +7,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
-from cronnx_onnxruntime.errors import ConfigurationError
+from cronnx_onnxruntime.errors import ConfigError
 from cronnx_onnxruntime.signature import Signature, Tensor
 from tests.unit.cronnx_onnxruntime import graphs
 from tests.unit.cronnx_onnxruntime.configs import Config, config, tensor
@@ -97,13 +97,13 @@ def test_a_configuration_that_fits_is_taken(shape: tuple[int | str, ...], given:
 def test_a_configuration_that_differs_is_refused_with_the_tensors_name(
     shape: tuple[int | str, ...], given: Config, reason: str
 ) -> None:
-    with pytest.raises(ConfigurationError, match=reason):
+    with pytest.raises(ConfigError, match=reason):
         signature(graphs.identity(shape)).check(given)
 
 
 def test_an_input_the_graph_does_not_have_is_refused() -> None:
     given = config([tensor("x", [2]), tensor("mask", [2])], [tensor("y", [2])])
-    with pytest.raises(ConfigurationError, match="input 'mask' is not in the graph; its inputs are x"):
+    with pytest.raises(ConfigError, match="input 'mask' is not in the graph; its inputs are x"):
         signature(graphs.identity((2,))).check(given)
 
 
@@ -126,7 +126,7 @@ def test_an_input_with_a_default_is_taken_as_optional() -> None:
 
 
 def test_an_input_with_a_default_must_be_optional() -> None:
-    with pytest.raises(ConfigurationError, match="input 'offset' must be optional: the graph has a default"):
+    with pytest.raises(ConfigError, match="input 'offset' must be optional: the graph has a default"):
         signature(graphs.with_default()).check(with_offset())
 
 
@@ -137,7 +137,7 @@ def test_an_optional_input_and_batches_exclude_each_other() -> None:
         [graphs.tensor("y", ["batch", 3])],
         initializers={"offset": np.ones((1, 1), np.float32)},
     )
-    with pytest.raises(ConfigurationError, match=r"max_batch_size is 4, but .*'offset'"):
+    with pytest.raises(ConfigError, match=r"max_batch_size is 4, but .*'offset'"):
         signature(model).check(with_offset(max_batch_size=4, optional=True))
 
 
@@ -167,18 +167,18 @@ def test_batch_inputs_are_inputs_and_a_batch_output_has_dims_of_its_own() -> Non
     ],
 )
 def test_ragged_tensors_that_differ_from_the_graph_are_refused_by_name(changes: Config, reason: str) -> None:
-    with pytest.raises(ConfigurationError, match=reason):
+    with pytest.raises(ConfigError, match=reason):
         signature(graphs.doubled_in_segments()).check(ragged_config(**changes))
 
 
 def test_a_batch_input_that_the_graph_has_not_is_refused_by_name() -> None:
     given = config([tensor("x", [3])], [tensor("y", [3])], max_batch_size=8)
     extra = {"batch_input": [{"target_name": ["lengths"], "data_type": "TYPE_INT32"}]}
-    with pytest.raises(ConfigurationError, match="batch_input 'lengths' is not in the graph; its inputs are x"):
+    with pytest.raises(ConfigError, match="batch_input 'lengths' is not in the graph; its inputs are x"):
         signature(graphs.identity()).check({**given, **extra})
 
 
 def test_a_ragged_input_of_a_graph_with_more_than_one_dimension_is_refused() -> None:
     given = config([tensor("x", [3], allow_ragged_batch=True)], [tensor("y", [3])], max_batch_size=8)
-    with pytest.raises(ConfigurationError, match=r"'x' has allow_ragged_batch, but dims \[-1, 3\] in the graph"):
+    with pytest.raises(ConfigError, match=r"'x' has allow_ragged_batch, but dims \[-1, 3\] in the graph"):
         signature(graphs.identity()).check(given)

@@ -20,4 +20,4 @@ def test_a_string_that_is_not_utf_8_is_the_callers_error_and_says_where() -> Non
     array = np.array([[b"fine"], [b"ab\xff"]], dtype=object)
     with pytest.raises(InferenceError, match=r"input 'x': element 1 is not UTF-8 .* at byte 2") as error:
         strings.decoded(array, tensor="x")
-    assert error.value.caller
+    assert error.value.caller_at_fault

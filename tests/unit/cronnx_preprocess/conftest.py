@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cronnx_preprocess.options import Options
-from cronnx_preprocess.tensors import Layout, Tensors
+from cronnx_preprocess.options import Layout, Options, Tensors
 
 Encode = Callable[..., bytes]
 MakeOptions = Callable[..., Options]

@@ -22,7 +22,7 @@ Preprocess = Callable[[bytes], Any]
 
 @pytest.fixture(scope="module")
 def preprocess() -> Iterator[Preprocess]:
-    from cronnx_preprocess.tensors import Layout, Tensors
+    from cronnx_preprocess.options import Layout, Tensors
 
     tensors = Tensors(input_name="image", output_name="pixels", layout=Layout.UINT8_NHWC, size=(64, 64))
     preprocessor = Preprocessor(Options(tensors=tensors, threads=1))

@@ -10,11 +10,11 @@ def test_an_invalid_image_names_its_element_once_that_is_known() -> None:
 
 
 def test_a_config_error_names_its_subject() -> None:
-    error = ConfigError("parameter 'crop'", "is '2'")
+    error = ConfigError("parameter 'crop'", "expected a number, got '2'")
     assert (str(error), error.subject, error.problem) == (
-        "parameter 'crop' is '2'",
+        "parameter 'crop': expected a number, got '2'",
         "parameter 'crop'",
-        "is '2'",
+        "expected a number, got '2'",
     )
 
 

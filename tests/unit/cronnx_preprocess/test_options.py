@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
+from PIL.Image import Resampling
 
 from cronnx_preprocess.errors import ConfigError
 from cronnx_preprocess.geometry import Resize
-from cronnx_preprocess.options import Options
+from cronnx_preprocess.options import Layout, Options, Tensors, read_parameters, read_tensors
+
+IMAGE = {"name": "photo", "data_type": "TYPE_STRING", "dims": [1]}
 
 
 def config(parameters: dict[str, str], *, fp32: bool = False) -> dict[str, Any]:
@@ -33,12 +37,135 @@ def test_parameters_replace_the_defaults() -> None:
 
 @pytest.mark.parametrize("name", ["mean", "std"])
 def test_mean_and_std_need_an_fp32_output(name: str) -> None:
-    with pytest.raises(ConfigError, match="need a TYPE_FP32 output"):
+    with pytest.raises(ConfigError, match="expected a TYPE_FP32 output, got TYPE_UINT8"):
         Options.from_model_config(config({name: "0.5"}))
 
 
 @pytest.mark.parametrize("resize", ["exact", "letterbox"])
 def test_crop_needs_shortest_edge_unless_it_crops_nothing(resize: str) -> None:
     assert Options.from_model_config(config({"resize": resize, "crop": "1.0"})).crop == 1
-    with pytest.raises(ConfigError, match=f"needs resize shortest_edge, not {resize}"):
+    with pytest.raises(ConfigError, match=f"expected resize shortest_edge, got {resize}"):
         Options.from_model_config(config({"resize": resize, "crop": "0.9"}))
+
+
+def read(**texts: str) -> dict[str, object]:
+    return read_parameters({name: {"string_value": text} for name, text in texts.items()})
+
+
+def test_every_parameter_is_read() -> None:
+    assert read(
+        resize="letterbox",
+        resample="lanczos",
+        crop="0.875",
+        mean="0.485, 0.456, 0.406",
+        std="0.5",
+        max_bytes="1000",
+        max_pixels="2000",
+        threads="0",
+        max_queue_size="16",
+        default_timeout_microseconds="5",
+    ) == {
+        "resize": Resize.LETTERBOX,
+        "resample": Resampling.LANCZOS,
+        "crop": 0.875,
+        "mean": (0.485, 0.456, 0.406),
+        "std": (0.5, 0.5, 0.5),
+        "max_bytes": 1000,
+        "max_pixels": 2000,
+        "threads": 0,
+        "max_queue_size": 16,
+        "default_timeout_microseconds": 5,
+    }
+
+
+@pytest.mark.parametrize("name", ["bicubic", "bilinear", "lanczos", "nearest", "box"])
+def test_every_filter_is_named_as_pillow_names_it(name: str) -> None:
+    assert read(resample=name) == {"resample": Resampling[name.upper()]}
+
+
+def test_an_unknown_parameter_is_refused_by_name() -> None:
+    with pytest.raises(ConfigError, match=r"^unknown parameter 'sharpen': expected one of resize, "):
+        read(sharpen="1")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("resize", "Exact"),
+        ("resample", "cubic"),
+        ("resample", "hamming"),
+        ("crop", "0"),
+        ("crop", "1.01"),
+        ("crop", "nan"),
+        ("crop", "most"),
+        ("mean", "127"),
+        ("mean", "0.5,0.5"),
+        ("std", "0"),
+        ("std", "0.5,,0.5"),
+        ("max_bytes", "0"),
+        ("max_bytes", "20M"),
+        ("max_pixels", "-1"),
+        ("threads", "-1"),
+        ("threads", "1.5"),
+        ("max_queue_size", "0"),
+        ("default_timeout_microseconds", "0"),
+    ],
+)
+def test_a_bad_value_is_refused_by_name_with_what_was_expected(name: str, text: str) -> None:
+    with pytest.raises(ConfigError, match=f"^parameter '{name}': expected (one|a) .*, got '{text}'$"):
+        read(**{name: text})
+
+
+def tensors_config(data_type: str, dims: list[Any]) -> dict[str, Any]:
+    return {"input": [IMAGE], "output": [{"name": "x", "data_type": data_type, "dims": dims}]}
+
+
+@pytest.mark.parametrize(
+    ("data_type", "dims", "layout"),
+    [
+        ("TYPE_UINT8", [112, 224, 3], Layout.UINT8_NHWC),
+        ("TYPE_FP32", [3, 112, 224], Layout.FP32_NCHW),
+        ("TYPE_FP32", ["3", "112", "224"], Layout.FP32_NCHW),  # protobuf's JSON for 64-bit integers
+    ],
+)
+def test_names_layout_and_size_come_from_the_config(data_type: str, dims: list[Any], layout: Layout) -> None:
+    tensors = read_tensors(tensors_config(data_type, dims))
+    assert tensors == Tensors(input_name="photo", output_name="x", layout=layout, size=(224, 112))
+
+
+@pytest.mark.parametrize(
+    ("data_type", "dims"),
+    [
+        ("TYPE_UINT8", [3, 224, 224]),
+        ("TYPE_FP32", [224, 224, 3]),
+        ("TYPE_FP16", [3, 224, 224]),
+        ("TYPE_UINT8", [-1, -1, 3]),
+        ("TYPE_UINT8", [224, 224]),
+    ],
+)
+def test_any_other_output_is_refused_with_what_it_is(data_type: str, dims: list[int]) -> None:
+    message = (
+        "output 'x': expected TYPE_UINT8 with dims [height, width, 3] or TYPE_FP32 with dims [3, height, width], "
+        f"got {data_type} with dims {dims}"
+    )
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        read_tensors(tensors_config(data_type, dims))
+
+
+@pytest.mark.parametrize(("data_type", "dims"), [("TYPE_UINT8", [1]), ("TYPE_STRING", [2]), ("TYPE_STRING", [-1])])
+def test_any_other_input_is_refused_with_what_it_is(data_type: str, dims: list[int]) -> None:
+    wrong = tensors_config("TYPE_UINT8", [8, 8, 3]) | {"input": [IMAGE | {"data_type": data_type, "dims": dims}]}
+    with pytest.raises(
+        ConfigError,
+        match=re.escape(f"input 'photo': expected TYPE_STRING with dims [1], got {data_type} with dims {dims}"),
+    ):
+        read_tensors(wrong)
+
+
+@pytest.mark.parametrize("role", ["input", "output"])
+def test_one_input_and_one_output_are_expected(role: str) -> None:
+    declared = tensors_config("TYPE_UINT8", [8, 8, 3])
+    with pytest.raises(ConfigError, match=f"^{role}: expected one tensor, got 2$"):
+        read_tensors(declared | {role: declared[role] * 2})
+    with pytest.raises(ConfigError, match=f"^{role}: expected one tensor, got 0$"):
+        read_tensors({name: value for name, value in declared.items() if name != role})

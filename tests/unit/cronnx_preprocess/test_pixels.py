@@ -5,9 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from cronnx_preprocess.options import Options
+from cronnx_preprocess.options import Layout, Options
 from cronnx_preprocess.pixels import PixelWriter
-from cronnx_preprocess.tensors import Layout
 
 MakeOptions = Callable[..., Options]
 RGB = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)

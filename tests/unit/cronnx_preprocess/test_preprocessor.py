@@ -11,9 +11,8 @@ import pytest
 from PIL import Image
 
 from cronnx_preprocess.errors import InvalidImageError
-from cronnx_preprocess.options import Options
+from cronnx_preprocess.options import Layout, Options
 from cronnx_preprocess.preprocessor import NICENESS, Preprocessor
-from cronnx_preprocess.tensors import Layout
 
 Encode = Callable[..., bytes]
 MakeOptions = Callable[..., Options]
@@ -57,7 +56,7 @@ def test_a_model_without_a_batch_dimension_gets_none_back(preprocessor: Preproce
 def test_a_bad_image_fails_its_request_alone(preprocessor: Preprocessor, files: list[bytes]) -> None:
     outcomes = preprocessor.preprocess([batch(files[0]), batch(files[1], b"", b"text"), batch(files[2])])
     assert isinstance(outcomes[1], InvalidImageError)
-    assert str(outcomes[1]) == "image[1]: empty: expected the bytes of an image file"
+    assert str(outcomes[1]) == "image[1]: expected an image file, got 0 bytes"
     assert tuple(pixels(outcomes[0])[0, 0, 0]) == COLOURS[0]
     assert tuple(pixels(outcomes[2])[0, 0, 0]) == COLOURS[2]
 

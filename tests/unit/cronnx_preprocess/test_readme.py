@@ -9,7 +9,7 @@ from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 import cronnx_preprocess
 from cronnx_preprocess import Options
-from cronnx_preprocess.parameters import read_parameters
+from cronnx_preprocess.options import read_parameters
 
 README = (Path(cronnx_preprocess.__file__).parents[1] / "README.md").read_text()
 DEFAULTS = dict(re.findall(r"^\| `(\w+)` \| `([\w.]+)` \|", README, re.MULTILINE))

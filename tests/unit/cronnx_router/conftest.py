@@ -1,4 +1,4 @@
-"""Arms that answer as they are told to, and a metrics port that can be read."""
+"""Fake arms whose answers a test decides, and a fake metrics port that it can read."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import numpy.typing as npt
 import pytest
 
 from cronnx_router import Arm, Failure, Metrics, Options, Request, Router
+from cronnx_router.arms import TrafficSplit
 from cronnx_router.batches import as_array
-from cronnx_router.split import Split
 
 STABLE, CANARY, SHADOW = Arm("stable", 1), Arm("canary", 2), Arm("shadow", 3)
-REFUSED = Failure("no such picture", by_caller=True, code=3)
-BROKEN = Failure("out of memory", by_caller=False, code=1)
-FULL = Failure("in ensemble 'a', Exceeds maximum queue size", by_caller=False, code=1)
+REFUSED = Failure("no such picture", caller_at_fault=True, code=3)
+BROKEN = Failure("out of memory", caller_at_fault=False, code=1)
+FULL = Failure("in ensemble 'a', Exceeds maximum queue size", caller_at_fault=False, code=1)
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def request(*pixels: int, users: Sequence[bytes] | None = None, trace: object = 
 
 @dataclass
 class Arms:
-    """Every arm answers an image with its own pixel as the class, and with who answered."""
+    """Arms that answer each image with its pixel as the class, and with their own name."""
 
     failures: dict[Arm, Failure] = field(default_factory=dict)
     refused_pixels: set[int] = field(default_factory=set)
@@ -71,7 +71,7 @@ class Arms:
 
 
 class FakeFamily:
-    """As Triton's `MetricFamily`, in memory."""
+    """Triton's `MetricFamily`, in memory."""
 
     COUNTER, HISTOGRAM = "counter", "histogram"
 
@@ -100,7 +100,7 @@ class FakeMetric:
 
 
 class Port:
-    """Every family that was made."""
+    """All metric families that were made."""
 
     def __init__(self) -> None:
         self.families: list[FakeFamily] = []
@@ -136,7 +136,7 @@ def arms() -> Arms:
 
 @pytest.fixture
 def make_router(arms: Arms, port: Port) -> Callable[..., Router]:
-    """A router over the arms: users named after an arm get that arm."""
+    """A router over the arms: a user named `canary` gets the canary."""
 
     def make(*, shadow: Arm | None = None) -> Router:
         options = Options(
@@ -146,13 +146,13 @@ def make_router(arms: Arms, port: Port) -> Callable[..., Router]:
             outputs=("class_id", "served_by"),
         )
         metrics = Metrics("router", options, make_family=port)
-        return Router(options, call=arms.call, metrics=metrics, split=ByName(), clock_s=lambda: arms.now_s)
+        return Router(options, call=arms.call, metrics=metrics, split=SplitByName(), clock_s=lambda: arms.now_s)
 
     return make
 
 
-class ByName(Split):
-    """Gives users the arm of their name, and anybody else the stable one."""
+class SplitByName(TrafficSplit):
+    """Gives the user `canary` the canary, and everybody else the stable arm."""
 
     def __init__(self) -> None:
         super().__init__({STABLE: 1, CANARY: 1})

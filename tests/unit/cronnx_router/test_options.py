@@ -39,21 +39,21 @@ def refusal(described: dict[str, Any]) -> str:
 
 
 def test_an_unknown_parameter_is_refused_by_name() -> None:
-    assert refusal(config(arms="a/1=1", shadows="a/2")) == "parameter 'shadows' is unknown, expected arms or shadow"
+    assert refusal(config(arms="a/1=1", shadows="a/2")) == "unknown parameter 'shadows': expected arms or shadow"
 
 
 def test_a_router_without_arms_is_refused() -> None:
-    assert refusal(config()).startswith("parameter 'arms': '' has no weight above 0")
+    assert refusal(config()).endswith("with a weight above 0, got ''")
 
 
 def test_a_model_that_does_not_batch_is_refused() -> None:
-    assert refusal(config(max_batch_size=0, arms="a/1=1")).startswith("max_batch_size is 0, expected at least 1")
+    assert refusal(config(max_batch_size=0, arms="a/1=1")).startswith("max_batch_size: expected at least 1")
 
 
 def test_a_shadow_with_nothing_to_compare_is_refused() -> None:
     described = config(arms="a/1=1", shadow="a/2")
     described["output"] = [{"name": "score"}]
-    assert refusal(described) == "parameter 'shadow' needs an output 'class_id' to compare, there are score"
+    assert refusal(described) == "parameter 'shadow': expected an output 'class_id' to compare, got score"
 
 
 @pytest.mark.parametrize("change", [{"optional": False}, {"data_type": "TYPE_INT64"}, {"dims": [2]}])

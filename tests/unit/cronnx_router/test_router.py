@@ -131,15 +131,15 @@ def test_a_canary_that_is_full_is_answered_by_the_first_arm(make_router: MakeRou
 
 
 @pytest.mark.parametrize(
-    ("message", "by_overload"),
+    ("message", "is_overload"),
     [
         ("Exceeds maximum queue size", True),
         ("[request id: 7] Request timeout expired", True),
         ("out of memory", False),
     ],
 )
-def test_a_failure_knows_whether_a_queue_was_full(message: str, by_overload: bool) -> None:
-    assert Failure(message, by_caller=False, code=1).by_overload is by_overload
+def test_a_failure_knows_whether_a_queue_was_full(message: str, is_overload: bool) -> None:
+    assert Failure(message, caller_at_fault=False, code=1).is_overload is is_overload
 
 
 def test_a_request_of_which_a_part_fails_fails_once(make_router: MakeRouter, arms: Arms) -> None:
@@ -177,7 +177,7 @@ def test_every_arm_has_its_series_before_the_first_request(make_router: MakeRout
 def test_nothing_is_kept_for_a_shadow_that_is_not_there(make_router: MakeRouter, arms: Arms) -> None:
     router = make_router()
     answers(router, [request(1)])
-    router.shadow()
+    router.run_shadow()
     assert arms.called() == [STABLE]
 
 
@@ -192,7 +192,7 @@ def test_the_shadow_is_not_asked_before_everybody_has_the_answer(make_router: Ma
     router = make_router(shadow=SHADOW)
     answers(router, [request(1), request(2, users=[b"canary"])])
     assert arms.called() == [STABLE, CANARY]
-    router.shadow()
+    router.run_shadow()
     assert arms.called() == [STABLE, CANARY, SHADOW]
 
 
@@ -205,5 +205,5 @@ def test_a_call_belongs_to_the_trace_of_the_first_request_that_has_one(make_rout
 def test_a_shadow_is_in_no_trace(make_router: MakeRouter, arms: Arms) -> None:
     router = make_router(shadow=SHADOW)
     answers(router, [request(1, trace="one")])
-    router.shadow()
+    router.run_shadow()
     assert arms.traces == ["one", None]

@@ -11,7 +11,7 @@ MakeRouter = Callable[..., Router]
 def route(router: Router, *requests: Request) -> None:
     for _ in router.answers(requests):
         pass
-    router.shadow()
+    router.run_shadow()
 
 
 def outcomes(port: Port) -> dict[str, float]:

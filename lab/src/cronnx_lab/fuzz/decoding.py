@@ -12,8 +12,8 @@ from cronnx_lab.fuzz.damage import payloads
 from cronnx_lab.fuzz.verdict import complaint
 from cronnx_preprocess import InvalidImageError, Options, Preprocessor
 from cronnx_preprocess.geometry import Resize
+from cronnx_preprocess.options import Layout, Tensors
 from cronnx_preprocess.resizing import FILTERS, resized
-from cronnx_preprocess.tensors import Layout, Tensors
 
 # So few that no case takes long, so many that every seed is within.
 MAX_PIXELS = 10**6

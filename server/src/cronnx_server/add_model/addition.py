@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterator
 
 from cronnx import Client, CronnxError
-from cronnx_onnxruntime.errors import ConfigurationError
-from cronnx_preprocess.errors import ConfigError
+from cronnx_onnxruntime.errors import ConfigError as OnnxConfigError
+from cronnx_preprocess.errors import ConfigError as PreprocessConfigError
 from cronnx_server import progress
 from cronnx_server.add_model import proof
 from cronnx_server.add_model.existing_model import ExistingModel
@@ -45,7 +45,7 @@ def add(options: Options, *, url: str | None, repositories: Repositories = PROJE
     with placement(repositories.staging) as placed:
         try:
             version = _written_version(options, repositories, placed)
-        except (ConfigurationError, ConfigError) as error:
+        except (OnnxConfigError, PreprocessConfigError) as error:
             raise ModelFileError(f"cannot add {options.file.name}: {error}") from error
         if version.proof:
             yield str(version.proof)

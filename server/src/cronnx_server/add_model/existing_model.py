@@ -11,7 +11,7 @@ import onnx
 from google.protobuf.json_format import MessageToDict
 from onnx import numpy_helper
 
-from cronnx_onnxruntime.errors import ConfigurationError
+from cronnx_onnxruntime.errors import ConfigError
 from cronnx_onnxruntime.signature import Config, Signature
 from cronnx_server import repository
 from cronnx_server.add_model.classifier import Wrapping
@@ -60,7 +60,7 @@ class ExistingModel:
         """Raise ModelFileError unless a graph's inputs and outputs are those of the configuration."""
         try:
             signature.check(self.config)
-        except ConfigurationError as error:
+        except ConfigError as error:
             raise ModelFileError(
                 f"expected the inputs and outputs of {self.folder.name}/config.pbtxt: {error}; choose another --name"
             ) from error

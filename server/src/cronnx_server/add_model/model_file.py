@@ -12,7 +12,7 @@ import onnxruntime
 from google.protobuf.message import DecodeError, EncodeError
 from onnx.external_data_helper import load_external_data_for_model, uses_external_data
 
-from cronnx_onnxruntime.errors import ConfigurationError, in_one_line
+from cronnx_onnxruntime.errors import ConfigError, in_one_line
 from cronnx_onnxruntime.signature import Signature
 from cronnx_server.errors import ModelFileError
 
@@ -52,7 +52,7 @@ def read_model_file(path: Path) -> ModelFile:
     model, content = _read_whole(path)
     try:
         return ModelFile(path, content, model, Signature.of(session(content)))
-    except ConfigurationError as error:
+    except ConfigError as error:
         raise ModelFileError(f"{path.name}: {error}") from error
     except Exception as error:  # ONNX Runtime's errors have no other base
         raise ModelFileError(f"{path.name}: {_load_failure(error)}") from error

@@ -23,7 +23,7 @@ READERS: dict[str, Callable[[dict[str, Any]], object]] = {
 }
 """How each backend of this project reads a configuration."""
 REFUSALS = (
-    cronnx_onnxruntime.errors.ConfigurationError,
+    cronnx_onnxruntime.errors.ConfigError,
     cronnx_preprocess.ConfigError,
     cronnx_router.ConfigError,
 )

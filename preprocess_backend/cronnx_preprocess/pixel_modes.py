@@ -1,4 +1,4 @@
-"""Pillow's pixel modes: any of them to one that resizes exactly, and from there to RGB."""
+"""Converts Pillow's pixel modes: first to one that can be resized exactly, then to RGB."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ _WHITE = (255, 255, 255, 255)
 
 
 def resizable(image: Image.Image) -> Image.Image:
-    """The image in L, RGB or RGBA, whose resize is a weighted sum of what is seen.
+    """Convert an image to L, RGB or RGBA, in which a weighted sum of pixels is a weighted sum of colours.
 
-    Palettes and CMYK have to become colours before their neighbours can be mixed; grey is left grey, a third
-    of the work of RGB, and alpha is left to `rgb`, which composites a smaller image.
+    Palettes and CMYK become colours. Grey stays grey, which is a third of the work of RGB. Alpha stays, because `rgb`
+    composites a smaller image.
 
     Raises:
-        InvalidImageError: Its pixels are floating-point numbers, which have no agreed white.
+        InvalidImageError: The pixels are floating-point numbers, for which no value is agreed to be white.
     """
     if image.mode == "F":
-        raise InvalidImageError("pixels are floating-point numbers, expected integers of 8 or 16 bits")
+        raise InvalidImageError("expected integer pixels of 8 or 16 bits, got floating-point ones")
     if image.mode.startswith("I"):
         return _eight_bit(image)
     if image.mode == "La":
@@ -33,12 +33,12 @@ def resizable(image: Image.Image) -> Image.Image:
 
 
 def rgb(image: Image.Image) -> Image.Image:
-    """An image from `resizable` as RGB, composited over white where it is transparent."""
+    """Convert an image from `resizable` to RGB, with transparent pixels composited over white."""
     if image.mode == "RGBA":
         image = Image.alpha_composite(Image.new("RGBA", image.size, _WHITE), image)
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """16-bit grey as 8-bit: Pillow's own conversion clips at 255 instead of scaling."""
+    """Scale 16-bit grey to 8 bits; Pillow's own conversion clips at 255 instead."""
     return Image.fromarray((np.asarray(image).clip(0, 0xFFFF) >> 8).astype(np.uint8))

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from cronnx_preprocess.errors import InvalidImageError
-from cronnx_preprocess.mode import resizable, rgb
+from cronnx_preprocess.pixel_modes import resizable, rgb
 
 RED, WHITE = (255, 0, 0), (255, 255, 255)
 
