@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from cronnx_lab.document.command_help import of
+from cronnx_lab.document.configuration import command_helps
 from cronnx_lab.document.documents import DOCS, DOCUMENTS
 from cronnx_server.paths import ROOT
 
@@ -94,7 +94,7 @@ def test_what_is_made_of_the_source_is_current(path: Path) -> None:
 
 
 def test_every_command_explains_its_options() -> None:
-    helps = of(ROOT / "scripts")
+    helps = command_helps(ROOT / "scripts")
     assert len(helps) >= 8
     assert all("--help" in text for text in helps.values())
 

@@ -1,11 +1,11 @@
-"""The documents that are made of the source, and how each is made."""
+"""The generated documents, and the function that generates each."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from cronnx_lab.document import command_help, configuration, openapi
+from cronnx_lab.document import configuration, openapi
 from cronnx_server import repository
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY, ROOT
 
@@ -20,7 +20,7 @@ def _openapi() -> str:
 
 def _configuration() -> str:
     folders = {**repository.models(MODEL_REPOSITORY), **repository.models(ENSEMBLES)}
-    return configuration.reference(folders, command_help.of(ROOT / "scripts"))
+    return configuration.reference(folders, configuration.command_helps(ROOT / "scripts"))
 
 
 DOCUMENTS: Mapping[Path, Callable[[], str]] = {
