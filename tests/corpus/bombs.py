@@ -8,7 +8,7 @@ import zlib
 import numpy as np
 from PIL import Image
 
-from cronnx_lab.fuzz.seeds import encode, photo
+from cronnx_lab.fuzz.images import encode, photo
 from tests.corpus.pictures import Picture, unreadable
 
 LARGEST_FILE = 20 * 2**20

@@ -8,7 +8,7 @@ import zipfile
 
 import numpy as np
 
-from cronnx_lab.fuzz.seeds import encode, photo
+from cronnx_lab.fuzz.images import encode, photo
 from tests.corpus.pictures import NO_IMAGE, Picture, unreadable
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from tritonclient.grpc import service_pb2
 
-from cronnx_lab.fuzz.wire import INFER, GrpcRequest
+from cronnx_lab.fuzz.requests import INFER, GrpcRequest
 from tests.corpus.http_requests import FILE, element
 from tests.corpus.malformed import MODEL, Malformed
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from cronnx_lab.fuzz.wire import HttpRequest
+from cronnx_lab.fuzz.requests import HttpRequest
 from tests.corpus.http_requests import ABSENT, FILE, GENERATE, INFER, MISREAD, NO_JSON, TEXT, elsewhere, generate
 from tests.corpus.malformed import MODEL, Malformed
 

@@ -7,8 +7,8 @@ import struct
 from base64 import b64encode
 from typing import Any
 
-from cronnx_lab.fuzz.seeds import encode, photo
-from cronnx_lab.fuzz.wire import HttpRequest
+from cronnx_lab.fuzz.images import encode, photo
+from cronnx_lab.fuzz.requests import HttpRequest
 from tests.corpus.malformed import MODEL, Malformed
 
 INFER = f"/v2/models/{MODEL}/infer"

@@ -8,7 +8,7 @@ from io import BytesIO
 import numpy as np
 from PIL import ExifTags, Image
 
-from cronnx_lab.fuzz.seeds import encode, in_mode, photo
+from cronnx_lab.fuzz.images import encode, in_mode, photo
 from tests.corpus.bombs import png, png_chunk, tiff_with
 from tests.corpus.pictures import Picture, unreadable
 

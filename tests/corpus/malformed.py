@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cronnx_lab.fuzz.wire import Request
+from cronnx_lab.fuzz.requests import Request
 
 MODEL = "efficientnet_lite0"
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from cronnx_lab.fuzz.ways import Payload
+from cronnx_lab.fuzz.requests import Payload
 
 NO_IMAGE = (
     "expected a JPEG, PNG, WebP, BMP, TIFF or GIF image, its base64 or its data URL, got something that starts with b.*"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from base64 import b16encode, b64encode, encodebytes, urlsafe_b64encode
 
-from cronnx_lab.fuzz.seeds import encode, photo
+from cronnx_lab.fuzz.images import encode, photo
 from tests.corpus.pictures import NO_IMAGE, Picture
 
 NO_BASE64_URL = re.escape("expected a data URL of the form data:image/...;base64,..., got one without base64")

@@ -1,6 +1,6 @@
 """The corpus of bad input and the fuzzer against a real server, which answers or refuses each request and goes on.
 
-Each picture of the corpus goes one of the four ways to the server; `--whole-corpus` sends each in every way.
+Each image of the corpus goes over one of the four transports; `--whole-corpus` sends each over all of them.
 """
 
 from __future__ import annotations
@@ -15,11 +15,10 @@ from contextlib import ExitStack, closing
 import pytest
 
 from cronnx_lab.bench.family import Family
-from cronnx_lab.fuzz.campaign import explore
-from cronnx_lab.fuzz.verdict import OF_A_NEIGHBOUR, wrong
-from cronnx_lab.fuzz.volleys import VOLLEY, Questioner, volleys
-from cronnx_lab.fuzz.ways import WAYS, Payload, over_generate
-from cronnx_lab.fuzz.wire import Answer, Request, Wire
+from cronnx_lab.fuzz.against_server import BATCH, Sender, batches
+from cronnx_lab.fuzz.judgement import NEIGHBOUR_ERROR, answer_fault
+from cronnx_lab.fuzz.requests import TRANSPORTS, Answer, Connection, Payload, Request, over_generate
+from cronnx_lab.fuzz.tally import explore
 from cronnx_server.paths import PICTURES as PHOTOGRAPHS
 from tests.corpus.catalogue import PICTURES, REQUESTS
 from tests.corpus.malformed import MODEL
@@ -29,9 +28,9 @@ COFFEE = Payload((PHOTOGRAPHS / "coffee.jpg").read_bytes())
 
 
 @pytest.fixture(scope="module")
-def wire(served: Served) -> Iterator[Wire]:
-    with closing(Wire(served.addresses)) as wire:
-        yield wire
+def connection(served: Served) -> Iterator[Connection]:
+    with closing(Connection(served.addresses)) as connection:
+        yield connection
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -46,16 +45,16 @@ def processes(served: Served) -> Iterator[Family]:
 class Neighbours:
     """Sends a sound picture at the same time as each request."""
 
-    def __init__(self, wire: Wire) -> None:
-        self._wire, self._threads = wire, ThreadPoolExecutor(2)
-        self._labels = labels(wire.ask(over_generate(MODEL, COFFEE)))
+    def __init__(self, connection: Connection) -> None:
+        self._connection, self._threads = connection, ThreadPoolExecutor(2)
+        self._labels = labels(connection.ask(over_generate(MODEL, COFFEE)))
 
     def ask(self, request: Request) -> Answer:
-        neighbour = self._threads.submit(self._wire.ask, over_generate(MODEL, COFFEE))
-        answer = self._wire.ask(request)
+        neighbour = self._threads.submit(self._connection.ask, over_generate(MODEL, COFFEE))
+        answer = self._connection.ask(request)
         found = neighbour.result()
-        if OF_A_NEIGHBOUR in found.message:  # Triton failed the whole batch: the sound picture is sent again
-            found = self._wire.ask(over_generate(MODEL, COFFEE))
+        if NEIGHBOUR_ERROR in found.message:  # Triton failed the whole batch: the sound picture is sent again
+            found = self._connection.ask(over_generate(MODEL, COFFEE))
         assert labels(found) == self._labels
         return answer
 
@@ -64,8 +63,8 @@ class Neighbours:
 
 
 @pytest.fixture(scope="module")
-def neighbours(wire: Wire) -> Iterator[Neighbours]:
-    with closing(Neighbours(wire)) as neighbours:
+def neighbours(connection: Connection) -> Iterator[Neighbours]:
+    with closing(Neighbours(connection)) as neighbours:
         yield neighbours
 
 
@@ -76,18 +75,18 @@ def labels(answer: Answer) -> list[str]:
 
 
 def fault(answer: Answer, status: int, message: str) -> str | None:
-    if found := wrong(answer, statuses={status}):
+    if found := answer_fault(answer, statuses={status}):
         return found
     return None if re.search(message, answer.message) else f"{answer.message!r} came, {message!r} was expected"
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("transport", TRANSPORTS)
 def test_every_kind_of_picture_is_answered_or_refused(
-    way: str, neighbours: Neighbours, pytestconfig: pytest.Config
+    transport: str, neighbours: Neighbours, pytestconfig: pytest.Config
 ) -> None:
     whole, faults = pytestconfig.getoption("whole_corpus"), {}
-    for picture in PICTURES if whole else PICTURES[list(WAYS).index(way) :: len(WAYS)]:
-        answer = neighbours.ask(WAYS[way](MODEL, picture.payload))
+    for picture in PICTURES if whole else PICTURES[list(TRANSPORTS).index(transport) :: len(TRANSPORTS)]:
+        answer = neighbours.ask(TRANSPORTS[transport](MODEL, picture.payload))
         status, message = (200, "") if picture.refusal is None else (400, rf"image\[0\]: {picture.refusal}$")
         faults[picture.kind] = fault(answer, status, message)
     assert {kind: found for kind, found in faults.items() if found} == {}
@@ -98,23 +97,23 @@ def test_every_malformed_request_is_refused_with_its_status_and_reason(neighbour
     assert {kind: found for kind, found in faults.items() if found} == {}
 
 
-def test_drawn_pictures_and_requests_are_answered_or_refused(wire: Wire) -> None:
-    with closing(Questioner(wire, MODEL)) as questioner:
-        explore(volleys(MODEL), questioner.ask, count=40, seed=1)
-        tallies = questioner.tallies
-    assert sum(tally.cases for tally in tallies.values()) >= 40 * (VOLLEY + 1)
+def test_drawn_pictures_and_requests_are_answered_or_refused(connection: Connection) -> None:
+    with closing(Sender(connection, MODEL)) as sender:
+        explore(batches(MODEL), sender.send, count=40, seed=1)
+        tallies = sender.tallies
+    assert sum(tally.cases for tally in tallies.values()) >= 40 * (BATCH + 1)
     assert {kind: tally.wrong for kind, tally in tallies.items() if tally.wrong} == {}
 
 
-def test_bodies_that_never_end_keep_nobody_waiting(served: Served, wire: Wire) -> None:
+def test_bodies_that_never_end_keep_nobody_waiting(served: Served, connection: Connection) -> None:
     body = over_generate(MODEL, COFFEE).body
     head = f"POST /v2/models/{MODEL}/generate HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
     where = (served.addresses.address, served.addresses.http_port)
     with ExitStack() as stack:
         slow = [stack.enter_context(socket.create_connection(where, timeout=60)) for _ in range(100)]
-        for connection in slow:
-            connection.sendall(head + body[:100])
-        expected = labels(wire.ask(over_generate(MODEL, COFFEE)))
+        for each in slow:
+            each.sendall(head + body[:100])
+        expected = labels(connection.ask(over_generate(MODEL, COFFEE)))
         for end in range(101, 130):
             slow[0].sendall(body[end - 1 : end])
         slow[0].sendall(body[129:])
@@ -124,16 +123,16 @@ def test_bodies_that_never_end_keep_nobody_waiting(served: Served, wire: Wire) -
             assert received, f"hung up after {answer!r}"
             answer += received
         assert answer.startswith(b"HTTP/1.1 200 OK")
-    assert labels(wire.ask(over_generate(MODEL, COFFEE))) == expected
+    assert labels(connection.ask(over_generate(MODEL, COFFEE))) == expected
 
 
-def test_refusals_leave_no_memory_behind(wire: Wire, processes: Family) -> None:
+def test_refusals_leave_no_memory_behind(connection: Connection, processes: Family) -> None:
     content = COFFEE.content[:6000].ljust(2**20, b"\xff")
 
     def refuse(count: int) -> None:
-        for way in WAYS.values():
+        for transport in TRANSPORTS.values():
             for _ in range(count):
-                assert wire.ask(way(MODEL, Payload(content))).status == 400
+                assert connection.ask(transport(MODEL, Payload(content))).status == 400
 
     refuse(5)
     before = processes.pss_bytes()

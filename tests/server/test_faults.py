@@ -1,4 +1,4 @@
-"""`scripts/serve` when what it has started dies, stops or runs out of something, under load."""
+"""`scripts/serve` under load when a process dies or hangs, or memory runs out."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from cronnx import Client, CronnxError
-from cronnx_lab.faults import drill
-from cronnx_lab.faults.drills import drills
+from cronnx_lab.faults.faults import faults
+from cronnx_lab.faults.recovery import inject
 from cronnx_lab.faults.service import Service
 from tests.server.polling import until
 from tests.server.toy import CLASSIFIER, ENSEMBLE, ToyRepository
 
-# What waited in a process of `preprocess` that is killed, Triton answers never: the client's deadline does.
+# Triton never answers requests that wait in a killed process of `preprocess`: the client's deadline ends them.
 TYPED = {"ConnectionFailed", "DeadlineExceeded", "NotReady", "ServerFault"}
-# Of a model that is built: the unit tests of the build have their own full disk.
-NAMES = [each.name for each in drills([CLASSIFIER], repository=Path()) if "built" not in each.name]
+# The unit tests of the build have their own full disk.
+NAMES = [each.name for each in faults([CLASSIFIER], repository=Path()) if "built" not in each.name]
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,12 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_fault_is_recovered_from_and_no_request_is_lost(served: Served, name: str) -> None:
-    (fault,) = (each for each in drills([CLASSIFIER], repository=served.repository.folder) if each.name == name)
+    (fault,) = (each for each in faults([CLASSIFIER], repository=served.repository.folder) if each.name == name)
     url, image = served.service.addresses.grpc, ToyRepository.image
-    outcome = drill.run(fault, served.service, url=url, model_name=ENSEMBLE, image=image)
-    assert outcome.recovered_s is not None
-    assert outcome.answered > 0
-    assert {*outcome.failed, *outcome.failed_retrying} <= TYPED
+    recovery = inject(fault, served.service, url=url, model_name=ENSEMBLE, image=image)
+    assert recovery.recovered_s is not None
+    assert recovery.answered > 0
+    assert {*recovery.failed, *recovery.failed_retrying} <= TYPED
     assert len(list(served.service.shared_memory.glob("triton_*_*-*"))) <= len(served.service.server().children())
 
 

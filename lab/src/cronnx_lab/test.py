@@ -15,11 +15,11 @@ TYPED = ("client/src", "server/src", "lab/src", *map(str, sorted(ROOT.glob("*_ba
 
 
 def main() -> int:
-    """Run the checks; 0 if all hold, else 1."""
+    """Run the checks; 0 if all pass, else 1."""
     parser = argparse.ArgumentParser(
         prog="scripts/test",
         usage="%(prog)s [PYTEST_ARGUMENT ...]",
-        description="Run lint, types and all tests; with arguments, only pytest with these.",
+        description="Check lint, format and types, and run all tests; with arguments, run only pytest.",
         epilog="examples: scripts/test    scripts/test tests/unit    scripts/test tests/server -k batch",
     )
     _, pytest_arguments = parser.parse_known_args()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cronnx_lab.fuzz.verdict import complaint
+from cronnx_lab.fuzz.judgement import message_fault
 from cronnx_preprocess import InvalidImageError, Options, Preprocessor
 from tests.corpus.catalogue import PICTURES, REQUESTS
 from tests.corpus.image_files import FORMATS, cut_short
@@ -44,7 +44,7 @@ def test_a_picture_gets_its_pixels_or_its_refusal(picture: Picture, preprocess: 
     else:
         assert isinstance(outcome, InvalidImageError), outcome
         assert re.fullmatch(rf"image\[0\]: {picture.refusal}", str(outcome))
-        assert complaint(str(outcome)) is None
+        assert message_fault(str(outcome)) is None
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -1,1 +1,1 @@
-"""What in `docs/` is made of the source: the API's description and the reference of settings."""
+"""`scripts/document`: writes the documents that are generated from the source."""

@@ -1,4 +1,4 @@
-"""`scripts/document`: parse, and write what is made of the source."""
+"""`scripts/document`: write the generated documents."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from cronnx_server.paths import ROOT
 
 
 def main() -> int:
-    """Write the documents; the exit status."""
+    """Write the documents and return the exit status."""
     parser = argparse.ArgumentParser(
         prog="scripts/document",
-        description="Write docs/openapi.json and docs/configuration.md, which are made of the models' configurations "
-        "and the scripts' options. The tests fail where these are older than the source.",
+        description="Write docs/openapi.json and docs/configuration.md, which are generated from the configurations of "
+        "the models and the options of the scripts. The tests fail if the documents are out of date.",
     )
     parser.parse_args()
     try:

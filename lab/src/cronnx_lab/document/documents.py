@@ -1,11 +1,11 @@
-"""The generated documents: each is made from the configurations of models and from the commands' help."""
+"""The generated documents, and the function that generates each."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from cronnx_lab.document import command_help, configuration, openapi
+from cronnx_lab.document import configuration, openapi
 from cronnx_server import repository
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY, ROOT
 
@@ -26,7 +26,7 @@ def _openapi(folders: Folders) -> str:
 
 
 def _configuration(folders: Folders) -> str:
-    return configuration.reference(folders, command_help.of(ROOT / "scripts"))
+    return configuration.reference(folders, configuration.command_helps(ROOT / "scripts"))
 
 
 DOCUMENTS: Mapping[Path, Callable[[Folders], str]] = {

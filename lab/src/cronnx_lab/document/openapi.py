@@ -1,4 +1,4 @@
-"""The description of the HTTP API: Triton's own calls, and those that the models' configurations make of it.
+"""docs/openapi.json: Triton's own HTTP calls, and the calls of each model by its configuration.
 
 Source: the OpenAPI specification 3.1, and Triton's protocol documents (KServe v2 and the generate extension).
 """
@@ -12,20 +12,22 @@ from typing import Any
 
 from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig, ModelInput, ModelOutput
 
-from cronnx_lab.document.tensors import datatype, json_schema
-
 TRITON_API = Path(__file__).with_name("triton_api.json")
+JSON_TYPES = {"TYPE_STRING": "string", "TYPE_BOOL": "boolean", "TYPE_FP16": "number", "TYPE_FP32": "number"}
+JSON_TYPES |= {"TYPE_FP64": "number"} | {
+    f"TYPE_{sign}INT{bits}": "integer" for sign in ("", "U") for bits in (8, 16, 32, 64)
+}
 ONE_PIXEL_PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4//8/AAX+Av4N70a4AAAAAElFTkSuQmCC"
 MEANINGS = {
     "image": "A JPEG, PNG, WebP, BMP, TIFF or GIF file in base64, or as a data URL.",
-    "user_id": "Whose picture it is: a user always gets the same arm of an A/B test.",
-    "label": "The classes' names, the likeliest first.",
-    "class_id": "Their numbers.",
-    "score": "Their probabilities.",
-    "served_by": "Model, version and the first eight digits of its weights' SHA-256.",
+    "user_id": "The user who sends the image: a user always gets the same arm of an A/B test.",
+    "label": "The names of the classes, the most likely first.",
+    "class_id": "The numbers of the classes.",
+    "score": "The probabilities of the classes.",
+    "served_by": "The model, its version and the first eight digits of the SHA-256 of its weights.",
 }
-ID = {"id": {"type": "string", "description": "Comes back in the answer, and is in the server's log."}}
-SUMMARIES = {"generate": "Classify one picture", "infer": "Classify a batch of pictures"}
+ID = {"id": {"type": "string", "description": "Returned in the answer and written to the server's log."}}
+SUMMARIES = {"generate": "Classify one image", "infer": "Classify a batch of images"}
 INFER_ANSWER = {"$ref": "#/components/schemas/InferAnswer"}
 EXAMPLES = {"image": ONE_PIXEL_PNG, "user_id": "ada"}
 REFUSALS = {"400": "Refused", "404": "NotServed", "500": "Failed", "503": "Overloaded"}
@@ -34,11 +36,11 @@ Schema = dict[str, Any]
 
 
 def description(models: Mapping[str, ModelConfig], classifiers: Iterable[str]) -> str:
-    """The document, as JSON.
+    """The text of the document, as JSON.
 
     Args:
-        models: every model's configuration, by name.
-        classifiers: those that take pictures and are asked by callers.
+        models: The configuration of each model.
+        classifiers: The names of the ensembles that classify images.
     """
     document = json.loads(TRITON_API.read_text())
     components, calls = document["components"], {}
@@ -64,17 +66,22 @@ def _call(operation: str, kind: str, request: str, answer: str) -> Schema:
 
 
 def _bodies(config: ModelConfig) -> dict[str, tuple[Schema, Schema]]:
-    """By the kind of call its request and its answer, each under a name that models of the same interface share."""
+    """The request and the answer of each call; models with the same interface share their names."""
     inputs, top_k = "_".join(tensor.name for tensor in config.input), config.output[0].dims[0]
     batch = f"{inputs}_batch_{config.max_batch_size}"
     return {
         "generate": (
             {f"generate_{inputs}": {"required": True, "content": _json(**_generate_request(config))}},
-            {f"top_{top_k}": {"description": "Its classes.", "content": _json(schema=_generate_answer(config))}},
+            {
+                f"top_{top_k}": {
+                    "description": "The classes of the image.",
+                    "content": _json(schema=_generate_answer(config)),
+                }
+            },
         ),
         "infer": (
             {f"infer_{batch}": {"required": True, "content": _json(**_infer_request(config))}},
-            {"Tensors": {"description": "Their classes.", "content": _json(schema=INFER_ANSWER)}},
+            {"Tensors": {"description": "The classes of the images.", "content": _json(schema=INFER_ANSWER)}},
         ),
     }
 
@@ -89,7 +96,7 @@ def _generate_request(config: ModelConfig) -> Schema:
             "type": "object",
             "required": [tensor.name for tensor in config.input if not tensor.optional],
             "properties": {**ID, **{tensor.name: _described(tensor) for tensor in config.input}},
-            "additionalProperties": False,  # Triton would take them for parameters of the request
+            "additionalProperties": False,  # Triton would read them as parameters of the request
         },
         "example": {tensor.name: EXAMPLES[tensor.name] for tensor in config.input},
     }
@@ -119,7 +126,7 @@ def _infer_request(config: ModelConfig) -> Schema:
             "properties": {
                 **ID,
                 "inputs": {"type": "array", "minItems": 1, "items": {"anyOf": inputs}},
-                "outputs": {"type": "array", "items": outputs, "description": "All, where none is named."},
+                "outputs": {"type": "array", "items": outputs, "description": "The outputs to return; all by default."},
             },
             "additionalProperties": False,
         },
@@ -148,3 +155,17 @@ def _example(tensor: ModelInput) -> Schema:
 
 def _names(tensors: Iterable[ModelOutput]) -> list[str]:
     return [tensor.name for tensor in tensors]
+
+
+def datatype(data_type: str) -> str:
+    """The protocol's name of a data type of a configuration."""
+    return "BYTES" if data_type == "TYPE_STRING" else data_type.removeprefix("TYPE_")
+
+
+def json_schema(data_type: str, dims: list[int]) -> dict[str, Any]:
+    """The JSON schema of a tensor without its batch dimension: one element, or a flat list."""
+    element = {"type": JSON_TYPES[data_type]}
+    count = 1
+    for dim in dims:
+        count *= dim
+    return element if count == 1 else {"type": "array", "items": element, "minItems": count, "maxItems": count}

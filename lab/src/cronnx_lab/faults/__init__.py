@@ -1,1 +1,1 @@
-"""Faults injected into a server of its own under load, and what callers saw of each."""
+"""`scripts/faults`: how does a server under load recover from faults?"""

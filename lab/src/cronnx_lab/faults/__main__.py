@@ -1,4 +1,4 @@
-"""`scripts/faults`: parse and print."""
+"""`scripts/faults`: parse the options, cause the faults, print a table."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ import sys
 import tempfile
 from pathlib import Path
 
-from cronnx_lab.faults import report
-from cronnx_lab.faults.campaign import campaign
+from cronnx_lab.faults.recovery import HEADER, inject_all, row
 from cronnx_server import environment
 from cronnx_server.build_models.missing_models import build_missing
 from cronnx_server.errors import CommandError
 from cronnx_server.paths import ROOT
 
 EPILOG = """\
-The server is one of its own, at free ports and over a copy of the model, in a mount namespace that `unshare` makes: it
-needs user namespaces, or root. Its log is kept in reports/faults.log. Takes two or three minutes.
-Exit status: 0 it recovered from every fault, 1 it did not, 2 usage.
+The command starts its own server on free ports, with a copy of the model, in a mount namespace made by `unshare`; this
+needs user namespaces or root. The log is reports/faults.log. A run takes two or three minutes.
+exit status: 0 the server recovered from every fault; 1 it did not; 2 usage; 130 interrupted.
 """
 
 
 def main() -> int:
-    """Print a row for every fault; the exit status."""
+    """Print a row for every fault and return the exit status."""
     parser = argparse.ArgumentParser(
         prog="scripts/faults",
-        description="Break a server under load, one fault after another, and see what its callers see.",
+        description="How does a server under load recover from faults? Each fault is caused in turn, and the requests "
+        "of callers are counted.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -46,12 +46,12 @@ def _run(model_name: str, protocol: str) -> int:
         build_missing([model_name])
     log = ROOT / "reports" / "faults.log"
     log.parent.mkdir(exist_ok=True)
-    print(report.HEADER)
+    print(HEADER)
     has_recovered = True
     with tempfile.TemporaryDirectory() as folder:
-        for outcome in campaign(model_name, protocol, folder=Path(folder), log=log):
-            print(report.row(outcome), flush=True)
-            has_recovered = has_recovered and outcome.recovered_s is not None
+        for recovery in inject_all(model_name, protocol, folder=Path(folder), log=log):
+            print(row(recovery), flush=True)
+            has_recovered = has_recovered and recovery.recovered_s is not None
     return 0 if has_recovered else 1
 
 

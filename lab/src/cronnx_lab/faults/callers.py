@@ -1,4 +1,4 @@
-"""Callers that go on asking, whatever happens to the server, and note what came of each request."""
+"""Callers that send requests without end, whatever happens to the server, and record each outcome."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ CALLERS = 4
 TIMEOUT_S = 10.0
 DEFAULT_RETRY = Retry()
 POLL_S = 0.05
-PAUSE_S = 0.05  # after a failure: who is refused at once would do nothing but ask
+PAUSE_S = 0.05  # after a failure, so that immediate refusals do not flood the server
 
 
 @dataclass(frozen=True)
 class Request:
-    """One request: when it was sent and ended, in seconds of one clock, and the error that it ended in."""
+    """One request: the times when it was sent and ended, in seconds of one clock, and its error if it failed."""
 
     sent_s: float
     ended_s: float
@@ -28,24 +28,24 @@ class Request:
 
 @dataclass
 class Callers:
-    """What some callers saw."""
+    """The requests of several callers."""
 
     requests: list[Request] = field(default_factory=list)
-    is_over: bool = False
+    has_ended: bool = False
 
-    def go_on(self, count: int = 10 * CALLERS) -> None:
-        """Wait until so many requests more have ended."""
+    def wait_for_requests(self, count: int = 10 * CALLERS) -> None:
+        """Wait until `count` more requests have ended."""
         wanted = len(self.requests) + count
         while len(self.requests) < wanted:
             time.sleep(POLL_S)
 
     def errors(self, *, since_s: float = 0.0) -> list[str]:
-        """Of the requests that ended later."""
+        """The errors of the requests that ended later than `since_s`."""
         return [each.error for each in self.requests if each.error and each.ended_s > since_s]
 
-    def ask(self, client: Client, model_name: str, picture: bytes) -> None:
-        """Send one request after another until it is over."""
-        while not self.is_over:
+    def send(self, client: Client, model_name: str, picture: bytes) -> None:
+        """Send one request after another until `has_ended`."""
+        while not self.has_ended:
             sent_s, error = time.monotonic(), None
             try:
                 client.classify(picture, model_name=model_name)
@@ -57,16 +57,16 @@ class Callers:
 
 
 @contextmanager
-def asking(url: str, model_name: str, image: bytes, *, retry: Retry = DEFAULT_RETRY) -> Iterator[Callers]:
-    """Ask while this lasts; every request that was begun has ended after it."""
+def calling(url: str, model_name: str, image: bytes, *, retry: Retry = DEFAULT_RETRY) -> Iterator[Callers]:
+    """Callers that send requests while the context lasts; afterwards every request has ended."""
     callers = Callers()
     with Client(url, retry=retry, timeout_s=TIMEOUT_S) as client:
-        threads = [threading.Thread(target=callers.ask, args=(client, model_name, image)) for _ in range(CALLERS)]
+        threads = [threading.Thread(target=callers.send, args=(client, model_name, image)) for _ in range(CALLERS)]
         for thread in threads:
             thread.start()
         try:
             yield callers
         finally:
-            callers.is_over = True
+            callers.has_ended = True
             for thread in threads:
                 thread.join()

@@ -1,1 +1,1 @@
-"""Damaged pictures and malformed requests, drawn at random, and what a server may answer."""
+"""`scripts/fuzz`: does anything a caller can send break the preprocess backend or a server?"""

@@ -1,4 +1,4 @@
-"""`scripts/fuzz`: parse, run, print."""
+"""`scripts/fuzz`: parse the options, fuzz, print the tallies."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import secrets
 import signal
 import sys
 
-from cronnx_lab.fuzz.fuzzing import against_a_server, in_process
-from cronnx_lab.fuzz.report import Progress, report
+from cronnx_lab.fuzz.against_server import against_a_server
+from cronnx_lab.fuzz.in_process import in_process
+from cronnx_lab.fuzz.tally import Progress, report
 from cronnx_server import environment
+from cronnx_server.arguments import positive_int
 from cronnx_server.build_models.missing_models import build_missing
 from cronnx_server.errors import CommandError
 
@@ -21,38 +23,38 @@ examples:
   scripts/fuzz --cases 500 --seed 7
   scripts/fuzz --only server
 
-Damaged pictures are decoded and resized in this process, then sent to a server by every way in, malformed requests
-among them; each must get its right status and a message fit for a caller, no process may die, and a sound picture
+Damaged images are decoded and resized in this process, then sent to a server over every transport, together with
+malformed requests. Each must get a right status and a message fit for a caller, no process may die, and a sound image
 beside them must be answered. The same seed draws the same cases.
 
-exit status: 0 nothing was wrong; 1 something was, or it could not be run; 2 usage; 130 interrupted.
+exit status: 0 no fault was found; 1 a fault was found, or the run failed; 2 usage; 130 interrupted.
 """
 
 
 def main() -> int:
-    """Fuzz; the exit status."""
+    """Fuzz and return the exit status."""
     options = _parser().parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what Ctrl-C ends, SIGTERM ends
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM ends it as Ctrl-C does
     try:
         return _fuzz(options)
     except CommandError as error:
         print(f"fuzz: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("fuzz: interrupted; nothing is left running", file=sys.stderr)
+        print("fuzz: interrupted; no process was left running", file=sys.stderr)
         return 130
 
 
 def _fuzz(options: argparse.Namespace) -> int:
     tallies = {}
     if options.only != "server":
-        with Progress("Decoding and resizing damaged pictures", 2 * options.cases) as progress:
-            tallies.update(in_process(options.cases, seed=options.seed, seen=progress.step))
+        with Progress("Decoding and resizing damaged images", 2 * options.cases) as progress:
+            tallies.update(in_process(options.cases, seed=options.seed, on_case=progress.step))
     if options.only != "process":
         with environment.setup_lock():
             build_missing([options.model])
-        with Progress(f"Asking a server of {options.model}", options.cases) as progress:
-            tallies.update(against_a_server(options.model, options.cases, seed=options.seed, seen=progress.step))
+        with Progress(f"Sending requests to a server of {options.model}", options.cases) as progress:
+            tallies.update(against_a_server(options.model, options.cases, seed=options.seed, on_case=progress.step))
     print(f"seed {options.seed}\n{report(tallies)}")
     return 1 if any(tally.wrong for tally in tallies.values()) else 0
 
@@ -60,21 +62,22 @@ def _fuzz(options: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="scripts/fuzz",
-        description="Put damaged pictures and malformed requests to the preprocess backend and to a server.",
+        description="Does anything a caller can send break the preprocess backend or a server? Damaged images and "
+        "malformed requests are drawn at random and sent.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--cases", type=_count, default=CASES, metavar="N", help="of each (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), metavar="N", help="default: drawn")
-    parser.add_argument("--only", choices=("process", "server"), help="leave the other out")
-    parser.add_argument("--model", default="efficientnet_lite0", help="the ensemble asked (default: %(default)s)")
+    parser.add_argument(
+        "--cases",
+        type=positive_int,
+        default=CASES,
+        metavar="N",
+        help="the number of cases of each kind (default: %(default)s)",
+    )
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), metavar="N", help="default: random")
+    parser.add_argument("--only", choices=("process", "server"), help="fuzz only this process, or only a server")
+    parser.add_argument("--model", default="efficientnet_lite0", help="the ensemble to send to (default: %(default)s)")
     return parser
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' came, a number of cases, at least 1, is expected")
-    return int(text)
 
 
 if __name__ == "__main__":

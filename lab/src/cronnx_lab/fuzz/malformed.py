@@ -1,4 +1,4 @@
-"""Strategies for requests whose parts are odd, missing, doubled or cut."""
+"""Strategies for requests with odd, missing, repeated or cut parts."""
 
 from __future__ import annotations
 
@@ -10,15 +10,13 @@ from typing import Any, TypeAlias
 from hypothesis import strategies as st
 from tritonclient.grpc import service_pb2
 
-from cronnx_lab.fuzz.damage import damaged
-from cronnx_lab.fuzz.seeds import seeds
-from cronnx_lab.fuzz.wire import GrpcRequest, HttpRequest
+from cronnx_lab.fuzz.images import damaged, seeds
+from cronnx_lab.fuzz.requests import GrpcRequest, HttpRequest
 
 _FILE = seeds()[0]
 _TEXT = b64encode(_FILE).decode()
 _ELEMENT = struct.pack("<I", len(_FILE)) + _FILE
 
-# What JSON holds.
 Json: TypeAlias = dict[str, Any] | list[Any] | str | float | bool | None
 
 _NUMBERS = (0, 1, -1, 2, 17, 2**31, 2**32, 2**32 + 1, 2**40, 2**62, 2**63, -(2**63), 2**64, 1e308, 0.5)
@@ -38,7 +36,7 @@ def _document(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def _changed(draw: st.DrawFn, node: Json) -> Json:
-    """The JSON value with something below it odd, gone or doubled; the original is left as it is."""
+    """A copy of a JSON value with one part made odd, removed or repeated."""
     if not node or not isinstance(node, (dict, list)) or draw(st.integers(0, 3)) == 0:
         return draw(_VALUES)
     if isinstance(node, list):
@@ -58,7 +56,7 @@ def _changed(draw: st.DrawFn, node: Json) -> Json:
 
 @st.composite
 def http_requests(draw: st.DrawFn, model: str) -> HttpRequest:
-    """A request by `infer` or `generate` whose JSON is odd, or damaged, or whose header's length is."""
+    """A call of `infer` or `generate` with odd or damaged JSON, or an odd header length."""
     is_generate = draw(st.integers(0, 3)) == 0
     sound = {"image": _TEXT, "timeout": 10**7} if is_generate else _document(draw)
     body = json.dumps(_changed(draw, sound)).encode()
@@ -71,7 +69,7 @@ def http_requests(draw: st.DrawFn, model: str) -> HttpRequest:
 
 @st.composite
 def binary_requests(draw: st.DrawFn, model: str) -> HttpRequest:
-    """A request by `infer` with its tensor behind the JSON, of which lengths, sizes or counts are wrong."""
+    """A call of `infer` with the tensor after the JSON and wrong lengths, sizes or counts."""
     elements = draw(st.just(_ELEMENT) | damaged(st.just(_ELEMENT)) | st.binary(max_size=40))
     sizes = st.just(len(elements)) | st.sampled_from((0, 1, -1, 2**31, 2**32, 2**63)) | _ODD
     tensor = {
@@ -88,7 +86,7 @@ def binary_requests(draw: st.DrawFn, model: str) -> HttpRequest:
 
 @st.composite
 def grpc_requests(draw: st.DrawFn, model: str) -> GrpcRequest:
-    """A `ModelInfer` whose fields are odd; now and then its bytes are damaged."""
+    """A call of `ModelInfer` with odd fields, sometimes with damaged bytes."""
     words = st.sampled_from(_WORDS)
     dims = st.lists(st.sampled_from((1, 1, 1, 0, -1, 2, 17, 2**31, 2**32, 2**32 + 1, 2**62, -(2**63))), max_size=4)
     raw = st.just(_ELEMENT) | damaged(st.just(_ELEMENT)) | st.binary(max_size=40)

@@ -1,1 +1,1 @@
-"""Load on a server that runs, by Locust, and the thresholds it has to hold."""
+"""`scripts/loadtest`: does a running server meet its thresholds under a shape of load? Locust provides the users."""

@@ -1,4 +1,4 @@
-"""`scripts/loadtest`: parse, then go on as Locust with `locustfile.py`."""
+"""`scripts/loadtest`: parse the options, then run Locust with `locustfile.py`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
+from cronnx_lab.loadtest.connections import parse_url
 from cronnx_lab.loadtest.options import add_options, arguments
 from cronnx_lab.loadtest.shapes import SHAPES
-from cronnx_lab.loadtest.targets import target
+from cronnx_server.arguments import port, positive_int
 from cronnx_server.errors import CommandError
 from cronnx_server.paths import ROOT
 
@@ -25,23 +26,23 @@ examples:
   scripts/loadtest mixed --url http://127.0.0.1:8000 --models resnet50 mobilenet_v2
   scripts/loadtest ab --web
 
-exit status: 0 every threshold was held; 1 one was missed; 2 it could not be tested: usage, set-up, no answers.
-The report is reports/SHAPE.html, its numbers are in reports/SHAPE.json.
+The server must be running. The report is reports/SHAPE.html; its numbers are in reports/SHAPE.json.
+exit status: 0 every threshold was met; 1 a threshold was missed; 2 the test could not run: usage, set-up, no answers.
 """
 
 
 def main() -> int:
-    """Test; does not return where Locust could be started."""
+    """Run the test. Returns only if Locust cannot be started."""
     options = _parse()
     try:
         options.reports.mkdir(parents=True, exist_ok=True)
     except (CommandError, OSError) as error:
         print(f"loadtest: {error}", file=sys.stderr)
         return 2
-    return _go_on_as_locust(options)
+    return _become_locust(options)
 
 
-def _go_on_as_locust(options: argparse.Namespace) -> NoReturn:
+def _become_locust(options: argparse.Namespace) -> NoReturn:
     command = [sys.executable, "-m", "locust", *_locust_arguments(options)]
     os.execv(sys.executable, command)  # noqa: S606 - this environment's own
 
@@ -49,7 +50,8 @@ def _go_on_as_locust(options: argparse.Namespace) -> NoReturn:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/loadtest",
-        description="Put a server that runs under load, and hold its answers to thresholds.",
+        description="Does a running server meet its thresholds under load? Users send images in the chosen shape; "
+        "latencies are compared with those of one user.",
         epilog="shapes:\n"
         + "\n".join(f"  {name:8}{shape.purpose}" for name, shape in SHAPES.items())
         + f"\n\n{EPILOG}",
@@ -62,15 +64,21 @@ def _parse() -> argparse.Namespace:
         default="grpc://127.0.0.1:8001",
         help="grpc://HOST:PORT or http://HOST:PORT (default: %(default)s)",
     )
-    parser.add_argument("--users", type=_count, default=8, metavar="N", help="at the peak (default: %(default)s)")
-    parser.add_argument("--duration-s", type=_count, default=30, metavar="SECONDS", help="default: %(default)s")
+    parser.add_argument(
+        "--users",
+        type=positive_int,
+        default=8,
+        metavar="N",
+        help="the number of users at the peak (default: %(default)s)",
+    )
+    parser.add_argument("--duration-s", type=positive_int, default=30, metavar="SECONDS", help="default: %(default)s")
     parser.add_argument(
         "--web",
         nargs="?",
-        type=_count,
+        type=port,
         const=8089,
         metavar="PORT",
-        help="show the test on a web page while it lasts (default port: %(const)s)",
+        help="show the running test on a web page (default port: %(const)s)",
     )
     parser.add_argument(
         "--reports", type=Path, default=REPORTS, metavar="DIR", help="where to write the report (default: reports/)"
@@ -99,16 +107,10 @@ def _locust_arguments(options: argparse.Namespace) -> list[str]:
 
 def _url(text: str) -> str:
     try:
-        target(text)
+        parse_url(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
     return text
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"'{text}' is no whole number above 0")
-    return int(text)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""What Locust runs: users who ask as fast as they are answered, a shape of load, and the judgement at the end.
+"""The test that Locust runs: users without pauses, a shape of load, and the verdicts at the end.
 
-`scripts/loadtest` starts it. By hand, and over several machines by Locust's `--master` and `--worker`:
+`scripts/loadtest` starts it. To start it by hand, or on several machines with Locust's `--master` and `--worker`:
 
     .venv/bin/locust --locustfile lab/src/cronnx_lab/loadtest/locustfile.py --host grpc://127.0.0.1:8001 \
         --shape burst --users 64 --run-time 60s --stop-timeout 60
@@ -18,43 +18,42 @@ from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
-from cronnx_lab.loadtest import options, rows
-from cronnx_lab.loadtest.alone import REQUESTS, NoAnswerError, medians_ms
-from cronnx_lab.loadtest.callers import caller
-from cronnx_lab.loadtest.questions import Questions
-from cronnx_lab.loadtest.report import as_json
+from cronnx_lab.loadtest import options
+from cronnx_lab.loadtest.connections import connect, parse_url
+from cronnx_lab.loadtest.locust_stats import read_stats, row_name
+from cronnx_lab.loadtest.requests import RequestSource
 from cronnx_lab.loadtest.shapes import SHAPES
-from cronnx_lab.loadtest.targets import target
-from cronnx_lab.loadtest.thresholds import Verdict, judge
+from cronnx_lab.loadtest.thresholds import BASELINE_REQUESTS, Verdict, as_json, judge, measure_baseline
+from cronnx_server.errors import CommandError
 from cronnx_server.files import write_whole
 
 
 class ImageUser(User):
-    """Asks again when it is answered."""
+    """A user who sends the next request as soon as the last is answered."""
 
     wait_time = constant(0)
-    questions: Questions
+    source: RequestSource
 
     def on_start(self) -> None:
         """Connect."""
-        self._target = target(self.environment.host or "")
-        self._caller = caller(self._target)
+        self._address = parse_url(self.environment.host or "")
+        self._connection = connect(self._address)
 
     def on_stop(self) -> None:
         """Disconnect."""
-        self._caller.close()
+        self._connection.close()
 
     @task
-    def ask(self) -> None:
+    def send(self) -> None:
         """Send one request and report it to Locust."""
-        question = self.questions.draw()
-        outcome = self._caller.ask(question)
+        request = self.source.draw()
+        answer = self._connection.send(request)
         self.environment.events.request.fire(
-            request_type=self._target.protocol,
-            name=rows.row(question.model_name, outcome),
-            response_time=outcome.latency_ms,
+            request_type=self._address.protocol,
+            name=row_name(request.model_name, answer),
+            response_time=answer.latency_ms,
             response_length=0,
-            exception=outcome.error,
+            exception=answer.error,
             context={},
         )
 
@@ -82,21 +81,21 @@ class ChosenShape(LoadTestShape):
 @events.init_command_line_parser.add_listener
 def add_options(parser: LocustArgumentParser) -> None:
     """Add this test's options to Locust's."""
-    parser.add_argument("--shape", choices=SHAPES, default="steady", help="of the load")
+    parser.add_argument("--shape", choices=SHAPES, default="steady", help="the shape of the load")
     options.add_options(parser)
 
 
 @events.init.add_listener
 def prepare(environment: Environment, **_: Any) -> None:
-    """Read what is asked and, but for a worker, measure one caller alone; whom nobody answers, Locust is not for."""
+    """Read the options and, except on a worker, measure the baseline."""
     given = given_options(environment)
     shape = SHAPES[given.shape]
     try:
-        models = shape.asked(tuple(given.models or shape.models))
-        ImageUser.questions = Questions(models, options.images(given.images), with_user_ids=shape.has_user_ids)
+        models = shape.ensembles(tuple(given.models or shape.models))
+        ImageUser.source = RequestSource(models, options.images(given.images), with_user_ids=shape.has_user_ids)
         if not isinstance(environment.runner, WorkerRunner):
-            hold_to_thresholds(environment, measure_alone(environment))
-    except (NoAnswerError, OSError, ValueError) as error:
+            judge_at_the_end(environment, baseline(environment))
+    except (CommandError, OSError, ValueError) as error:
         print(f"loadtest: {error}", file=sys.stderr)
         sys.exit(2)
 
@@ -109,39 +108,39 @@ def announce(environment: Environment, **_: Any) -> None:
         print(f"web page: http://{given.web_host}:{given.web_port}", flush=True)
 
 
-def measure_alone(environment: Environment) -> dict[str, float]:
-    """Measure and print the median latency of one caller, in ms, by model."""
-    alone = caller(target(environment.host or ""))
+def baseline(environment: Environment) -> dict[str, float]:
+    """Measure and print the median latency of one user, in ms, by model."""
+    connection = connect(parse_url(environment.host or ""))
     try:
-        alone_ms = medians_ms(alone, ImageUser.questions)
+        baseline_ms = measure_baseline(connection, ImageUser.source)
     finally:
-        alone.close()
-    for name, median_ms in alone_ms.items():
-        print(f"{name}: {median_ms:.1f} ms for one caller alone, the median of {REQUESTS}")
-    return alone_ms
+        connection.close()
+    for name, median_ms in baseline_ms.items():
+        print(f"{name}: {median_ms:.1f} ms for one user, the median of {BASELINE_REQUESTS} requests")
+    return baseline_ms
 
 
-def hold_to_thresholds(environment: Environment, alone_ms: dict[str, float]) -> None:
-    """Judge when Locust quits, and tell below its tables."""
+def judge_at_the_end(environment: Environment, baseline_ms: dict[str, float]) -> None:
+    """Judge the run when Locust quits, and print the verdicts below its tables."""
     verdicts: list[Verdict] = []
 
     @environment.events.quitting.add_listener
     def conclude(environment: Environment, **_: Any) -> None:
-        given, seen = given_options(environment), rows.seen(environment.stats)
+        given, result = given_options(environment), read_stats(environment.stats)
         verdicts.extend(
             judge(
-                seen,
-                alone_ms,
-                duration_s=rows.duration_s(environment.stats),
+                result.models,
+                baseline_ms,
+                duration_s=result.duration_s,
                 thresholds=options.thresholds(given, users=given.num_users),
             )
         )
         environment.process_exit_code = 0 if all(verdict.holds for verdict in verdicts) else 1
         if given.html_file:
-            write_whole(Path(given.html_file).with_suffix(".json"), as_json(seen, alone_ms, verdicts))
+            write_whole(Path(given.html_file).with_suffix(".json"), as_json(result.models, baseline_ms, verdicts))
 
     @environment.events.quit.add_listener
-    def tell(**_: Any) -> None:
+    def print_verdicts(**_: Any) -> None:
         print(*verdicts, sep="\n")
         if report := given_options(environment).html_file:
             print(f"report: {report}")

@@ -13,31 +13,38 @@ P95_PER_USER, P99_PER_USER = 3, 5
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add what a test asks, and what it has to hold: texts and numbers, which Locust can send to its workers."""
-    parser.add_argument("--models", nargs="+", metavar="NAME", help="the models to ask (default: the shape's own)")
+    """Add the options for the requests and the thresholds; Locust can send texts and numbers to its workers."""
+    parser.add_argument("--models", nargs="+", metavar="NAME", help="the models to ask (default: those of the shape)")
     parser.add_argument(
-        "--images", default=str(PICTURES), metavar="DIR", help="send the images in it (default: the project's)"
+        "--images",
+        default=str(PICTURES),
+        metavar="DIR",
+        help="the folder of the images to send (default: scripts/pictures)",
     )
     parser.add_argument(
-        "--max-error-rate", type=float, default=0.0, metavar="SHARE", help="of the requests (default: %(default)g)"
+        "--max-error-rate",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="the largest share of failed requests, 0 to 1 (default: %(default)g)",
     )
     for percentile, per_user in (("p95", P95_PER_USER), ("p99", P99_PER_USER)):
         parser.add_argument(
             f"--max-{percentile}-ratio",
             type=float,
             metavar="RATIO",
-            help=f"of the latency to the median of one caller alone (default: {per_user} a user)",
+            help=f"the largest {percentile} latency, in medians of one user (default: {per_user} for each user)",
         )
     parser.add_argument(
         "--min-throughput",
         type=float,
         metavar="RATE",
-        help="answers a second (default: half of what one caller alone gets)",
+        help="the smallest number of answers per second (default: half of what one user gets)",
     )
 
 
 def arguments(options: argparse.Namespace) -> list[str]:
-    """These options as they were given, for the next parser."""
+    """The command-line arguments that give Locust the same options."""
     given = {
         "--images": options.images,
         "--max-error-rate": options.max_error_rate,
@@ -50,7 +57,7 @@ def arguments(options: argparse.Namespace) -> list[str]:
 
 
 def thresholds(options: argparse.Namespace, *, users: int) -> Thresholds:
-    """The limits of a run with so many users at its peak."""
+    """The thresholds of a run, for the number of users at its peak."""
     p95_ratio, p99_ratio = options.max_p95_ratio, options.max_p99_ratio
     return Thresholds(
         max_error_rate=options.max_error_rate,
@@ -61,12 +68,12 @@ def thresholds(options: argparse.Namespace, *, users: int) -> Thresholds:
 
 
 def images(folder: str) -> Sequence[bytes]:
-    """The files of a folder.
+    """Read the image files of a folder.
 
     Raises:
-        OSError: they cannot be read, or there are none.
+        OSError: A file cannot be read, or the folder has none.
     """
     files = [path.read_bytes() for path in sorted(Path(folder).iterdir()) if path.is_file() and path.suffix != ".md"]
     if not files:
-        raise FileNotFoundError(f"there is no image in {folder}")
+        raise FileNotFoundError(f"expected images in {folder}, got none")
     return files

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from google.protobuf import text_format
 from PIL import Image
-from tritonclient.grpc.model_config_pb2 import ModelConfig
+from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig
 
-from cronnx_lab.document.openapi import ONE_PIXEL_PNG, description
+from cronnx_lab.document.openapi import JSON_TYPES, ONE_PIXEL_PNG, datatype, description, json_schema
 
 CONFIG = """
 name: "plants"
@@ -74,3 +74,24 @@ def test_a_batch_is_at_most_the_models(described: dict[str, Any]) -> None:
 
 def test_the_example_is_a_picture() -> None:
     assert Image.open(io.BytesIO(base64.b64decode(ONE_PIXEL_PNG))).size == (1, 1)
+
+
+NOT_IN_JSON = {"TYPE_INVALID", "TYPE_BF16"}
+
+
+def test_every_type_that_json_can_carry_has_its_type_there() -> None:
+    assert set(JSON_TYPES) == set(DataType.keys()) - NOT_IN_JSON
+
+
+@pytest.mark.parametrize(("data_type", "named"), [("TYPE_STRING", "BYTES"), ("TYPE_FP32", "FP32")])
+def test_a_type_has_the_protocols_name(data_type: str, named: str) -> None:
+    assert datatype(data_type) == named
+
+
+def test_dims_are_counted_together() -> None:
+    assert json_schema("TYPE_FP32", [2, 3]) == {
+        "type": "array",
+        "items": {"type": "number"},
+        "minItems": 6,
+        "maxItems": 6,
+    }

@@ -1,25 +1,24 @@
-"""The fuzzer's short form, and its judgement."""
+"""A short run of the fuzzer, and its judgement."""
 
 from __future__ import annotations
 
 import pytest
 
-from cronnx_lab.fuzz.campaign import Tally, explore, tallied
-from cronnx_lab.fuzz.decoding import decoding_fault, decodings, resizing_fault, resizings
-from cronnx_lab.fuzz.report import report
-from cronnx_lab.fuzz.verdict import LONGEST_MESSAGE, complaint, wrong
-from cronnx_lab.fuzz.wire import Answer
+from cronnx_lab.fuzz.in_process import decoding_fault, decodings, resizing_fault, resizings
+from cronnx_lab.fuzz.judgement import LONGEST_MESSAGE, answer_fault, message_fault
+from cronnx_lab.fuzz.requests import Answer
+from cronnx_lab.fuzz.tally import Tally, explore, report, tallied
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, about what it found in the files
 def test_no_payload_is_anything_but_pixels_or_a_refusal_fit_for_a_caller() -> None:
-    tally = tallied(decodings(), decoding_fault, count=500, seed=1, seen=lambda: None)
+    tally = tallied(decodings(), decoding_fault, count=500, seed=1, on_case=lambda: None)
     assert tally.cases >= 500
     assert not tally.wrong
 
 
 def test_a_picture_of_one_colour_keeps_it_whatever_part_is_drawn_at_whatever_size() -> None:
-    tally = tallied(resizings(), resizing_fault, count=500, seed=1, seen=lambda: None)
+    tally = tallied(resizings(), resizing_fault, count=500, seed=1, on_case=lambda: None)
     assert tally.cases >= 500
     assert not tally.wrong
 
@@ -37,21 +36,21 @@ def test_the_same_seed_draws_the_same_cases() -> None:
     ["", " ", "x" * (LONGEST_MESSAGE + 1), "Traceback (most recent call last)", "in model.py", "<X at 0x7f3a5c2b1d90>"],
 )
 def test_a_message_that_says_nothing_too_much_or_shows_the_server_is_unfit(message: str) -> None:
-    assert complaint(message)
-    assert wrong(Answer(400, message=message), statuses={400})
+    assert message_fault(message)
+    assert answer_fault(Answer(400, message=message), statuses={400})
 
 
 def test_a_message_may_repeat_what_the_caller_sent() -> None:
-    assert complaint(f"[request id: {'x' * LONGEST_MESSAGE}] too large") is None
-    assert complaint("not an image (starts with '/opt/trit')", sent=b"/opt/tritonserver") is None
-    assert complaint("not an image (starts with '/opt/trit')", sent=b"/usr/tritonserver")
+    assert message_fault(f"[request id: {'x' * LONGEST_MESSAGE}] too large") is None
+    assert message_fault("not an image (starts with '/opt/trit')", sent=b"/opt/tritonserver") is None
+    assert message_fault("not an image (starts with '/opt/trit')", sent=b"/usr/tritonserver")
 
 
 def test_a_status_that_was_not_expected_is_wrong_and_one_that_was_is_not() -> None:
-    found = wrong(Answer(500, message="internal"), statuses={200, 400})
-    assert found == "status 500, expected one of [200, 400]: internal"
-    assert wrong(Answer(400, message="image[0]: empty"), statuses={200, 400}) is None
-    assert wrong(Answer(200), statuses={200, 400}) is None
+    found = answer_fault(Answer(500, message="internal"), statuses={200, 400})
+    assert found == "expected a status of [200, 400], got 500: internal"
+    assert answer_fault(Answer(400, message="image[0]: empty"), statuses={200, 400}) is None
+    assert answer_fault(Answer(200), statuses={200, 400}) is None
 
 
 def test_the_report_counts_every_outcome_and_shows_what_was_wrong() -> None:

@@ -39,5 +39,5 @@ def test_a_limit_that_is_given_is_the_limit() -> None:
 
 
 def test_a_folder_without_images_is_refused_by_its_name(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=f"there is no image in {tmp_path}"):
+    with pytest.raises(FileNotFoundError, match=f"expected images in {tmp_path}, got none"):
         options.images(str(tmp_path))

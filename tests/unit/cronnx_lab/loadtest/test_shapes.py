@@ -29,5 +29,5 @@ def test_one_user_is_there_all_the_time(shape: str) -> None:
 
 
 def test_only_named_users_are_sent_to_the_ab_ensembles() -> None:
-    asked = {name: shape.asked(("toy",)) for name, shape in SHAPES.items()}
+    asked = {name: shape.ensembles(("toy",)) for name, shape in SHAPES.items()}
     assert asked == {"steady": ("toy",), "ramp": ("toy",), "burst": ("toy",), "mixed": ("toy",), "ab": ("toy_ab",)}

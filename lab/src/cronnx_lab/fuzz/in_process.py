@@ -1,27 +1,33 @@
-"""Damaged pictures in this process: what the preprocess backend makes of them without a server around it."""
+"""Damaged images in this process: what the preprocess backend does with them without a server."""
 
 from __future__ import annotations
 
+import faulthandler
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from hypothesis import strategies as st
 from PIL import Image
 
-from cronnx_lab.fuzz.damage import payloads
-from cronnx_lab.fuzz.verdict import complaint
+from cronnx_lab.fuzz.images import payloads
+from cronnx_lab.fuzz.judgement import message_fault
+from cronnx_lab.fuzz.tally import Tally, tallied
 from cronnx_preprocess import InvalidImageError, Options, Preprocessor
 from cronnx_preprocess.geometry import Resize
 from cronnx_preprocess.options import Layout, Tensors
 from cronnx_preprocess.resizing import FILTERS, resized
 
-# So few that no case takes long, so many that every seed is within.
+# A hundred times the slowest case.
+HANG_S = 60
+
+# Every sound file has fewer pixels, and no case takes long.
 MAX_PIXELS = 10**6
 
 
 @dataclass(frozen=True)
 class Decoding:
-    """A payload, and the options of the model that takes it."""
+    """A payload, and the options of the model that gets it."""
 
     payload: bytes
     options: Options
@@ -29,7 +35,7 @@ class Decoding:
 
 @dataclass(frozen=True)
 class Resizing:
-    """A picture of one colour, and which part of it is drawn at what size."""
+    """An image of one colour, the part of it to resize, and the size."""
 
     mode: str
     colour: tuple[int, ...]
@@ -63,7 +69,7 @@ def decodings() -> st.SearchStrategy[Decoding]:
 
 @st.composite
 def resizings(draw: st.DrawFn) -> Resizing:
-    """Sides of one pixel, slivers thinner than that, strips as long as files may be."""
+    """Resizes with sides of one pixel, parts thinner than a pixel, and strips as long as files may be."""
     sides = st.sampled_from((1, 1, 2, 3)) | st.integers(1, 500)
     source = draw(st.tuples(sides, sides) | st.sampled_from(((30_000, 1), (1, 30_000), (65_535, 2), (2, 65_535))))
     (left, right), (top, bottom) = (sorted(draw(st.tuples(*[st.floats(0, side - 0.01)] * 2))) for side in source)
@@ -74,26 +80,47 @@ def resizings(draw: st.DrawFn) -> Resizing:
 
 
 def decoding_fault(case: Decoding) -> str | None:
-    """What is wrong with what is made of a payload; None where it is pixels, or a refusal fit for a caller."""
+    """Say what is wrong with the outcome of a payload; None if it is pixels, or a refusal fit for a caller."""
     preprocessor = Preprocessor(case.options)
     (outcome,) = preprocessor.preprocess([np.array([case.payload], dtype=object)])
     if isinstance(outcome, InvalidImageError):
-        return complaint(str(outcome), sent=case.payload)
+        return message_fault(str(outcome), sent=case.payload)
     if isinstance(outcome, Exception):
-        return f"it raised {outcome!r}"
+        return f"expected pixels or InvalidImageError, got {outcome!r}"
     return None
 
 
 def resizing_fault(case: Resizing) -> str | None:
-    """What is wrong with a picture of one colour after it was resized; None where it still has that colour alone."""
+    """Say what is wrong with an image of one colour after resizing; None if it still has only that colour."""
     source = Image.new(case.mode, case.source, case.colour if len(case.mode) > 1 else case.colour[0])
     pixels = np.asarray(resized(source, case.size, box=case.box, resample=case.resample), np.int16)
     if pixels.shape[:2] != case.size[::-1]:
-        return f"it is {pixels.shape[1]}x{pixels.shape[0]}"
-    seen = case.colour if case.mode != "RGBA" or case.colour[3] else (0, 0, 0, 0)
-    return None if np.abs(pixels - np.array(seen)).max() <= _tolerance(case) else f"it has become {pixels[0, 0]}"
+        return f"expected {case.size}, got {pixels.shape[1]}x{pixels.shape[0]}"
+    expected = case.colour if case.mode != "RGBA" or case.colour[3] else (0, 0, 0, 0)
+    return (
+        None
+        if np.abs(pixels - np.array(expected)).max() <= _tolerance(case)
+        else f"expected {expected}, got {pixels[0, 0]}"
+    )
 
 
 def _tolerance(case: Resizing) -> int:
-    """In steps of 256: sums of weights round, and colours behind little alpha have few steps left."""
+    """The allowed difference of a channel, of 256: weights are rounded, and a low alpha leaves few steps of colour."""
     return 2 if case.mode != "RGBA" else 2 + 255 // max(1, case.colour[3])
+
+
+def in_process(count: int, *, seed: int, on_case: Callable[[], None]) -> dict[str, Tally]:
+    """Decode and resize `count` cases each; a crash or a hang ends this process with a traceback."""
+    faulthandler.enable()
+
+    def watched() -> None:
+        faulthandler.dump_traceback_later(HANG_S, exit=True)
+        on_case()
+
+    try:
+        return {
+            "decoded here": tallied(decodings(), decoding_fault, count=count, seed=seed, on_case=watched),
+            "resized here": tallied(resizings(), resizing_fault, count=count, seed=seed, on_case=watched),
+        }
+    finally:
+        faulthandler.cancel_dump_traceback_later()
