@@ -11,12 +11,12 @@ from contextlib import ExitStack, closing
 
 import pytest
 
-from cronnx_lab.bench.family import Family
 from cronnx_lab.fuzz.campaign import explore
 from cronnx_lab.fuzz.verdict import OF_A_NEIGHBOUR, wrong
 from cronnx_lab.fuzz.volleys import VOLLEY, Questioner, volleys
 from cronnx_lab.fuzz.ways import WAYS, Payload, over_generate
 from cronnx_lab.fuzz.wire import Answer, Request, Wire
+from cronnx_lab.servers import Family
 from cronnx_server.paths import PICTURES as PHOTOGRAPHS
 from tests.corpus.catalogue import PICTURES, REQUESTS
 from tests.corpus.malformed import MODEL

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from cronnx_lab.bench import pictures
-from cronnx_lab.bench.contenders import fastapi
-from cronnx_lab.bench.legs import TRITON, Leg
-from cronnx_lab.bench.load.http_requests import to_fastapi
+from cronnx_lab import pictures
+from cronnx_lab.bench import fastapi_rival as fastapi
 from cronnx_lab.bench.plan import Plan
+from cronnx_lab.load.http_requests import to_fastapi
+from cronnx_lab.measurement import TRITON, Leg
 from cronnx_server.build_models.in_process import InProcess
 from cronnx_server.build_models.ready import ready
 from cronnx_server.paths import MODEL_REPOSITORY, ROOT

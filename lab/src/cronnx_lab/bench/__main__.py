@@ -7,10 +7,11 @@ import signal
 import sys
 from collections.abc import Callable
 
-from cronnx_lab.bench import metrics_cost, profiles, server_kinds
+from cronnx_lab.bench import metrics_cost, profiles
+from cronnx_lab.bench import variants as server_kinds
 from cronnx_lab.bench.backend_overhead import table
-from cronnx_lab.bench.bench import Bench, bench
-from cronnx_lab.bench.run_facts import machine
+from cronnx_lab.bench.comparison import Bench, bench
+from cronnx_lab.run_facts import machine
 from cronnx_server.errors import CommandError, SetupError
 from cronnx_server.paths import MODEL_REPOSITORY
 

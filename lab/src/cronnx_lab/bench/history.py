@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from cronnx_lab.bench.verdicts import Verdict
+from cronnx_lab.bench.targets import Verdict
 from cronnx_server.files import write_whole
 from cronnx_server.paths import ROOT
 

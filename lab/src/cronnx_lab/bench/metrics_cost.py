@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from prometheus_client import generate_latest
 from prometheus_client.registry import CollectorRegistry
 
-from cronnx_lab.bench.server_kinds import Kind
+from cronnx_lab.bench.variants import Kind
 from cronnx_server.exporter.export import StatisticsCollector
 from cronnx_server.exporter.triton import Triton
 from cronnx_server.serve.addresses import Addresses

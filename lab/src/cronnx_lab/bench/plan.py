@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cronnx_lab.bench.contenders import in_process
-from cronnx_lab.bench.legs import CLOSED_LOOP, FASTAPI, PERF_ANALYZER, TRITON, Leg
+from cronnx_lab.bench import in_process_limit as in_process
+from cronnx_lab.measurement import CLOSED_LOOP, FASTAPI, PERF_ANALYZER, TRITON, Leg
 
 BUSY = 16
 REFERENCE_VERSION = 1

@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
-from cronnx_lab.bench.legs import CLOSED_LOOP, FASTAPI, IN_PROCESS, PERF_ANALYZER, TRITON, Leg
 from cronnx_lab.bench.plan import REFERENCE_VERSION
 from cronnx_lab.bench.results import Results, images_per_s
-from cronnx_lab.bench.svg import svg
+from cronnx_lab.measurement import CLOSED_LOOP, FASTAPI, IN_PROCESS, PERF_ANALYZER, TRITON, Leg
+from cronnx_lab.svg import svg
 
 SIZE_INCHES = (7.0, 4.0)
 TIMES = ("queue", "compute", "copy")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cronnx_lab.bench.server_kinds import Kind
+from cronnx_lab.bench.variants import Kind
 from cronnx_server import repository
 from cronnx_server.errors import SetupError
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY

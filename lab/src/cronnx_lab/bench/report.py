@@ -9,7 +9,7 @@ from string import Template
 from cronnx_lab.bench import plots
 from cronnx_lab.bench.results import Results
 from cronnx_lab.bench.tables import Table, leg_table, step_table, verdict_table
-from cronnx_lab.bench.verdicts import Verdict
+from cronnx_lab.bench.targets import Verdict
 from cronnx_server.files import write_whole
 
 PAGE = Template((Path(__file__).with_name("report.html")).read_text())

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from cronnx_lab.bench.contenders import in_process
-from cronnx_lab.bench.legs import Leg, Measurement
+from cronnx_lab.bench import in_process_limit as in_process
 from cronnx_lab.bench.plan import Plan
 from cronnx_lab.bench.rounds import Round
 from cronnx_lab.bench.step_times import StepTimes, sum_of
+from cronnx_lab.measurement import Leg, Measurement
 
 Quantity = Callable[[Measurement], float]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
-from cronnx_lab.bench.legs import Leg, Measurement
+from cronnx_lab.measurement import Leg, Measurement
 from cronnx_server import progress
 
 Round = dict[Leg, Measurement]

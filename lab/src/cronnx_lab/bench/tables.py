@@ -6,9 +6,9 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cronnx_lab.bench.legs import IN_PROCESS, TRITON, Leg
 from cronnx_lab.bench.results import Results, cpu_s_per_image, generator_cpu_s_per_image, images_per_s, pss_bytes
-from cronnx_lab.bench.verdicts import Verdict
+from cronnx_lab.bench.targets import Verdict
+from cronnx_lab.measurement import IN_PROCESS, TRITON, Leg
 
 
 @dataclass(frozen=True)

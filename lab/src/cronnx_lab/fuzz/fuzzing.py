@@ -6,12 +6,12 @@ import faulthandler
 from collections.abc import Callable, Sequence
 from contextlib import closing
 
-from cronnx_lab.bench.contenders.triton import running
-from cronnx_lab.bench.family import Family
+from cronnx_lab.bench.triton import running
 from cronnx_lab.fuzz.campaign import Tally, explore, tallied
 from cronnx_lab.fuzz.decoding import decoding_fault, decodings, resizing_fault, resizings
 from cronnx_lab.fuzz.volleys import VOLLEY, Question, Questioner, volleys
 from cronnx_lab.fuzz.wire import Wire
+from cronnx_lab.servers import Family
 from cronnx_server.errors import SetupError
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
 

@@ -7,11 +7,12 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from cronnx_lab import command_line
 from cronnx_lab.bench.__main__ import PICTURES, positive
+from cronnx_lab.load.target import places, serving
 from cronnx_lab.overload import rounds
-from cronnx_lab.stress import command_line, plots
-from cronnx_lab.stress.report import Report
-from cronnx_lab.stress.server import places, serving
+from cronnx_lab.report import Report
+from cronnx_lab.stress import plots
 
 PEAK_S = 5.0
 ROUNDS = 4

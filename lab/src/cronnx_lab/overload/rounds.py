@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cronnx_lab.bench.legs import WARM_UP_S, seen
 from cronnx_lab.bench.results import Spread
-from cronnx_lab.bench.verdicts import Verdict, at_least, at_most
-from cronnx_lab.overload.open_loop import Outcome
-from cronnx_lab.stress.server import Server
+from cronnx_lab.bench.targets import Verdict, at_least, at_most
+from cronnx_lab.load.open_loop import Outcome
+from cronnx_lab.load.target import Server
+from cronnx_lab.measurement import WARM_UP_S, seen
 
 TIMES = 3
 CROWD = 64

@@ -7,12 +7,13 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from cronnx_lab import command_line
 from cronnx_lab.bench.__main__ import PICTURES, positive
-from cronnx_lab.soak import slices
-from cronnx_lab.soak.slices import Sample
-from cronnx_lab.stress import command_line, plots
-from cronnx_lab.stress.report import Report
-from cronnx_lab.stress.server import serving
+from cronnx_lab.load.target import serving
+from cronnx_lab.report import Report
+from cronnx_lab.soak import samples as slices
+from cronnx_lab.soak.samples import Sample
+from cronnx_lab.stress import plots
 
 SLICE_S = 10.0
 

@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cronnx_lab.bench.svg import svg
 from cronnx_lab.overload.rounds import ACCEPTED, REFUSED, Overload
-from cronnx_lab.soak.slices import Sample
+from cronnx_lab.soak.samples import Sample
+from cronnx_lab.svg import svg
 
 SIZE_INCHES = (9.0, 2.6)
 KINDS = {"results": ACCEPTED, "refusals": REFUSED}

@@ -13,7 +13,7 @@ from statistics import median
 
 import numpy as np
 
-from cronnx_lab.bench.legs import Measurement
+from cronnx_lab.measurement import Measurement
 
 # By less than this, a gain is not worth other settings: it is in the spread of a repeated measurement.
 WORTH_IT = 1.03

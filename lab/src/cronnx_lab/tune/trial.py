@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cronnx_lab.bench import rounds
-from cronnx_lab.bench.contenders.triton import running
-from cronnx_lab.bench.family import Family
-from cronnx_lab.bench.legs import CLOSED_LOOP, Leg, Measurement
-from cronnx_lab.bench.load.asking import ask
-from cronnx_lab.bench.load.http_requests import to_triton
-from cronnx_lab.bench.pictures import PictureSet
+from cronnx_lab.bench.triton import running
+from cronnx_lab.load.asking import ask
+from cronnx_lab.load.http_requests import to_triton
+from cronnx_lab.measurement import CLOSED_LOOP, Leg, Measurement
+from cronnx_lab.pictures import PictureSet
+from cronnx_lab.servers import Family
 from cronnx_lab.tune.candidate_repository import ensemble_name
 from cronnx_lab.tune.halving import Round
 from cronnx_server.serve.addresses import Addresses

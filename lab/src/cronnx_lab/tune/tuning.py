@@ -11,7 +11,7 @@ from pathlib import Path
 from google.protobuf import text_format
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
-from cronnx_lab.bench import pictures
+from cronnx_lab import pictures
 from cronnx_lab.tune import candidate_repository
 from cronnx_lab.tune.candidates import Candidate, batchings, shapes
 from cronnx_lab.tune.halving import Standing, best, halving, legs

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from cronnx_lab.bench.legs import FASTAPI, IN_PROCESS, TRITON, Leg, Measurement
 from cronnx_lab.bench.plan import Plan
 from cronnx_lab.bench.results import Results
 from cronnx_lab.bench.step_times import StepTimes
+from cronnx_lab.measurement import FASTAPI, IN_PROCESS, TRITON, Leg, Measurement
 
 PLAN = Plan(versions=(1,), concurrency=(1, 16, 64), pictures=("vga", "12mp"))
 TIMES = StepTimes(10, 5, 1.0, 0.2, 0.1, 0.6, 0.1)

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from cronnx_lab.bench.legs import CLOSED_LOOP, FASTAPI, IN_PROCESS, PERF_ANALYZER, TRITON, Leg
 from cronnx_lab.bench.plan import Plan
+from cronnx_lab.measurement import CLOSED_LOOP, FASTAPI, IN_PROCESS, PERF_ANALYZER, TRITON, Leg
 
 PLAN = Plan(versions=(1, 2), concurrency=(1, 4, 16, 64), pictures=("vga", "tiny", "12mp"))
 

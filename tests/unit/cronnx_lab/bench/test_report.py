@@ -5,7 +5,7 @@ from pathlib import Path
 
 from cronnx_lab.bench import history, report
 from cronnx_lab.bench.tables import Table, leg_table
-from cronnx_lab.bench.verdicts import Verdict, verdicts
+from cronnx_lab.bench.targets import Verdict, verdicts
 from tests.unit.cronnx_lab.bench.measured import PLAN, results
 
 RUN = {"began": "2026-01-01", "commit": "abc+", "machine": "2 cores", "note": "more | threads"}

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from cronnx_lab.bench.legs import PERF_ANALYZER, TRITON, Leg
 from cronnx_lab.bench.results import Results, Spread, images_per_s
+from cronnx_lab.measurement import PERF_ANALYZER, TRITON, Leg
 from tests.unit.cronnx_lab.bench.measured import PLAN, measurement, results
 
 BUSY = Leg(TRITON, PERF_ANALYZER, 1, 16, "vga")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from cronnx_lab.overload.open_loop import BROKEN, Outcome
+from cronnx_lab.load.open_loop import BROKEN, Outcome
 from cronnx_lab.overload.rounds import ACCEPTED, REFUSED, Overload, verdicts
 
 PEAK_PER_S, SECONDS = 100.0, 10.0

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cronnx_lab.bench.legs import Measurement
+from cronnx_lab.measurement import Measurement
 from cronnx_lab.tune.halving import Round, best, halving, legs
 
 
