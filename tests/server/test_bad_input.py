@@ -16,7 +16,7 @@ from cronnx_lab.fuzz.verdict import OF_A_NEIGHBOUR, wrong
 from cronnx_lab.fuzz.volleys import VOLLEY, Questioner, volleys
 from cronnx_lab.fuzz.ways import WAYS, Payload, over_generate
 from cronnx_lab.fuzz.wire import Answer, Request, Wire
-from cronnx_lab.servers import Family
+from cronnx_lab.servers import ProcessTree
 from cronnx_server.paths import PICTURES as PHOTOGRAPHS
 from tests.corpus.catalogue import PICTURES, REQUESTS
 from tests.corpus.malformed import MODEL
@@ -32,9 +32,9 @@ def wire(served: Served) -> Iterator[Wire]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def processes(served: Served) -> Iterator[Family]:
+def processes(served: Served) -> Iterator[ProcessTree]:
     """The server's; whatever the tests send, none of them ends."""
-    family = Family([served.process.pid])
+    family = ProcessTree([served.process.pid])
     before = family.pids()
     yield family
     assert family.pids() >= before
@@ -122,7 +122,7 @@ def test_bodies_that_never_end_keep_nobody_waiting(served: Served, wire: Wire) -
     assert labels(wire.ask(over_generate(MODEL, COFFEE))) == expected
 
 
-def test_refusals_leave_no_memory_behind(wire: Wire, processes: Family) -> None:
+def test_refusals_leave_no_memory_behind(wire: Wire, processes: ProcessTree) -> None:
     content = COFFEE.content[:6000].ljust(2**20, b"\xff")
 
     def refuse(count: int) -> None:

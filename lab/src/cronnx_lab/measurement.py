@@ -1,30 +1,29 @@
-"""A leg: one contender under one load for a few seconds, the unit that takes turns."""
+"""Cases and their measurements: cases take turns in rounds, because a machine's speed changes over time."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass, field, fields
+from typing import Protocol, TypeAlias
 
-from cronnx_lab.bench.step_times import StepTimes
+from cronnx_server import progress
 
 IN_PROCESS, TRITON, FASTAPI = "in-process", "triton", "fastapi"
 PERF_ANALYZER, CLOSED_LOOP = "perf_analyzer", "closed loop"
-WARM_UP_S = 0.5
-
-Span = tuple[float, float]
+WARM_UP_CASE_S = 0.5
 
 
 @dataclass(frozen=True)
-class Leg:
-    """What is measured.
+class Case:
+    """One contender under one load for a few seconds.
 
     Attributes:
-        contender: who answers.
-        load: who asks; for the contender that asks itself, the batch of each of its processes.
-        version: of the model.
-        concurrency: images under way at a time.
-        pictures: the name of a set of pictures.
-        processes: of the contender that asks itself, how many.
+        contender: What answers: a server, or processes that generate their own load.
+        load: The load generator; for `in-process`, the shape of the worker processes.
+        version: The version of the model.
+        concurrency: Images in flight at a time.
+        pictures: The name of the set of pictures, a key of `cronnx_lab.pictures.SIZES`.
+        processes: The number of worker processes of `in-process`.
     """
 
     contender: str
@@ -35,23 +34,64 @@ class Leg:
     processes: int = 0
 
     def __str__(self) -> str:
-        """For people, in one line."""
+        """The case in one line, for people."""
         return f"{self.contender} v{self.version}, {self.load}, concurrency {self.concurrency}, {self.pictures}"
 
 
 @dataclass(frozen=True)
-class Measurement:
-    """What one leg gave in one round.
+class StepTimes:
+    """What a model did over some time; the times are sums over all requests, in seconds.
 
     Attributes:
-        images_per_s: answered a second, the warm-up before and the last answers after it left out.
-        latencies_s: of the images answered in this time.
-        answered: images answered in all, those before and after included.
-        failed: images that got an error instead.
-        cpu_s: of the contender, its processes together, for all that was answered.
-        generator_cpu_s: of who asked.
-        pss_bytes: the most memory seen, the contender's processes together; shared pages are counted once.
-        steps: of an ensemble, by model.
+        requests: Requests answered without an error.
+        executions: Runs of the model: a batch counts once.
+        total_s: Time in the model, with queueing and copying.
+        queue_s: Time spent waiting for an instance.
+        compute_input_s: Time spent copying inputs to the model.
+        compute_infer_s: Time spent in the model itself.
+        compute_output_s: Time spent copying outputs from the model.
+    """
+
+    requests: int
+    executions: int
+    total_s: float
+    queue_s: float
+    compute_input_s: float
+    compute_infer_s: float
+    compute_output_s: float
+
+    def __sub__(self, earlier: StepTimes) -> StepTimes:
+        """What the model did since an earlier reading."""
+        return StepTimes(*(getattr(self, each.name) - getattr(earlier, each.name) for each in fields(self)))
+
+    @classmethod
+    def sum(cls, times: Iterable[StepTimes]) -> StepTimes:
+        """What the model did over several periods together."""
+        return cls(*(sum(column) for column in zip(*map(astuple, times), strict=True)))
+
+    def milliseconds(self) -> dict[str, float]:
+        """The mean time of a request in each phase, in milliseconds."""
+        per_request = 1000 / max(1, self.requests)
+        return {
+            "queue": self.queue_s * per_request,
+            "compute": self.compute_infer_s * per_request,
+            "copy": (self.compute_input_s + self.compute_output_s) * per_request,
+        }
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """The result of one case in one round.
+
+    Attributes:
+        images_per_s: Images answered a second, after the warm-up.
+        latencies_s: The latencies of these images, in seconds.
+        answered: Images answered in all, the warm-up included.
+        failed: Images that were answered with an error.
+        cpu_s: CPU time of the contender's processes for all answers.
+        generator_cpu_s: CPU time of the load generator.
+        pss_bytes: The most memory the contender's processes were seen to use together.
+        steps: What each model of an ensemble did, by name; the ensemble itself comes first.
     """
 
     images_per_s: float
@@ -65,51 +105,51 @@ class Measurement:
 
     @property
     def cpu_s_per_image(self) -> float:
-        """What an answer costs the contender."""
+        """CPU time of the contender for each answer."""
         return self.cpu_s / max(1, self.answered)
 
     @property
     def generator_cpu_s_per_image(self) -> float:
-        """What an answer costs who asks."""
+        """CPU time of the load generator for each answer."""
         return self.generator_cpu_s / max(1, self.answered)
 
 
-@dataclass(frozen=True)
-class Seen:
-    """What the requests of a leg say of its speed, those of the warm-up and the last ones left out.
-
-    Attributes:
-        images_per_s: answered a second.
-        latencies_s: of those answered.
-    """
-
-    images_per_s: float = 0.0
-    latencies_s: tuple[float, ...] = ()
+Round: TypeAlias = dict[Case, Measurement]
 
 
-def seen(spans: Sequence[Span], *, seconds: float, drained: bool) -> Seen:
-    """Look at a leg from the end of its warm-up on.
+class Contender(Protocol):
+    """What can be measured."""
 
-    A request that is under way at an edge counts by the part of it that lies within: answers come in batches, and to
-    count them whole would make a short leg faster or slower by a batch.
+    def measure(self, case: Case, *, seconds: float) -> Measurement:
+        """Measure one case for `seconds` after its warm-up.
+
+        Raises:
+            MeasurementError: The contender or the load generator failed.
+        """
+
+
+def warm_up(cases: Sequence[Case], contenders: Mapping[str, Contender]) -> None:
+    """Run cases briefly and discard the results, so that caches and pools reach their size."""
+    for case in cases:
+        progress.step(f"Warming up: {case}")
+        contenders[case.contender].measure(case, seconds=WARM_UP_CASE_S)
+
+
+def measure_rounds(
+    cases: Sequence[Case], contenders: Mapping[str, Contender], *, count: int, seconds: float
+) -> Iterator[Round]:
+    """Measure every case once a round; every second round runs backwards, so that no case gains by its place.
 
     Args:
-        spans: when each request began and ended, in seconds on one clock; the first began with the leg.
-        seconds: for how long to look.
-        drained: whether requests under way at the end were waited for and are among the spans. Where they are not, the
-            look ends earlier, when all that were under way are; where that leaves nothing, answers are counted whole.
+        cases: What to measure, in order.
+        contenders: By the name that the cases have for them.
+        count: The number of rounds.
+        seconds: The length of each case, without its warm-up.
     """
-    if not spans:
-        return Seen()
-    opens = min(start for start, _ in spans) + WARM_UP_S
-    closes = opens + seconds if drained else min(opens + seconds, _all_known_until(spans))
-    latencies_s = tuple(end - start for start, end in spans if opens <= end < opens + seconds)
-    if closes <= opens:
-        return Seen(len(latencies_s) / seconds, latencies_s)
-    parts = (max(0.0, min(end, closes) - max(start, opens)) / (end - start) for start, end in spans)
-    return Seen(sum(parts) / (closes - opens), latencies_s)
-
-
-def _all_known_until(spans: Sequence[Span]) -> float:
-    """When the last request can have begun that would have been answered by the last answer."""
-    return max(end for _, end in spans) - max(end - start for start, end in spans)
+    for number in range(1, count + 1):
+        measured: Round = {}
+        for case in cases if number % 2 else reversed(cases):
+            measurement = contenders[case.contender].measure(case, seconds=seconds)
+            progress.step(f"Round {number} of {count}: {measurement.images_per_s:6.1f} images/s by {case}")
+            measured[case] = measurement
+        yield measured

@@ -1,4 +1,4 @@
-"""Sets of pictures of one size, made from the project's freely licensed photographs."""
+"""Sets of JPEG pictures of one size, made from the project's freely licensed photographs."""
 
 from __future__ import annotations
 
@@ -13,24 +13,34 @@ QUALITY = 90
 SIZES = {"vga": (640, 480), "tiny": (96, 72), "12mp": (4000, 3000)}
 MAIN, LARGE = "vga", "12mp"
 
-# An enlargement by more would leave a large picture smooth, and its file a fraction of what a camera writes.
+# A larger factor would blur the picture, and its file would be far smaller than a camera's.
 LARGEST_ENLARGEMENT = 2
 
 
 @dataclass(frozen=True)
 class PictureSet:
-    """JPEG files of one size."""
+    """JPEG files of one size.
+
+    Attributes:
+        name: A key of `SIZES`.
+        paths: The files.
+    """
 
     name: str
     paths: tuple[Path, ...]
 
     def contents(self) -> list[bytes]:
-        """The files' bytes."""
+        """The content of each file."""
         return [path.read_bytes() for path in self.paths]
 
 
 def make(name: str, folder: Path) -> PictureSet:
-    """Write the pictures of a size of `SIZES` into `folder`, one of each photograph."""
+    """Write one picture of each photograph.
+
+    Args:
+        name: The size, a key of `SIZES`.
+        folder: Receives a folder of that name, which must not exist.
+    """
     target = folder / name
     target.mkdir(parents=True)
     paths = []
@@ -42,7 +52,7 @@ def make(name: str, folder: Path) -> PictureSet:
 
 
 def filled(photograph: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """The photograph at `size`: resized where that keeps its detail, else enlarged a little and tiled."""
+    """Resize the photograph to `size`; where that would blur it, enlarge it less and tile it instead."""
     factor = max(size[0] / photograph.width, size[1] / photograph.height)
     if factor <= LARGEST_ENLARGEMENT:
         return photograph.resize(size, Image.Resampling.BICUBIC)

@@ -1,54 +1,84 @@
-"""The report of a run: one HTML page that needs nothing else, and its numbers beside it for programs."""
+"""Reports: tables for the terminal, and HTML pages that need no other file."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+import html
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import TYPE_CHECKING
 
-from cronnx_lab.bench.tables import Table, verdict_table
-from cronnx_lab.bench.targets import Verdict
-from cronnx_server.files import write_whole
+from cronnx_server.paths import ROOT
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+REPORTS = ROOT / "reports"
 PAGE = Template(Path(__file__).with_name("report.html").read_text())
 
 
 @dataclass(frozen=True)
-class Report:
-    """What a run came to.
+class Table:
+    """A heading and rows of equally many cells."""
+
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def __str__(self) -> str:
+        """The table as text, its first column aligned to the left and the others to the right."""
+        lines = [self.headings, *self.rows]
+        widths = [max(len(line[column]) for line in lines) for column in range(len(self.headings))]
+        return "\n".join("  ".join(_padded(line, widths)).rstrip() for line in lines)
+
+    def html(self) -> str:
+        """The table as an HTML element."""
+        rows = [_html_row("th", self.headings), *(_html_row("td", row) for row in self.rows)]
+        return "\n".join(["<table>", *rows, "</table>"])
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section of a page.
 
     Attributes:
-        name: of the kind of run, and of the files.
-        verdicts: against what is promised.
-        plots: as SVG.
-        measured: everything, for programs.
+        heading: Its heading, as text.
+        content: Its elements, as HTML: tables and plots.
+        note: A paragraph before the elements, as text; may be empty.
     """
 
-    name: str
-    verdicts: Sequence[Verdict]
-    plots: Sequence[str]
-    measured: Mapping[str, Any]
+    heading: str
+    content: str
+    note: str = ""
 
-    def write(self, folder: Path, *, run: Mapping[str, str]) -> Path:
-        """Write NAME.html and NAME.json; where the page is.
+    def html(self) -> str:
+        """The section as HTML elements."""
+        note = [f"<p>{html.escape(self.note)}</p>"] if self.note else []
+        return "\n".join([f"<h2>{html.escape(self.heading)}</h2>", *note, self.content])
 
-        Args:
-            folder: where to.
-            run: what is to be known of the run, by what it is.
 
-        Raises:
-            SetupError: they cannot be written.
-        """
-        numbers = {"run": run, "verdicts": [asdict(verdict) for verdict in self.verdicts], **self.measured}
-        write_whole(folder / f"{self.name}.json", json.dumps(numbers).encode())
-        page = PAGE.substitute(
-            title=self.name.capitalize(),
-            verdicts=verdict_table(self.verdicts).html(),
-            plots="\n".join(self.plots),
-            run=Table(("run", ""), list(run.items())).html(),
-        )
-        write_whole(folder / f"{self.name}.html", page.encode())
-        return folder / f"{self.name}.html"
+def page(title: str, sections: Sequence[Section]) -> str:
+    """A whole HTML page."""
+    return PAGE.substitute(title=html.escape(title), sections="\n".join(each.html() for each in sections))
+
+
+def svg(axes: Axes) -> str:
+    """The figure of these axes as an SVG element, its legend beside the plot."""
+    axes.grid(axis="y", alpha=0.3)
+    axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1.0))
+    text = io.StringIO()
+    figure = axes.get_figure(root=True)
+    assert figure is not None  # noqa: S101 - every plot here is made with a figure
+    figure.savefig(text, format="svg", bbox_inches="tight")
+    _prologue, tag, drawing = text.getvalue().partition("<svg")
+    return tag + drawing
+
+
+def _padded(line: Sequence[str], widths: Sequence[int]) -> list[str]:
+    first, *others = zip(line, widths, strict=True)
+    return [first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)]
+
+
+def _html_row(element: str, cells: Sequence[str]) -> str:
+    return "<tr>" + "".join(f"<{element}>{html.escape(cell)}</{element}>" for cell in cells) + "</tr>"

@@ -1,4 +1,4 @@
-"""What is to be known of a run to compare it with another."""
+"""Facts about a run that a reader needs to compare it with another: machine, versions and options."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ PACKAGES = ("onnxruntime", "pillow", "numpy", "fastapi", "uvicorn")
 
 
 def run_facts(*, model: str, note: str, rounds: int, seconds: float) -> dict[str, str]:
-    """The machine, the versions and the options, by what they are."""
+    """Collect the facts by name; `seconds` is the length of one case."""
     return {
         "note": note,
         "began": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC"),
         "commit": commit(),
         "model": model,
-        "rounds": f"{rounds} of {seconds:g} s a leg",
+        "rounds": f"{rounds} of {seconds:g} s per case",
         "machine": machine(),
         "system": f"Linux {platform.release()}, glibc {platform.libc_ver()[1]}, Python {platform.python_version()}",
         "packages": ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES),
@@ -30,7 +30,7 @@ def run_facts(*, model: str, note: str, rounds: int, seconds: float) -> dict[str
 
 
 def commit() -> str:
-    """What was measured; a plus stands for changes not committed."""
+    """The commit of the project; a plus sign means uncommitted changes."""
     command = ["git", "-C", str(ROOT), "describe", "--always", "--exclude=*", "--dirty=+"]
     try:
         described = subprocess.run(command, capture_output=True, text=True)
@@ -40,7 +40,7 @@ def commit() -> str:
 
 
 def machine() -> str:
-    """Its cores, its processor, and its GPUs where it has any."""
+    """The number of usable cores, the processor and the GPUs."""
     return ", ".join([f"{len(os.sched_getaffinity(0))} cores", _processor(), *_gpus()])
 
 

@@ -1,7 +1,7 @@
-"""A FastAPI server as one writes it who knows Pillow, ONNX Runtime and asyncio: one process of it, on one core.
+"""One process of the FastAPI rival, written as an expert in Pillow, ONNX Runtime and asyncio would write it.
 
-The same graph as Triton's, on one thread, since a process a core keeps every core busy. A JPEG is decoded to no more
-pixels than are needed. Work is done on one thread beside the event loop, which goes on reading and writing.
+It runs the same graph as Triton, on one thread, because one process per core keeps all cores busy. A JPEG is decoded at
+the smallest sufficient scale. One worker thread computes while the event loop reads and writes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,12 @@ CROP = 0.875
 
 
 def app(model: str, *, size: int) -> FastAPI:
-    """A server of `POST /classify`: the body is an image file, the answer has the model's outputs."""
+    """Make an app with `POST /classify`: the body is an image file, the answer holds the model's outputs.
+
+    Args:
+        model: The model's file.
+        size: The side of the model's input, in pixels.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
@@ -50,7 +55,7 @@ def _classify(session: onnxruntime.InferenceSession, size: int) -> Callable[[Req
 
 
 def pixels(body: bytes, *, size: int) -> npt.NDArray[np.uint8]:
-    """An image file's middle, UINT8 [size, size, 3]."""
+    """Decode an image file and crop its centre: UINT8 [size, size, 3]."""
     shorter = round(size / CROP)
     file = Image.open(BytesIO(body))
     file.draft("RGB", (2 * shorter, 2 * shorter))
@@ -63,7 +68,7 @@ def pixels(body: bytes, *, size: int) -> npt.NDArray[np.uint8]:
 
 
 def main() -> None:
-    """Serve on a socket that is inherited, listening: arguments are its descriptor, the model's file and its size."""
+    """Serve on an inherited listening socket; the arguments are its descriptor, the model's file and its input size."""
     descriptor, model, size = sys.argv[1:]
     config = uvicorn.Config(
         app(model, size=int(size)), loop="uvloop", http="httptools", access_log=False, log_level="warning"

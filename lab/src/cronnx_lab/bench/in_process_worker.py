@@ -1,4 +1,4 @@
-"""One process of the in-process limit; a line of JSON on stdin is an order, a line on stdout what came of it."""
+"""One worker process of the in-process limit: a task per line of standard input, a result per line of output."""
 
 from __future__ import annotations
 
@@ -9,13 +9,19 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from cronnx_lab.measurement import Span
+from cronnx_lab.load.answers import Span
 from cronnx_server.build_models.in_process import InProcess
 
 
 @dataclass(frozen=True)
-class Setting:
-    """What a process is made for: a model's file, the pixels of a side, and the threads that share an image."""
+class Settings:
+    """How a worker is set up.
+
+    Attributes:
+        model: The model's file.
+        size: The side of the model's input, in pixels.
+        threads: Threads for one image.
+    """
 
     model: str
     size: int
@@ -23,8 +29,14 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Order:
-    """What to do: image files taken in turn, so many at a time, for so many seconds."""
+class Task:
+    """What a worker does.
+
+    Attributes:
+        images: Image files, used in rotation.
+        batch: Images in one batch.
+        seconds: How long to go on.
+    """
 
     images: list[str]
     batch: int
@@ -32,30 +44,35 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Worked:
-    """What was done: a span for each image, on the machine's monotonic clock, and the CPU time of it all."""
+class Work:
+    """What a worker did.
+
+    Attributes:
+        spans: Start and end of each image, in seconds on the machine's monotonic clock.
+        cpu_s: CPU time of the task.
+    """
 
     spans: list[Span]
     cpu_s: float
 
 
-def work(model: InProcess, order: Order) -> Worked:
+def work(model: InProcess, task: Task) -> Work:
     """Classify images until the time is up."""
-    images = itertools.cycle([Path(path).read_bytes() for path in order.images])
-    cpu_s, ends = time.process_time(), time.monotonic() + order.seconds
+    images = itertools.cycle([Path(path).read_bytes() for path in task.images])
+    cpu_s, ends = time.process_time(), time.monotonic() + task.seconds
     spans: list[Span] = []
     while (start := time.monotonic()) < ends:
-        model.classify(list(itertools.islice(images, order.batch)))
-        spans += [(start, time.monotonic())] * order.batch
-    return Worked(spans, time.process_time() - cpu_s)
+        model.classify(list(itertools.islice(images, task.batch)))
+        spans += [(start, time.monotonic())] * task.batch
+    return Work(spans, time.process_time() - cpu_s)
 
 
 def main() -> None:
-    """Work until stdin ends."""
-    setting = Setting(**json.loads(sys.argv[1]))
-    model = InProcess(Path(setting.model), size=setting.size, threads=setting.threads)
+    """Work until standard input ends; the argument is the settings, as JSON."""
+    settings = Settings(**json.loads(sys.argv[1]))
+    model = InProcess(Path(settings.model), size=settings.size, threads=settings.threads)
     for line in sys.stdin:
-        print(json.dumps(asdict(work(model, Order(**json.loads(line))))), flush=True)
+        print(json.dumps(asdict(work(model, Task(**json.loads(line))))), flush=True)
 
 
 if __name__ == "__main__":

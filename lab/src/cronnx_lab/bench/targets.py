@@ -1,66 +1,40 @@
-"""What was measured against what is wanted."""
+"""The targets of a benchmark, and whether a run meets them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from cronnx_lab.bench import in_process_limit as in_process
+from cronnx_lab.bench import in_process_limit
 from cronnx_lab.bench.plan import REFERENCE_VERSION, Plan
-from cronnx_lab.bench.results import (
-    Results,
-    Spread,
-    cpu_s_per_image,
-    images_per_s,
-    median_latency_s,
-    pss_bytes,
-)
-from cronnx_lab.measurement import CLOSED_LOOP, FASTAPI, PERF_ANALYZER, TRITON, Leg
+from cronnx_lab.bench.results import Results, cpu_s_per_image, images_per_s, median_latency_s, pss_bytes
+from cronnx_lab.measurement import CLOSED_LOOP, FASTAPI, PERF_ANALYZER, TRITON, Case
 from cronnx_lab.pictures import LARGE, MAIN
+from cronnx_lab.verdicts import Spread, Verdict, at_least, at_most
 
-# Of FP32, version 1, and of INT8, version 2, which leaves the server less time to hide its own work in.
+# By version: 1 is FP32, 2 is INT8, which leaves the server less time to hide its own work in.
 LEAST_OF_LIMIT = {1: 0.90, 2: 0.80}
 LEAST_OF_FASTAPI = {1: 1.2, 2: 2.0}
 MOST_ADDED_MS = 3.0
 LEAST_KEPT = 0.95
 MOST_FOR_LARGE = 3.0
 MOST_MEMORY_GB = 1.2
-CROWD = 64
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """A target and what was measured.
-
-    Attributes:
-        name: a few words, for the record.
-        what: is compared with what.
-        target: as text.
-        measured: as text, with the spread over the rounds.
-        holds: whether the median meets the target.
-    """
-
-    name: str
-    what: str
-    target: str
-    measured: str
-    holds: bool
+HIGH_CONCURRENCY = 64
 
 
 def verdicts(results: Results) -> list[Verdict]:
-    """One for each target that this run measured what it takes for; ratios first."""
+    """Judge every target for which the run has the measurements; ratios come first."""
     versions = [version for version in results.plan.versions if version in LEAST_OF_LIMIT]
     found = [_against_limit(results, version) for version in versions]
     for version in versions:
         found += _against_fastapi(results, version)
-    found += _falling(results)
-    found += _large(results)
+    found += _high_concurrency(results)
+    found += _large_pictures(results)
     found += [_latency(results, version) for version in versions if min(results.plan.concurrency) == 1]
     return [*found, _memory(results), _failures(results)]
 
 
-def _served(plan: Plan, load: str, version: int, concurrency: int) -> Leg:
-    return Leg(TRITON, load, version, concurrency, plan.pictures[0])
+def _served(plan: Plan, load: str, version: int, concurrency: int) -> Case:
+    return Case(TRITON, load, version, concurrency, plan.pictures[0])
 
 
 def _against_limit(results: Results, version: int) -> Verdict:
@@ -73,7 +47,7 @@ def _against_limit(results: Results, version: int) -> Verdict:
 def _against_fastapi(results: Results, version: int) -> Iterator[Verdict]:
     plan = results.plan
     ours = _served(plan, CLOSED_LOOP, version, plan.busy)
-    theirs = Leg(FASTAPI, CLOSED_LOOP, REFERENCE_VERSION, plan.busy, plan.pictures[0])
+    theirs = Case(FASTAPI, CLOSED_LOOP, REFERENCE_VERSION, plan.busy, plan.pictures[0])
     of = f"version {version}: %s at concurrency {plan.busy} / FastAPI's with version {REFERENCE_VERSION}"
     ratio = results.ratio(ours, theirs, images_per_s)
     yield at_least(f"v{version} / FastAPI", of % "images/s", LEAST_OF_FASTAPI[version], ratio)
@@ -81,23 +55,23 @@ def _against_fastapi(results: Results, version: int) -> Iterator[Verdict]:
     yield Verdict(f"v{version} p99 / FastAPI", of % "p99 latency", "<= 1.00", f"{p99:.2f}", p99 <= 1)
 
 
-def _falling(results: Results) -> Iterator[Verdict]:
+def _high_concurrency(results: Results) -> Iterator[Verdict]:
     plan = results.plan
-    if CROWD not in plan.concurrency:
+    if HIGH_CONCURRENCY not in plan.concurrency:
         return
     for version in plan.versions:
-        crowd = _served(plan, PERF_ANALYZER, version, CROWD)
-        ratio = results.ratio(crowd, _served(plan, PERF_ANALYZER, version, plan.busy), images_per_s)
-        what = f"version {version}: images/s at concurrency {CROWD} / at {plan.busy}"
-        yield at_least(f"v{version} {CROWD} / {plan.busy}", what, LEAST_KEPT, ratio)
+        high = _served(plan, PERF_ANALYZER, version, HIGH_CONCURRENCY)
+        ratio = results.ratio(high, _served(plan, PERF_ANALYZER, version, plan.busy), images_per_s)
+        what = f"version {version}: images/s at concurrency {HIGH_CONCURRENCY} / at {plan.busy}"
+        yield at_least(f"v{version} {HIGH_CONCURRENCY} / {plan.busy}", what, LEAST_KEPT, ratio)
 
 
-def _large(results: Results) -> Iterator[Verdict]:
+def _large_pictures(results: Results) -> Iterator[Verdict]:
     plan = results.plan
     if plan.pictures[0] != MAIN or LARGE not in plan.pictures:
         return
     usual = _served(plan, CLOSED_LOOP, plan.versions[0], plan.busy)
-    large = Leg(TRITON, CLOSED_LOOP, plan.versions[0], plan.busy, LARGE)
+    large = Case(TRITON, CLOSED_LOOP, plan.versions[0], plan.busy, LARGE)
     ratio = results.ratio(large, usual, cpu_s_per_image)
     yield at_most(f"{LARGE} / {MAIN}", f"CPU time of a {LARGE} picture / of a {MAIN} one", MOST_FOR_LARGE, ratio)
 
@@ -105,33 +79,19 @@ def _large(results: Results) -> Iterator[Verdict]:
 def _latency(results: Results, version: int) -> Verdict:
     plan = results.plan
     served = _served(plan, PERF_ANALYZER, version, 1)
-    alone = in_process.single(version, plan.pictures[0])
-    added = [1000 * (median_latency_s(each[served]) - median_latency_s(each[alone])) for each in results.rounds]
+    single = in_process_limit.single(version, plan.pictures[0])
+    added = [1000 * (median_latency_s(each[served]) - median_latency_s(each[single])) for each in results.rounds]
     what = f"version {version}: median latency at concurrency 1, in ms over one in-process"
     return at_most(f"v{version} added ms", what, MOST_ADDED_MS, Spread.of(added))
 
 
 def _memory(results: Results) -> Verdict:
-    legs = [leg for leg in results.legs if leg.contender == TRITON]
-    peak_gb = max(results.spread(leg, pss_bytes).highest for leg in legs) / 1e9
+    cases = [case for case in results.cases if case.contender == TRITON]
+    peak_gb = max(results.spread(case, pss_bytes).highest for case in cases) / 1e9
     what = f"peak memory of server and stubs in GB, {len(results.plan.versions)} version(s) loaded"
     return Verdict("GB", what, f"< {MOST_MEMORY_GB}", f"{peak_gb:.2f}", peak_gb < MOST_MEMORY_GB)
 
 
 def _failures(results: Results) -> Verdict:
-    failed = round(sum(results.total(leg, lambda each: each.failed) for leg in results.legs))
+    failed = round(sum(results.total(case, lambda each: each.failed) for case in results.cases))
     return Verdict("failed", "requests that failed", "0", str(failed), failed == 0)
-
-
-def at_least(name: str, what: str, least: float, spread: Spread) -> Verdict:
-    """Hold the median of a figure to a bound below."""
-    return Verdict(name, what, f">= {least:.2f}", _text(spread), spread.median >= least)
-
-
-def at_most(name: str, what: str, most: float, spread: Spread) -> Verdict:
-    """Hold the median of a figure to a bound above."""
-    return Verdict(name, what, f"<= {most:.2f}", _text(spread), spread.median <= most)
-
-
-def _text(spread: Spread) -> str:
-    return f"{spread.median:.2f} ({spread.lowest:.2f} to {spread.highest:.2f})"

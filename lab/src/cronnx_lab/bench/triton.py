@@ -1,180 +1,164 @@
-"""The served ensemble, each version of its model by an ensemble of its own that is pinned to it."""
+"""The served ensembles: one for each version of the model, pinned to that version."""
 
 from __future__ import annotations
 
 import contextlib
-import json
-import urllib.request
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 from google.protobuf import text_format
 
-from cronnx_lab.bench.step_times import Key, StepTimes, read_statistics
-from cronnx_lab.load import generator
-from cronnx_lab.load.asking import ask
-from cronnx_lab.load.http_requests import to_triton
+from cronnx import Client, CronnxError, ModelStatistics
+from cronnx_lab.errors import MeasurementError
+from cronnx_lab.load import runner
+from cronnx_lab.load.answers import speed
 from cronnx_lab.load.perf_analyzer import TOO_SHORT, PerfAnalyzer, input_data, read_spans
-from cronnx_lab.measurement import PERF_ANALYZER, Leg, Measurement, seen
+from cronnx_lab.load.target import triton_target
+from cronnx_lab.measurement import PERF_ANALYZER, Case, Measurement, StepTimes
 from cronnx_lab.pictures import PictureSet
-from cronnx_lab.servers import Family
+from cronnx_lab.servers import TritonServer, triton_server
 from cronnx_server import repository
-from cronnx_server.errors import SetupError
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
-from cronnx_server.serve import tritonserver
-from cronnx_server.serve.addresses import Addresses, free_addresses
-from cronnx_server.serve.process import ServerProcess
 
-DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-STATISTICS_TIMEOUT_S = 30
-QUIET = ("--log-info=false", "--log-warning=false")
+ModelVersion: TypeAlias = tuple[str, str]
 
-# A leg in which perf_analyzer saw no answer is tried again with these times its length.
-LONGER = (1, 3, 9)
+STATISTICS_TIMEOUT_S = 30.0
+
+LENGTHS = (1, 3, 9)
+"""A case in which perf_analyzer saw no answer is repeated with these multiples of its length."""
 
 
+@dataclass(frozen=True)
 class Triton:
-    """A running server."""
+    """The running server.
 
-    def __init__(
-        self,
-        model: str,
-        addresses: Addresses,
-        family: Family,
-        *,
-        pictures: dict[str, PictureSet],
-        perf_analyzer: PerfAnalyzer,
-        folder: Path,
-    ) -> None:
-        """Name what is there: `pictures` to ask for, who asks, and a `folder` for what passes between."""
-        self._model, self._addresses, self._family = model, addresses, family
-        self._pictures, self._perf_analyzer, self._folder = pictures, perf_analyzer, folder
+    Attributes:
+        model: The ensemble, as the project names it.
+        server: The server and its addresses.
+        client: A client of it, for its statistics.
+        pictures: The sets of pictures to send, by name.
+        perf_analyzer: NVIDIA's load generator.
+        folder: Receives the generators' files.
+    """
 
-    def measure(self, leg: Leg, *, seconds: float) -> Measurement:
-        """Load an ensemble by the leg's generator, and see by Triton's statistics what its steps did.
+    model: str
+    server: TritonServer
+    client: Client
+    pictures: Mapping[str, PictureSet]
+    perf_analyzer: PerfAnalyzer
+    folder: Path
+
+    def measure(self, case: Case, *, seconds: float) -> Measurement:
+        """Measure one version under the case's load, and read from Triton what each step did.
 
         Raises:
-            SetupError: the generator failed.
+            MeasurementError: The generator failed, or the server does not answer.
         """
-        for longer in LONGER:
+        for length in LENGTHS:
             try:
-                return self._measure(leg, seconds * longer)
-            except SetupError as error:
+                return self._measure(case, seconds * length)
+            except MeasurementError as error:
                 if TOO_SHORT not in str(error):
                     raise
-        raise SetupError(f"no answer within {seconds * LONGER[-1]:g} s: {leg}")
+        raise MeasurementError(f"expected an answer within {seconds * LENGTHS[-1]:g} s, got none: {case}")
 
-    def _measure(self, leg: Leg, seconds: float) -> Measurement:
+    def _measure(self, case: Case, seconds: float) -> Measurement:
         before = self._statistics()
-        by = self._by_perf_analyzer if leg.load == PERF_ANALYZER else self._by_closed_loop
-        measured = by(leg, seconds)
-        after, name = self._statistics(), ensemble_name(self._model, leg.version)
-        steps = {step: after[key] - before[key] for step, key in self._keys(leg.version).items()}
-        # perf_analyzer tells only of requests within its windows; the server has counted all.
+        load = self._by_perf_analyzer if case.load == PERF_ANALYZER else self._by_closed_loop
+        measured = load(case, seconds)
+        after, name = self._statistics(), ensemble_name(self.model, case.version)
+        steps = {step: after[key] - before[key] for step, key in self._counted_as(case.version).items()}
+        # perf_analyzer reports only the requests within its windows; the server counts all of them.
         return replace(measured, answered=steps[name].requests, steps=steps)
 
-    def _keys(self, version: int) -> dict[str, Key]:
-        """Under which names and versions the server counts what an ensemble does."""
-        preprocess, network = repository.steps(repository.read_config(ENSEMBLES / self._model))
-        ensemble = ensemble_name(self._model, version)
+    def _counted_as(self, version: int) -> dict[str, ModelVersion]:
+        """The names and versions under which Triton counts what an ensemble and its steps do."""
+        preprocess, network = repository.steps(repository.read_config(ENSEMBLES / self.model))
+        ensemble = ensemble_name(self.model, version)
         return {ensemble: (ensemble, "1"), preprocess: (preprocess, "1"), network: (network, str(version))}
 
-    def _by_closed_loop(self, leg: Leg, seconds: float) -> Measurement:
-        name = ensemble_name(self._model, leg.version)
-        requests = [to_triton(name, image) for image in self._pictures[leg.pictures].contents()]
-        address = (self._addresses.address, self._addresses.http_port)
-        return ask([address], requests, leg, seconds=seconds, family=self._family, folder=self._folder)
+    def _by_closed_loop(self, case: Case, seconds: float) -> Measurement:
+        name, images = ensemble_name(self.model, case.version), self.pictures[case.pictures].contents()
+        target = triton_target(self.server, name, images, folder=self.folder)
+        return target.measure(concurrency=case.concurrency, seconds=seconds)
 
-    def _by_perf_analyzer(self, leg: Leg, seconds: float) -> Measurement:
-        inputs, export = self._folder / f"{leg.pictures}.json", self._folder / "export.json"
+    def _by_perf_analyzer(self, case: Case, seconds: float) -> Measurement:
+        inputs, export = self.folder / f"{case.pictures}.json", self.folder / "export.json"
         if not inputs.exists():
-            inputs.write_text(input_data(self._pictures[leg.pictures].contents()))
-        command = self._perf_analyzer.command(
-            ensemble_name(self._model, leg.version),
-            f"{self._addresses.address}:{self._addresses.grpc_port}",
-            concurrency=leg.concurrency,
+            inputs.write_text(input_data(self.pictures[case.pictures].contents()))
+        addresses, processes = self.server
+        command = self.perf_analyzer.command(
+            ensemble_name(self.model, case.version),
+            f"{addresses.address}:{addresses.grpc_port}",
+            concurrency=case.concurrency,
             seconds=seconds,
             inputs=inputs,
             export=export,
         )
-        _, usage = generator.run(command, family=self._family, environment=self._perf_analyzer.environment())
+        _, usage = runner.run(command, processes=processes, environment=self.perf_analyzer.environment())
         spans = read_spans(export)
-        export.unlink()  # perf_analyzer refuses to write it over
-        speed = seen(spans, seconds=seconds, drained=False)
+        export.unlink()  # perf_analyzer refuses to overwrite it
+        measured = speed(spans, seconds=seconds, drained=False)
         return Measurement(
-            images_per_s=speed.images_per_s,
-            latencies_s=speed.latencies_s,
+            images_per_s=measured.images_per_s,
+            latencies_s=measured.latencies_s,
             answered=len(spans),
-            failed=0,  # it ends with an error where one request fails
+            failed=0,  # perf_analyzer ends with an error if a request fails
             cpu_s=usage.cpu_s,
             generator_cpu_s=usage.generator_cpu_s,
             pss_bytes=usage.pss_bytes,
         )
 
-    def _statistics(self) -> dict[Key, StepTimes]:
+    def _statistics(self) -> dict[ModelVersion, StepTimes]:
         try:
-            with DIRECTLY.open(f"{self._addresses.http}/v2/models/stats", timeout=STATISTICS_TIMEOUT_S) as answer:
-                return read_statistics(json.load(answer))
-        except OSError as error:
-            raise SetupError(f"the server does not tell its statistics: {error}") from error
+            return {(each.name, each.version): step_times(each) for each in self.client.statistics()}
+        except CronnxError as error:
+            raise MeasurementError(f"cannot read the server's statistics: {error}") from error
 
 
 @contextlib.contextmanager
-def serving(
+def serve(
     model: str,
     versions: Sequence[int],
     *,
-    pictures: dict[str, PictureSet],
+    pictures: Mapping[str, PictureSet],
     perf_analyzer: PerfAnalyzer,
     folder: Path,
 ) -> Iterator[Triton]:
-    """A server with one ensemble a version and nothing else, while this lasts.
+    """Serve one ensemble per version, and nothing else.
 
     Args:
-        model: the ensemble of this project.
-        versions: of its network.
-        pictures: what can be asked for.
-        perf_analyzer: one that asks.
-        folder: for what passes between.
+        model: The ensemble, as the project names it.
+        versions: The versions of its network.
+        pictures: The sets of pictures to send, by name.
+        perf_analyzer: NVIDIA's load generator.
+        folder: Receives the ensembles and the generators' files.
 
     Raises:
-        SetupError: it did not start.
+        SetupError: The server cannot start.
     """
-    names = [pinned(model, version, folder / "ensembles") for version in versions]
-    with running([MODEL_REPOSITORY, folder / "ensembles"], names) as (addresses, family):
-        yield Triton(model, addresses, family, pictures=pictures, perf_analyzer=perf_analyzer, folder=folder)
+    ensembles = folder / "ensembles"
+    names = [write_pinned(model, version, ensembles) for version in versions]
+    with (
+        triton_server([MODEL_REPOSITORY, ensembles], names) as server,
+        Client(server.addresses.http, timeout_s=STATISTICS_TIMEOUT_S) as client,
+    ):
+        yield Triton(model, server, client, pictures, perf_analyzer, folder)
 
 
-@contextlib.contextmanager
-def running(
-    repositories: Sequence[Path], names: Sequence[str], *, flags: Sequence[str] = ()
-) -> Iterator[tuple[Addresses, Family]]:
-    """A server of these models of these repositories; where it listens, and its processes.
-
-    Args:
-        repositories: model repositories.
-        names: of models to load.
-        flags: passed on to `tritonserver`.
-
-    Raises:
-        SetupError: it did not start.
-    """
-    addresses, distribution = free_addresses(), tritonserver.distribution()
-    command = [
-        *distribution.command(repositories),
-        *addresses.flags(),
-        "--model-control-mode=explicit",
-        *(f"--load-model={name}" for name in names),
-        *QUIET,
-        *flags,
-    ]
-    server = ServerProcess(command, distribution.environment())
-    try:
-        server.wait_until_ready(addresses)
-        yield addresses, Family([server.pid])
-    finally:
-        server.end()
+def step_times(statistics: ModelStatistics) -> StepTimes:
+    """What a model has done since it was loaded."""
+    return StepTimes(
+        requests=statistics.success_count,
+        executions=statistics.execution_count,
+        total_s=statistics.success_ns / 1e9,
+        queue_s=statistics.queue_ns / 1e9,
+        compute_input_s=statistics.compute_input_ns / 1e9,
+        compute_infer_s=statistics.compute_infer_ns / 1e9,
+        compute_output_s=statistics.compute_output_ns / 1e9,
+    )
 
 
 def ensemble_name(model: str, version: int) -> str:
@@ -182,12 +166,12 @@ def ensemble_name(model: str, version: int) -> str:
     return f"{model}_v{version}"
 
 
-def pinned(model: str, version: int, repository_folder: Path) -> str:
-    """Write the project's ensemble with its network's version pinned; its name."""
+def write_pinned(model: str, version: int, ensembles: Path) -> str:
+    """Write the project's ensemble into a repository, its network pinned to a version; the ensemble's name."""
     config = repository.read_config(ENSEMBLES / model)
-    config.name = ensemble_name(model, version)
+    name = config.name = ensemble_name(model, version)
     config.ensemble_scheduling.step[-1].model_version = version
-    folder = repository_folder / ensemble_name(model, version)
+    folder = ensembles / name
     (folder / "1").mkdir(parents=True)
     (folder / "config.pbtxt").write_text(text_format.MessageToString(config))
-    return folder.name
+    return name

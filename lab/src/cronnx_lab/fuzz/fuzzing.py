@@ -6,13 +6,12 @@ import faulthandler
 from collections.abc import Callable, Sequence
 from contextlib import closing
 
-from cronnx_lab.bench.triton import running
+from cronnx_lab.errors import MeasurementError
 from cronnx_lab.fuzz.campaign import Tally, explore, tallied
 from cronnx_lab.fuzz.decoding import decoding_fault, decodings, resizing_fault, resizings
 from cronnx_lab.fuzz.volleys import VOLLEY, Question, Questioner, volleys
 from cronnx_lab.fuzz.wire import Wire
-from cronnx_lab.servers import Family
-from cronnx_server.errors import SetupError
+from cronnx_lab.servers import ProcessTree, triton_server
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
 
 # The slowest case takes a hundredth of it.
@@ -47,7 +46,7 @@ def against_a_server(model: str, count: int, *, seed: int, seen: Callable[[], No
         SetupError: it did not start.
     """
     with (
-        running([MODEL_REPOSITORY, ENSEMBLES], [model]) as (addresses, family),
+        triton_server([MODEL_REPOSITORY, ENSEMBLES], [model]) as (addresses, family),
         closing(Wire(addresses)) as wire,
         closing(Questioner(wire, model)) as questioner,
     ):
@@ -62,7 +61,7 @@ def against_a_server(model: str, count: int, *, seed: int, seen: Callable[[], No
 class _Server:
     """The server that is asked: whether its processes live, and what memory they have."""
 
-    def __init__(self, questioner: Questioner, family: Family, seen: Callable[[], None]) -> None:
+    def __init__(self, questioner: Questioner, family: ProcessTree, seen: Callable[[], None]) -> None:
         self.tally = Tally()
         self._questioner, self._family, self._seen = questioner, family, seen
         self._pids = family.pids()
@@ -83,7 +82,7 @@ class _Server:
         """Compare the memory with what it was at the last time."""
         try:
             weight = self._family.pss_bytes()
-        except SetupError:  # `ask` has told
+        except MeasurementError:  # `ask` has told
             return
         if self._weight_bytes:
             growth = weight / self._weight_bytes - 1

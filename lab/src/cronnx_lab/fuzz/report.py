@@ -7,8 +7,8 @@ import time
 from collections.abc import Mapping
 from types import TracebackType
 
-from cronnx_lab.bench.tables import Table
 from cronnx_lab.fuzz.campaign import Tally
+from cronnx_lab.report import Table
 from cronnx_server import progress
 
 EVERY_S = 5.0

@@ -1,1 +1,1 @@
-"""Who asks: NVIDIA's perf_analyzer for Triton, and a closed loop of our own that asks any HTTP server alike."""
+"""Load generators: the project's own closed and open loops for any HTTP server, and NVIDIA's perf_analyzer."""

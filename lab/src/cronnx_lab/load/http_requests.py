@@ -1,4 +1,4 @@
-"""Whole HTTP requests, made before the clock runs."""
+"""Whole HTTP requests as bytes, prepared before a load begins."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ import struct
 
 
 def to_triton(model_name: str, image: bytes) -> bytes:
-    """One image in raw bytes, by Triton's binary tensor extension of the KServe protocol."""
+    """Ask a model about one image file.
+
+    Source: the binary tensor data extension of the KServe protocol, `docs/protocol/extension_binary_data.md` of
+    Triton's server.
+    """
     element = struct.pack("<I", len(image)) + image
     tensor = {
         "name": "image",
@@ -17,14 +21,14 @@ def to_triton(model_name: str, image: bytes) -> bytes:
     }
     header = json.dumps({"inputs": [tensor]}).encode()
     length = f"Inference-Header-Content-Length: {len(header)}\r\n"
-    return _post(f"/v2/models/{model_name}/infer", header + element, more=length)
+    return _post(f"/v2/models/{model_name}/infer", header + element, headers=length)
 
 
 def to_fastapi(image: bytes) -> bytes:
-    """One image as the body."""
+    """Ask the FastAPI rival about one image file."""
     return _post("/classify", image)
 
 
-def _post(path: str, body: bytes, *, more: str = "") -> bytes:
-    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/octet-stream\r\n{more}"
+def _post(path: str, body: bytes, *, headers: str = "") -> bytes:
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/octet-stream\r\n{headers}"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body

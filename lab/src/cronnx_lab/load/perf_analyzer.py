@@ -1,6 +1,6 @@
-"""NVIDIA's perf_analyzer: where it comes from, how it is called, and what it has seen.
+"""NVIDIA's perf_analyzer: how it is installed and called, and how its results are read.
 
-Source: `docs/` of github.com/triton-inference-server/perf_analyzer; every request's times are in its profile export.
+Source: `docs/` of github.com/triton-inference-server/perf_analyzer. Its profile export has the times of every request.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cronnx_lab.measurement import WARM_UP_S, Span
+from cronnx_lab.load.answers import WARM_UP_S, Span
 from cronnx_server import packages
 from cronnx_server.paths import REQUIREMENTS, SERVER, STATE
 from cronnx_server.serve import tritonserver
@@ -23,28 +23,42 @@ NEWER_GLIBC = (2, 38)
 FOLDER, LIBRARIES = STATE / "perf_analyzer", STATE / "perf_analyzer_libraries"
 NANOSECONDS = 1e9
 
-# It measures until three windows agree within so many percent; short ones are to be taken as they are.
+# perf_analyzer measures until three windows agree within a percentage; any difference is accepted here.
 WINDOWS, ANY_PERCENTAGE = 3, 10_000
 
-# What it ends with where one of them passed without an answer.
+# Its error when a window passed without an answer.
 TOO_SHORT = "No valid requests recorded within time interval"
 
 
 @dataclass(frozen=True)
 class PerfAnalyzer:
-    """The program, and the folder of the libraries it wants."""
+    """The installed program.
+
+    Attributes:
+        executable: Its file.
+        libraries: The folder with the shared libraries it needs.
+    """
 
     executable: Path
     libraries: Path
 
     def environment(self) -> dict[str, str]:
-        """Its environment variables."""
+        """The environment variables that it runs with."""
         return {**os.environ, "LD_LIBRARY_PATH": str(self.libraries)}
 
     def command(
         self, model_name: str, address: str, *, concurrency: int, seconds: float, inputs: Path, export: Path
     ) -> list[str]:
-        """Load a model over gRPC for `seconds` after the warm-up, and write every request's times to `export`."""
+        """The command line that loads a model over gRPC.
+
+        Args:
+            model_name: The model.
+            address: HOST:PORT of the server's gRPC.
+            concurrency: Requests in flight at a time.
+            seconds: The length of the load after its warm-up.
+            inputs: The file from `input_data`.
+            export: Receives the times of every request; it must not exist.
+        """
         window_ms = round(1000 * (WARM_UP_S + seconds) / WINDOWS)
         return [
             str(self.executable),
@@ -59,12 +73,12 @@ class PerfAnalyzer:
 
 
 def perf_analyzer() -> PerfAnalyzer:
-    """The newest that runs on this machine, fetched the first time.
+    """Install the newest version that this machine's glibc supports, unless it is there.
 
     Raises:
-        SetupError: it cannot be had.
+        SetupError: It cannot be downloaded or installed.
     """
-    tritonserver.unpacked()  # the libraries it wants are the server's
+    tritonserver.unpacked()  # it uses libraries of the server's wheel
     newer = tuple(map(int, platform.libc_ver()[1].split("."))) >= NEWER_GLIBC
     name = "perf_analyzer" if newer else "perf_analyzer_older_glibc"
     packages.install_folder((REQUIREMENTS / f"{name}.txt").read_text(), FOLDER, what="perf_analyzer")
@@ -75,7 +89,7 @@ def perf_analyzer() -> PerfAnalyzer:
 
 
 def _link_libraries(folder: Path) -> None:
-    """The wheel of the server has them under names made unique: `libb64-98cb6333.so.0d` is `libb64.so.0d`."""
+    """Link to the libraries in the server's wheel, which have unique names: `libb64-98cb6333.so.0d`."""
     folder.mkdir(exist_ok=True)
     for name, suffix in (("libb64", ".so.0d"), ("libcudart", ".so.12")):
         (library,) = (SERVER / "nvidia_pytriton.libs").glob(f"{name}-*{suffix}*")
@@ -85,15 +99,18 @@ def _link_libraries(folder: Path) -> None:
 
 
 def input_data(images: Sequence[bytes]) -> str:
-    """The `--input-data` for an ensemble that takes an `image`: a BYTES element carries its length first."""
+    """The content of an `--input-data` file for an ensemble with an `image` input.
+
+    A BYTES element is its length in four bytes, little endian, and its content.
+    """
     elements = (struct.pack("<I", len(image)) + image for image in images)
     contents = ({"b64": base64.b64encode(element).decode()} for element in elements)
     return json.dumps({"data": [{"image": {"content": content, "shape": [1]}} for content in contents]})
 
 
 def read_spans(export: Path) -> list[Span]:
-    """When each request began and ended, in seconds."""
-    # Inputs are in it byte for byte, which is no UTF-8.
+    """Read the spans of the answered requests from a profile export."""
+    # The export contains the inputs byte for byte, so it is not valid UTF-8.
     (experiment,) = json.loads(export.read_text(encoding="latin-1"), strict=False)["experiments"]
     requests = [each for each in experiment["requests"] if each["response_timestamps"]]
     return [(each["timestamp"] / NANOSECONDS, each["response_timestamps"][-1] / NANOSECONDS) for each in requests]

@@ -1,125 +1,114 @@
-"""The server under test, and the generators that ask it."""
+"""A running server together with the requests to load it with."""
 
 from __future__ import annotations
 
 import contextlib
-import json
-import sys
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from google.protobuf import json_format
-from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from cronnx_lab import pictures
-from cronnx_lab.bench import triton
-from cronnx_lab.load import closed_loop, generator, open_loop
+from cronnx_lab.load import runner
+from cronnx_lab.load.answers import OK, WARM_UP_S, Answers, Order, speed
 from cronnx_lab.load.http_requests import to_triton
-from cronnx_lab.servers import Family
-from cronnx_preprocess import Options
-from cronnx_server import environment, repository
+from cronnx_lab.measurement import Measurement
+from cronnx_lab.servers import ProcessTree, TritonServer, triton_server
+from cronnx_server import environment
 from cronnx_server.build_models.ready import ready
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
-from cronnx_server.serve.addresses import Addresses
-
-PATIENCE_S = 30.0
 
 
 @dataclass(frozen=True)
-class Server:
-    """A running server.
+class Target:
+    """What a load generator is pointed at.
 
     Attributes:
-        addresses: where it listens.
-        family: its processes.
-        requests: files, each with a whole HTTP request.
+        addresses: (host, port) of the server's processes.
+        processes: The processes whose CPU time and memory are measured.
+        requests: Files with one whole HTTP request each.
     """
 
-    addresses: Addresses
-    family: Family
-    requests: list[str]
+    addresses: Sequence[tuple[str, int]]
+    processes: ProcessTree
+    requests: Sequence[str]
 
-    def closed_loop(self, *, concurrency: int, seconds: float) -> closed_loop.Outcome:
-        """Keep so many requests under way.
-
-        Raises:
-            SetupError: the server cannot be reached or hangs up.
-        """
-        order = closed_loop.Order([self._address], self.requests, concurrency, seconds)
-        return closed_loop.Outcome(**self._run("cronnx_lab.load.closed_loop", asdict(order)))
-
-    def open_loop(self, *, rate_per_s: float, seconds: float) -> open_loop.Outcome:
-        """Send so many requests a second, answered or not.
+    def closed_loop(self, *, concurrency: int, seconds: float) -> Answers:
+        """Keep `concurrency` requests in flight.
 
         Raises:
-            SetupError: the server cannot be reached.
+            MeasurementError: The server cannot be reached or closes a connection.
         """
-        order = open_loop.Order(self._address, self.requests, rate_per_s, seconds, PATIENCE_S)
-        return open_loop.Outcome(**self._run("cronnx_lab.load.open_loop", asdict(order)))
+        return runner.generate(self._order(seconds, concurrency=concurrency), self.processes)[0]
 
-    @property
-    def _address(self) -> tuple[str, int]:
-        return self.addresses.address, self.addresses.http_port
+    def open_loop(self, *, rate_per_s: float, seconds: float) -> Answers:
+        """Send `rate_per_s` requests a second, whether or not they are answered.
 
-    def _run(self, module: str, order: dict[str, Any]) -> dict[str, Any]:
-        output, _ = generator.run(
-            [sys.executable, "-m", module],
-            family=self.family,
-            stdin=json.dumps(order),
+        Raises:
+            MeasurementError: The server cannot be reached.
+        """
+        return runner.generate(self._order(seconds, rate_per_s=rate_per_s), self.processes)[0]
+
+    def measure(self, *, concurrency: int, seconds: float) -> Measurement:
+        """Measure the server under a closed loop for `seconds` after the warm-up.
+
+        Raises:
+            MeasurementError: The server cannot be reached or closes a connection.
+        """
+        answers, usage = runner.generate(self._order(WARM_UP_S + seconds, concurrency=concurrency), self.processes)
+        spans = answers.spans(OK)
+        measured = speed(spans, seconds=seconds, drained=True)
+        return Measurement(
+            images_per_s=measured.images_per_s,
+            latencies_s=measured.latencies_s,
+            answered=len(spans),
+            failed=len(answers.answers) - len(spans),
+            cpu_s=usage.cpu_s,
+            generator_cpu_s=answers.cpu_s,
+            pss_bytes=usage.pss_bytes,
         )
-        found: dict[str, Any] = json.loads(output)
-        return found
+
+    def _order(self, seconds: float, *, concurrency: int = 0, rate_per_s: float = 0.0) -> Order:
+        return Order(list(self.addresses), list(self.requests), seconds, concurrency, rate_per_s)
+
+
+def triton_target(server: TritonServer, model: str, images: Iterable[bytes], *, folder: Path) -> Target:
+    """Point at one ensemble of a Triton server.
+
+    Args:
+        server: The server.
+        model: The name of the ensemble.
+        images: The image files to send, in rotation.
+        folder: Receives the requests.
+    """
+    address = (server.addresses.address, server.addresses.http_port)
+    return Target([address], server.processes, write((to_triton(model, image) for image in images), folder))
 
 
 @contextlib.contextmanager
-def serving(model: str, *, size: str, folder: Path) -> Iterator[Server]:
-    """A server of one ensemble, and of what it calls, while this lasts.
+def serve(model: str, *, size: str, folder: Path) -> Iterator[Target]:
+    """Serve one of the project's ensembles, with the models that it calls.
 
     Args:
-        model: the ensemble.
-        size: of the pictures it will be asked for, one of `cronnx_lab.pictures.SIZES`.
-        folder: for the requests.
+        model: The name of the ensemble; it is built if necessary.
+        size: The size of the pictures to send, a key of `cronnx_lab.pictures.SIZES`.
+        folder: Receives the requests.
 
     Raises:
-        SetupError: it did not start.
+        CommandError: The ensemble cannot be built or served.
     """
     with environment.alone():
         names = ready([model])
     images = pictures.make(size, folder).contents()
-    with triton.running([MODEL_REPOSITORY, ENSEMBLES], names) as (addresses, family):
-        yield Server(addresses, family, written(model, images, folder=folder))
+    with triton_server([MODEL_REPOSITORY, ENSEMBLES], names) as server:
+        yield triton_target(server, model, images, folder=folder)
 
 
-def written(model: str, images: list[bytes], *, folder: Path) -> list[str]:
-    """Write a request for each image into a folder, which is made; the files."""
+def write(requests: Iterable[bytes], folder: Path) -> list[str]:
+    """Write each request to a file of `folder`, which is created; the files."""
     folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"request-{number}" for number in range(len(images))]
-    for path, image in zip(paths, images, strict=True):
-        path.write_bytes(to_triton(model, image))
-    return list(map(str, paths))
-
-
-def places(model: str) -> int:
-    """How many requests an ensemble can have, waiting and at work: what is ahead of the last one accepted.
-
-    What waits is in the queue of `preprocess`; a later step has what the one before it hands over, a batch at a time.
-
-    Raises:
-        SetupError: a step's configuration cannot be read.
-    """
-    found = handed_over = 0
-    for step in repository.steps(repository.read_config(ENSEMBLES / model)):
-        config = repository.read_config(MODEL_REPOSITORY / step)
-        if config.backend == "preprocess":
-            found += _max_queue_size(config)
-        instances = sum(group.count or 1 for group in config.instance_group) or 1
-        found += handed_over + instances * config.max_batch_size
-        handed_over = config.max_batch_size
-    return found
-
-
-def _max_queue_size(config: ModelConfig) -> int:
-    model_config = json_format.MessageToDict(config, preserving_proto_field_name=True)
-    return Options.from_model_config(model_config).max_queue_size
+    paths = []
+    for number, request in enumerate(requests):
+        path = folder / f"request-{number}"
+        path.write_bytes(request)
+        paths.append(str(path))
+    return paths

@@ -6,8 +6,9 @@ import pytest
 
 from cronnx_lab.bench.plan import Plan
 from cronnx_lab.bench.results import Results
-from cronnx_lab.bench.targets import Verdict, verdicts
+from cronnx_lab.bench.targets import verdicts
 from cronnx_lab.measurement import FASTAPI, TRITON
+from cronnx_lab.verdicts import Verdict
 from tests.unit.cronnx_lab.bench.measured import MEGABYTE, PLAN, results
 
 
@@ -36,8 +37,8 @@ def test_the_99th_percentile_is_to_be_no_higher_than_fastapis() -> None:
     found = results()
     assert verdict(found, "p99").holds
     for each in found.rounds:
-        for leg in [leg for leg in each if leg.contender == FASTAPI]:
-            each[leg] = replace(each[leg], latencies_s=(0.04,))
+        for case in [case for case in each if case.contender == FASTAPI]:
+            each[case] = replace(each[case], latencies_s=(0.04,))
     assert not verdict(found, "p99").holds
 
 
@@ -45,8 +46,8 @@ def test_the_99th_percentile_is_to_be_no_higher_than_fastapis() -> None:
 def test_a_crowd_is_to_cost_no_more_than_a_twentieth(rate: int, *, holds: bool) -> None:
     found = results()
     for each in found.rounds:
-        for leg in [leg for leg in each if leg.contender == TRITON and leg.concurrency == 64]:
-            each[leg] = replace(each[leg], images_per_s=each[leg].images_per_s * rate / 95)
+        for case in [case for case in each if case.contender == TRITON and case.concurrency == 64]:
+            each[case] = replace(each[case], images_per_s=each[case].images_per_s * rate / 95)
     assert verdict(found, "at concurrency 64 / at 16").holds is holds
 
 
@@ -54,8 +55,8 @@ def test_a_crowd_is_to_cost_no_more_than_a_twentieth(rate: int, *, holds: bool) 
 def test_a_large_picture_is_to_cost_at_most_three_usual_ones(cpu_s: float, *, holds: bool) -> None:
     found = results()
     for each in found.rounds:
-        for leg in [leg for leg in each if leg.pictures == "12mp"]:
-            each[leg] = replace(each[leg], cpu_s=cpu_s)
+        for case in [case for case in each if case.pictures == "12mp"]:
+            each[case] = replace(each[case], cpu_s=cpu_s)
     assert verdict(found, "12mp").holds is holds
 
 
@@ -63,15 +64,15 @@ def test_a_large_picture_is_to_cost_at_most_three_usual_ones(cpu_s: float, *, ho
 def test_one_request_is_to_take_at_most_3_ms_more_than_in_process(latency_s: float, *, holds: bool) -> None:
     found = results()
     for each in found.rounds:
-        for leg in [leg for leg in each if leg.contender == TRITON and leg.concurrency == 1]:
-            each[leg] = replace(each[leg], latencies_s=(latency_s,))
+        for case in [case for case in each if case.contender == TRITON and case.concurrency == 1]:
+            each[case] = replace(each[case], latencies_s=(latency_s,))
     assert verdict(found, "over one in-process").holds is holds
 
 
 def test_memory_is_the_most_that_any_leg_of_the_server_saw() -> None:
     found = results()
     assert verdict(found, "peak memory").measured == "0.50"
-    last = [leg for leg in PLAN.legs() if leg.contender == TRITON][-1]
+    last = [case for case in PLAN.cases() if case.contender == TRITON][-1]
     found.rounds[1][last] = replace(found.rounds[1][last], pss_bytes=1300 * MEGABYTE)
     assert not verdict(found, "peak memory").holds
 
@@ -79,8 +80,8 @@ def test_memory_is_the_most_that_any_leg_of_the_server_saw() -> None:
 def test_a_request_that_failed_is_a_target_missed() -> None:
     found = results()
     assert verdict(found, "failed").holds
-    leg = PLAN.legs()[-1]
-    found.rounds[0][leg] = replace(found.rounds[0][leg], failed=1)
+    case = PLAN.cases()[-1]
+    found.rounds[0][case] = replace(found.rounds[0][case], failed=1)
     assert verdict(found, "failed") == Verdict("failed", "requests that failed", "0", "1", holds=False)
 
 

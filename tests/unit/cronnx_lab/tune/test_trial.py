@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from cronnx_lab.tune import candidate_repository
-from cronnx_lab.tune.candidates import Candidate
-from cronnx_lab.tune.settings import Settings, settings_of
+from cronnx_lab.tune.candidates import Candidate, Settings, settings_of
+from cronnx_lab.tune.trial import ensemble_name, write_candidates
 from cronnx_server import repository
 
 ENSEMBLE = """
@@ -36,13 +35,13 @@ def written(folders: dict[str, Path], tmp_path: Path) -> dict[str, Path]:
     present = Candidate((("first", Settings()), ("second", Settings())))
     candidates = [present, present.with_step("second", Settings(instances=2, threads=1))]
     target = tmp_path / "candidates"
-    candidate_repository.write(target, repository.read_config(folders["whole"]), steps, candidates)
+    write_candidates(target, repository.read_config(folders["whole"]), steps, candidates)
     return repository.models(target)
 
 
 def test_every_candidate_is_an_ensemble_of_steps_with_its_settings(written: dict[str, Path]) -> None:
     for number, expected in enumerate((Settings(), Settings(instances=2, threads=1))):
-        ensemble = repository.read_config(written[candidate_repository.ensemble_name(number)])
+        ensemble = repository.read_config(written[ensemble_name(number)])
         _, second = repository.steps(ensemble)
         assert settings_of(repository.read_config(written[second])) == expected
 
