@@ -17,5 +17,5 @@ def test_a_model_that_is_not_built_is_named_in_one_line() -> None:
     command = [sys.executable, str(ROOT / "scripts" / "bench"), "--backend-overhead", "--model", "nonesuch"]
     ended = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60)
     assert ended.returncode == 1
-    assert ended.stderr.endswith("nonesuch_onnx/1/model.onnx: scripts/build_models nonesuch\n")
+    assert ended.stderr.endswith("nonesuch_onnx/1/model.onnx; build it with scripts/build_models nonesuch\n")
     assert ended.stderr.count("\n") == 1

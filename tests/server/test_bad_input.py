@@ -14,11 +14,11 @@ from contextlib import ExitStack, closing
 
 import pytest
 
-from cronnx_lab.bench.family import Family
 from cronnx_lab.fuzz.against_server import BATCH, Sender, batches
 from cronnx_lab.fuzz.judgement import NEIGHBOUR_ERROR, answer_fault
 from cronnx_lab.fuzz.requests import TRANSPORTS, Answer, Connection, Payload, Request, over_generate
 from cronnx_lab.fuzz.tally import explore
+from cronnx_lab.servers import ProcessTree
 from cronnx_server.paths import PICTURES as PHOTOGRAPHS
 from tests.corpus.catalogue import PICTURES, REQUESTS
 from tests.corpus.malformed import MODEL
@@ -34,9 +34,9 @@ def connection(served: Served) -> Iterator[Connection]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def processes(served: Served) -> Iterator[Family]:
+def processes(served: Served) -> Iterator[ProcessTree]:
     """The server's processes, none of which ends whatever the tests send."""
-    family = Family([served.process.pid])
+    family = ProcessTree([served.process.pid])
     before = family.pids()
     yield family
     assert family.pids() >= before
@@ -126,7 +126,7 @@ def test_bodies_that_never_end_keep_nobody_waiting(served: Served, connection: C
     assert labels(connection.ask(over_generate(MODEL, COFFEE))) == expected
 
 
-def test_refusals_leave_no_memory_behind(connection: Connection, processes: Family) -> None:
+def test_refusals_leave_no_memory_behind(connection: Connection, processes: ProcessTree) -> None:
     content = COFFEE.content[:6000].ljust(2**20, b"\xff")
 
     def refuse(count: int) -> None:

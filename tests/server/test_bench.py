@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from cronnx_lab.bench import pictures
-from cronnx_lab.bench.contenders import fastapi
-from cronnx_lab.bench.legs import TRITON, Leg
-from cronnx_lab.bench.load.http_requests import to_fastapi
+from cronnx_lab import pictures
+from cronnx_lab.bench import fastapi_rival
 from cronnx_lab.bench.plan import Plan
+from cronnx_lab.load.http_requests import to_fastapi
+from cronnx_lab.measurement import TRITON, Case
 from cronnx_server.build_models.in_process import InProcessClassifier
 from cronnx_server.build_models.missing_models import build_missing
 from cronnx_server.paths import MODEL_REPOSITORY, ROOT
@@ -36,7 +36,7 @@ class Benched:
 
     printed: str
     page: str
-    legs: list[dict[str, Any]]
+    cases: list[dict[str, Any]]
     run: dict[str, str]
 
 
@@ -51,31 +51,31 @@ def benched() -> Iterator[Benched]:
     shutil.rmtree(page.parent)
 
 
-def test_every_leg_is_measured_and_in_the_table(benched: Benched) -> None:
-    measured = {Leg(*(each[name] for name in Leg.__dataclass_fields__)) for each in benched.legs}
-    assert measured == set(PLAN.legs())
-    for leg in PLAN.legs():
-        assert f"<td>{leg.load}</td><td>{leg.version}</td><td>{leg.concurrency}</td>" in benched.page
+def test_every_case_is_measured_and_in_the_table(benched: Benched) -> None:
+    measured = {Case(*(each[name] for name in Case.__dataclass_fields__)) for each in benched.cases}
+    assert measured == set(PLAN.cases())
+    for case in PLAN.cases():
+        assert f"<td>{case.load}</td><td>{case.version}</td><td>{case.concurrency}</td>" in benched.page
 
 
-def test_no_request_failed_and_every_leg_answered_some(benched: Benched) -> None:
-    assert [each["failed"] for each in benched.legs] == [0] * len(benched.legs)
-    assert all(each["answered"] >= max(1, len(each["latencies_s"])) for each in benched.legs)
+def test_no_request_failed_and_every_case_answered_some(benched: Benched) -> None:
+    assert [each["failed"] for each in benched.cases] == [0] * len(benched.cases)
+    assert all(each["answered"] >= max(1, len(each["latencies_s"])) for each in benched.cases)
 
 
 def test_every_step_has_seen_every_image_of_its_ensemble(benched: Benched) -> None:
-    served = [each for each in benched.legs if each["contender"] == TRITON]
-    for leg in served:
-        assert list(leg["steps"]) == ["efficientnet_lite0_v1", "preprocess_224", "efficientnet_lite0_onnx"]
-        assert {step["requests"] for step in leg["steps"].values()} == {leg["answered"]}
+    served = [each for each in benched.cases if each["contender"] == TRITON]
+    for case in served:
+        assert list(case["steps"]) == ["efficientnet_lite0_v1", "preprocess_224", "efficientnet_lite0_onnx"]
+        assert {step["requests"] for step in case["steps"].values()} == {case["answered"]}
     assert served
 
 
-def test_what_it_cost_is_known_of_every_leg(benched: Benched) -> None:
-    for leg in benched.legs:
-        assert leg["cpu_s"] > 0
-        assert leg["pss_bytes"] > 10_000_000
-        assert (leg["generator_cpu_s"] > 0) is (leg["contender"] != "in-process")
+def test_what_it_cost_is_known_of_every_case(benched: Benched) -> None:
+    for case in benched.cases:
+        assert case["cpu_s"] > 0
+        assert case["pss_bytes"] > 10_000_000
+        assert (case["generator_cpu_s"] > 0) is (case["contender"] != "in-process")
 
 
 def test_the_verdicts_are_printed_and_the_page_has_its_plots(benched: Benched) -> None:
@@ -120,7 +120,7 @@ def test_the_rival_gives_the_answers_of_the_model_it_shares(tmp_path: Path) -> N
     model = MODEL_REPOSITORY / "efficientnet_lite0_onnx" / "1" / "model.onnx"
     made = {name: pictures.make(name, tmp_path) for name in ("vga", "12mp")}
     alone = InProcessClassifier(model, size=224)
-    with fastapi.serving(model, size=224, pictures=made, folder=tmp_path) as rival:
+    with fastapi_rival.serve(model, size=224, pictures=made, folder=tmp_path) as rival:
         for image in [image for each in made.values() for image in each.contents()]:
             body = to_fastapi(image).partition(b"\r\n\r\n")[2]
             host, port = rival.addresses[0]

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from cronnx_lab.tune.candidates import batchings, shapes
+from cronnx_lab.tune.candidates import Settings, batching, instances_and_threads
 from cronnx_lab.tune.halving import kept
-from cronnx_lab.tune.settings import Settings
-from cronnx_lab.tune.tuning import Tuned, Tuning
+from cronnx_lab.tune.tuning import Stage, Tuning
 from cronnx_server import repository
 from cronnx_server.paths import ROOT
 from tests.server.efficientnet import EfficientNetRepository
@@ -26,18 +25,18 @@ def tuning(tmp_path: Path) -> Tuning:
     return Tuning(NAME, [tmp_path], cores=CORES)
 
 
-def rows(tuned: Tuned) -> list[tuple[int, int]]:
-    return [(each.rounds, each.failed) for each in tuned.standings]
+def rows(stage: Stage) -> list[tuple[int, int]]:
+    return [(each.rounds, each.failed) for each in stage.standings]
 
 
 def test_every_candidate_answers_in_its_rounds_and_what_is_found_is_served_as_a_profile(tuning: Tuning) -> None:
-    found, tuned = tuning.run(minutes=0.01, concurrency=CONCURRENCY)
-    assert [(each.step, len(each.tried)) for each in tuned] == [
-        (NETWORK, len(shapes(Settings(), cores=CORES))),
-        (NETWORK, len(batchings(Settings(), max_batch_size=16, concurrency=CONCURRENCY))),
-        (PREPROCESS, len(shapes(Settings(), cores=CORES))),
+    found, stages = tuning.run(minutes=0.01, concurrency=CONCURRENCY)
+    assert [(each.step, len(each.tried)) for each in stages] == [
+        (NETWORK, len(instances_and_threads(Settings(), cores=CORES))),
+        (NETWORK, len(batching(Settings(), max_batch_size=16, concurrency=CONCURRENCY))),
+        (PREPROCESS, len(instances_and_threads(Settings(), cores=CORES))),
     ]
-    for each in tuned:
+    for each in stages:
         assert rows(each)[0] == (3, 0)
         assert sorted(rows(each))[-1 - kept(len(each.tried) - 1) :] == [(3, 0)] * (1 + kept(len(each.tried) - 1))
         assert all(standing.images_per_s > 0 and standing.cpu_s_per_image > 0 for standing in each.standings)

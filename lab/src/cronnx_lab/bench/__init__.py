@@ -1,5 +1,6 @@
-"""How fast the served ensembles are, against what the machine can do at most and against a rival server.
+"""How fast the ensembles are served, compared with the limit of the machine and with a FastAPI server.
 
-`contenders` are what is measured, `load` is what measures them. `plan` says which legs a round has, `rounds` runs
-them turn by turn, `results` keeps what came out, and `verdicts`, `tables`, `report` and `history` say it.
+`comparison` is a whole run. Its contenders are `triton`, `in_process_limit` and `fastapi_rival`; `plan` lists the
+cases, `results` holds the measurements, `targets` judges them, and `report` and `plots` present them. `variants` and
+`backend_overhead` are separate, smaller measurements.
 """

@@ -1,12 +1,12 @@
-"""Which legs a round has, and in which order."""
+"""The cases of a round, and their order."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cronnx_lab.bench.contenders import in_process
-from cronnx_lab.bench.legs import CLOSED_LOOP, FASTAPI, PERF_ANALYZER, TRITON, Leg
+from cronnx_lab.bench import in_process_limit
+from cronnx_lab.measurement import CLOSED_LOOP, FASTAPI, PERF_ANALYZER, TRITON, Case
 
 BUSY = 16
 REFERENCE_VERSION = 1
@@ -17,9 +17,9 @@ class Plan:
     """What a run measures.
 
     Attributes:
-        versions: of the model.
-        concurrency: requests under way at a time, ascending.
-        pictures: names of sets; the first is measured at every concurrency, the others at one.
+        versions: Versions of the model.
+        concurrency: Requests in flight at a time, in ascending order.
+        pictures: Names of sets of pictures. The first is measured at every concurrency, the others at one.
     """
 
     versions: Sequence[int]
@@ -28,29 +28,29 @@ class Plan:
 
     @property
     def busy(self) -> int:
-        """The concurrency that targets are set for: 16, or the nearest that is measured."""
+        """The concurrency that the targets refer to: 16, or the nearest measured one."""
         return min(self.concurrency, key=lambda concurrency: abs(concurrency - BUSY))
 
-    def legs(self) -> list[Leg]:
-        """A round's legs, those that are compared with each other side by side."""
-        legs: list[Leg] = []
+    def cases(self) -> list[Case]:
+        """The cases of a round; those that are compared with each other are adjacent."""
+        cases: list[Case] = []
         for concurrency in self.concurrency:
             for version in self.versions:
-                legs += self._served(version, concurrency)
-            legs.append(Leg(FASTAPI, CLOSED_LOOP, REFERENCE_VERSION, concurrency, self.pictures[0]))
-        return legs
+                cases += self._version_cases(version, concurrency)
+            cases.append(Case(FASTAPI, CLOSED_LOOP, REFERENCE_VERSION, concurrency, self.pictures[0]))
+        return cases
 
-    def _served(self, version: int, concurrency: int) -> list[Leg]:
+    def _version_cases(self, version: int, concurrency: int) -> list[Case]:
         main, *others = self.pictures
-        legs = [Leg(TRITON, load, version, concurrency, main) for load in (PERF_ANALYZER, CLOSED_LOOP)]
+        cases = [Case(TRITON, load, version, concurrency, main) for load in (PERF_ANALYZER, CLOSED_LOOP)]
         if concurrency == min(self.concurrency):
-            legs.insert(0, in_process.single(version, main))
+            cases.insert(0, in_process_limit.single(version, main))
         if concurrency == self.busy:
-            legs[:0] = in_process.crowded(version, main)
+            cases[:0] = in_process_limit.saturated(version, main)
             if version == self.versions[0]:
-                legs += [Leg(TRITON, CLOSED_LOOP, version, concurrency, pictures) for pictures in others]
-        return legs
+                cases += [Case(TRITON, CLOSED_LOOP, version, concurrency, pictures) for pictures in others]
+        return cases
 
-    def warm_up(self) -> list[Leg]:
-        """A leg for every contender and version, at the highest concurrency: what grows with load has grown then."""
-        return [leg for leg in self.legs() if leg.concurrency == max(self.concurrency)]
+    def warm_up(self) -> list[Case]:
+        """The cases at the highest concurrency: they include every contender and version."""
+        return [case for case in self.cases() if case.concurrency == max(self.concurrency)]

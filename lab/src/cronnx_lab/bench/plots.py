@@ -1,4 +1,4 @@
-"""The report's plots, as SVG."""
+"""The plots of a benchmark's page, as SVG elements."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
-from cronnx_lab.bench.legs import CLOSED_LOOP, FASTAPI, IN_PROCESS, PERF_ANALYZER, TRITON, Leg
 from cronnx_lab.bench.plan import REFERENCE_VERSION
 from cronnx_lab.bench.results import Results, images_per_s
-from cronnx_lab.bench.svg import svg
+from cronnx_lab.measurement import CLOSED_LOOP, FASTAPI, IN_PROCESS, PERF_ANALYZER, TRITON, Case
+from cronnx_lab.report import svg
 
 SIZE_INCHES = (7.0, 4.0)
-TIMES = ("queue", "compute", "copy")
+PHASES = ("queue", "compute", "copy")
 
 
 def throughput(results: Results) -> str:
-    """Images a second over concurrency; a bar at each point is the spread over the rounds."""
+    """Images a second by concurrency; error bars show the spread over the rounds."""
     axes = _axes(results, "images/s")
-    for label, legs in _curves(results).items():
-        spreads = [results.spread(leg, images_per_s) for leg in legs]
+    for label, cases in _curves(results).items():
+        spreads = [results.spread(case, images_per_s) for case in cases]
         medians = [each.median for each in spreads]
         below = [each.median - each.lowest for each in spreads]
         above = [each.highest - each.median for each in spreads]
@@ -35,48 +35,48 @@ def throughput(results: Results) -> str:
 
 
 def latency(results: Results) -> str:
-    """Median, and dotted the 99th percentile, over concurrency."""
+    """Median and 99th percentile of the latency by concurrency."""
     axes = _axes(results, "latency in ms: median, 99th percentile dotted")
-    for label, legs in _curves(results).items():
-        (line,) = axes.plot(results.plan.concurrency, _percentiles_ms(results, legs, 50), marker="o", label=label)
-        high = _percentiles_ms(results, legs, 99)
+    for label, cases in _curves(results).items():
+        (line,) = axes.plot(results.plan.concurrency, _percentiles_ms(results, cases, 50), marker="o", label=label)
+        high = _percentiles_ms(results, cases, 99)
         axes.plot(results.plan.concurrency, high, marker=".", linestyle=":", color=line.get_color())
     axes.set_yscale("log")
     return svg(axes)
 
 
 def steps(results: Results, version: int) -> str:
-    """Where the ensemble's time goes: a bar a concurrency, a part a step and kind of time."""
+    """The mean time of a request by concurrency, as bars stacked by step and phase."""
     axes = Figure(SIZE_INCHES).subplots()
-    legs = [_leg(results, TRITON, PERF_ANALYZER, version, concurrency) for concurrency in results.plan.concurrency]
-    positions, bottoms = range(len(legs)), [0.0] * len(legs)
-    for step in results.steps(legs[0]):
-        for time in TIMES:
-            heights = [results.steps(leg)[step].milliseconds()[time] for leg in legs]
-            axes.bar(positions, heights, bottom=bottoms, label=f"{step}: {time}")
+    cases = [_case(results, TRITON, PERF_ANALYZER, version, concurrency) for concurrency in results.plan.concurrency]
+    positions, bottoms = range(len(cases)), [0.0] * len(cases)
+    for step in results.steps(cases[0]):
+        for phase in PHASES:
+            heights = [results.steps(case)[step].milliseconds()[phase] for case in cases]
+            axes.bar(positions, heights, bottom=bottoms, label=f"{step}: {phase}")
             bottoms = [bottom + height for bottom, height in zip(bottoms, heights, strict=True)]
     axes.set_xticks(list(positions), list(map(str, results.plan.concurrency)))
     axes.set_xlabel("concurrency")
-    axes.set_ylabel(f"ms a request, version {version}")
+    axes.set_ylabel(f"ms per request, version {version}")
     return svg(axes)
 
 
-def _curves(results: Results) -> dict[str, list[Leg]]:
-    kinds = [(TRITON, load, version) for version in results.plan.versions for load in (PERF_ANALYZER, CLOSED_LOOP)]
+def _curves(results: Results) -> dict[str, list[Case]]:
+    served = [(TRITON, load, version) for version in results.plan.versions for load in (PERF_ANALYZER, CLOSED_LOOP)]
     return {
         f"{contender} v{version}, {load}": [
-            _leg(results, contender, load, version, concurrency) for concurrency in results.plan.concurrency
+            _case(results, contender, load, version, concurrency) for concurrency in results.plan.concurrency
         ]
-        for contender, load, version in [*kinds, (FASTAPI, CLOSED_LOOP, REFERENCE_VERSION)]
+        for contender, load, version in [*served, (FASTAPI, CLOSED_LOOP, REFERENCE_VERSION)]
     }
 
 
-def _leg(results: Results, contender: str, load: str, version: int, concurrency: int) -> Leg:
-    return Leg(contender, load, version, concurrency, results.plan.pictures[0])
+def _case(results: Results, contender: str, load: str, version: int, concurrency: int) -> Case:
+    return Case(contender, load, version, concurrency, results.plan.pictures[0])
 
 
-def _percentiles_ms(results: Results, legs: Sequence[Leg], percent: float) -> list[float]:
-    return [1000 * results.percentile_s(leg, percent) for leg in legs]
+def _percentiles_ms(results: Results, cases: Sequence[Case], percent: float) -> list[float]:
+    return [1000 * results.percentile_s(case, percent) for case in cases]
 
 
 def _axes(results: Results, quantity: str) -> Axes:

@@ -1,45 +1,134 @@
-"""The report: one HTML page that needs nothing else, ratios first, and the raw measurements beside it."""
+"""What a benchmark leaves: its tables, an HTML page, the measurements, and a line in docs/benchmarks/history.md."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from string import Template
 
 from cronnx_lab.bench import plots
-from cronnx_lab.bench.results import Results
-from cronnx_lab.bench.tables import Table, leg_table, step_table, verdict_table
-from cronnx_lab.bench.verdicts import Verdict
+from cronnx_lab.bench.results import Results, cpu_s_per_image, generator_cpu_s_per_image, images_per_s, pss_bytes
+from cronnx_lab.measurement import IN_PROCESS, TRITON, Case
+from cronnx_lab.report import Section, Table, page
+from cronnx_lab.verdicts import Verdict, verdict_table
 from cronnx_server.files import write_whole
+from cronnx_server.paths import ROOT
 
-PAGE = Template((Path(__file__).with_name("report.html")).read_text())
+HISTORY = ROOT / "docs" / "benchmarks" / "history.md"
+HISTORY_HEADING = """\
+# What was tried
+
+`scripts/bench --note TEXT` adds a line per run. Ratios are medians over rounds, measured side by side on one machine;
+between machines, compare the ratios only. A plus sign after a commit means uncommitted changes.
+
+| began | commit | machine | note | measured |
+|---|---|---|---|---|
+"""
 
 
-def write(results: Results, verdicts: list[Verdict], *, run: Mapping[str, str], folder: Path) -> Path:
-    """Write the page and the measurements; where the page is.
+def write(results: Results, verdicts: Sequence[Verdict], *, run: Mapping[str, str], folder: Path) -> Path:
+    """Write the page, index.html, and measurements.json.
 
     Args:
-        results: what was measured.
-        verdicts: the targets.
-        run: what is to be known of the run, by what it is.
-        folder: where to.
+        results: The measurements.
+        verdicts: The judged targets.
+        run: Facts about the run, by name.
+        folder: Receives the files.
+
+    Returns:
+        The page.
 
     Raises:
-        SetupError: they cannot be written.
+        CommandError: A file cannot be written.
     """
-    write_whole(folder / "measurements.json", results.to_json(dict(run)).encode())
-    page = folder / "index.html"
-    write_whole(page, _page(results, verdicts, run).encode())
-    return page
+    write_whole(folder / "measurements.json", results.to_json(run).encode())
+    path = folder / "index.html"
+    write_whole(path, page("Benchmark", _sections(results, verdicts, run)).encode())
+    return path
 
 
-def _page(results: Results, verdicts: list[Verdict], run: Mapping[str, str]) -> str:
-    return PAGE.substitute(
-        run=Table(("run", ""), list(run.items())).html(),
-        verdicts=verdict_table(verdicts).html(),
-        throughput=plots.throughput(results),
-        latency=plots.latency(results),
-        steps="\n".join(plots.steps(results, version) for version in results.plan.versions),
-        legs=leg_table(results).html(),
-        step_times=step_table(results).html(),
+def append_to_history(run: Mapping[str, str], verdicts: Sequence[Verdict], *, path: Path = HISTORY) -> None:
+    """Add a run's line to the record.
+
+    Args:
+        run: Facts about the run, by name.
+        verdicts: The judged targets.
+        path: The record.
+
+    Raises:
+        CommandError: It cannot be written.
+    """
+    before = path.read_text() if path.exists() else HISTORY_HEADING
+    measured = ", ".join(f"{each.name}: {each.measured.partition(' ')[0]}" for each in verdicts)
+    cells = (*(run[name] for name in ("began", "commit", "machine", "note")), measured)
+    line = " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells)
+    write_whole(path, f"{before}| {line} |\n".encode())
+
+
+def case_table(results: Results) -> Table:
+    """One row per case, grouped by pictures, version and contender."""
+    headings = (
+        *("contender", "load", "version", "concurrency", "pictures", "images/s", "p50 ms", "p95 ms", "p99 ms"),
+        *("CPU ms/image", "generator ms/image", "PSS MB", "failed"),
     )
+    cases = sorted(results.cases, key=_order)
+    return Table(headings, [_case_row(results, case) for case in cases])
+
+
+def step_table(results: Results) -> Table:
+    """The mean time that a request spent in each step of the ensemble."""
+    headings = ("model", "load", "concurrency", "pictures", "queue ms", "compute ms", "copy ms", "mean batch")
+    rows = [row for case in results.cases if case.contender == TRITON for row in _step_rows(results, case)]
+    return Table(headings, rows)
+
+
+def _sections(results: Results, verdicts: Sequence[Verdict], run: Mapping[str, str]) -> list[Section]:
+    steps = "\n".join(plots.steps(results, version) for version in results.plan.versions)
+    return [
+        Section(
+            "Targets",
+            verdict_table(verdicts).html(),
+            "A ratio compares cases of the same round; its median, lowest and highest value over the rounds are shown. "
+            "Percentiles of latencies cover all rounds together.",
+        ),
+        Section("Throughput", plots.throughput(results)),
+        Section("Latency", plots.latency(results)),
+        Section("Time of a request by step", steps, "From Triton's statistics, under the load of perf_analyzer."),
+        Section(
+            "All cases",
+            case_table(results).html(),
+            "Medians over the rounds. CPU time and memory are those of the server and its stubs, without the load "
+            "generator; shared memory pages count once.",
+        ),
+        Section("All steps", step_table(results).html()),
+        Section("The run", Table(("run", ""), list(run.items())).html()),
+    ]
+
+
+def _case_row(results: Results, case: Case) -> list[str]:
+    latencies = [f"{1000 * results.percentile_s(case, percent):.1f}" for percent in (50, 95, 99)]
+    generator_ms = 1000 * results.spread(case, generator_cpu_s_per_image).median
+    return [
+        *(case.contender, case.load, str(case.version), str(case.concurrency), case.pictures),
+        f"{results.spread(case, images_per_s).median:.1f}",
+        *latencies,
+        f"{1000 * results.spread(case, cpu_s_per_image).median:.1f}",
+        "" if case.contender == IN_PROCESS else f"{generator_ms:.2f}",
+        f"{results.spread(case, pss_bytes).highest / 1e6:.0f}",
+        f"{results.total(case, lambda each: each.failed):.0f}",
+    ]
+
+
+def _step_rows(results: Results, case: Case) -> list[list[str]]:
+    return [
+        [
+            f"{step} (version {case.version})",
+            *(case.load, str(case.concurrency), case.pictures),
+            *(f"{milliseconds:.2f}" for milliseconds in times.milliseconds().values()),
+            f"{times.requests / max(1, times.executions):.1f}",
+        ]
+        for step, times in results.steps(case).items()
+    ]
+
+
+def _order(case: Case) -> tuple[str, int, str, str, int]:
+    return case.pictures, case.version, case.contender, case.load, case.concurrency

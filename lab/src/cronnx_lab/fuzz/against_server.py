@@ -11,14 +11,13 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from cronnx_lab.bench.contenders.triton import running
-from cronnx_lab.bench.family import Family
+from cronnx_lab.errors import MeasurementError
 from cronnx_lab.fuzz import malformed
 from cronnx_lab.fuzz.images import payloads
 from cronnx_lab.fuzz.judgement import NEIGHBOUR_ERROR, answer_fault
 from cronnx_lab.fuzz.requests import TRANSPORTS, Connection, NoAnswerError, Payload, Request, over_generate
 from cronnx_lab.fuzz.tally import Tally, explore
-from cronnx_server.errors import SetupError
+from cronnx_lab.servers import ProcessTree, triton_server
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY, PICTURES
 
 # A first tenth of the cases lets pools and arenas grow; growth after it is a leak.
@@ -113,11 +112,11 @@ def against_a_server(model: str, count: int, *, seed: int, on_case: Callable[[],
         CommandError: The server did not start.
     """
     with (
-        running([MODEL_REPOSITORY, ENSEMBLES], [model]) as (addresses, family),
+        triton_server([MODEL_REPOSITORY, ENSEMBLES], [model]) as (addresses, processes),
         closing(Connection(addresses)) as connection,
         closing(Sender(connection, model)) as sender,
     ):
-        server = _ServerUnderTest(sender, family, on_case)
+        server = _ServerUnderTest(sender, processes, on_case)
         explore(batches(model), server.send, count=count // BATCH // WARM_UP, seed=seed)
         server.compare_memory()
         explore(batches(model), server.send, count=count // BATCH, seed=seed + 1)
@@ -128,10 +127,10 @@ def against_a_server(model: str, count: int, *, seed: int, on_case: Callable[[],
 class _ServerUnderTest:
     """The server under test: whether its processes are alive, and their memory."""
 
-    def __init__(self, sender: Sender, family: Family, on_case: Callable[[], None]) -> None:
+    def __init__(self, sender: Sender, processes: ProcessTree, on_case: Callable[[], None]) -> None:
         self.tally = Tally()
-        self._sender, self._family, self._on_case = sender, family, on_case
-        self._pids = family.pids()
+        self._sender, self._processes, self._on_case = sender, processes, on_case
+        self._pids = processes.pids()
         self._memory_bytes: int | None = None
 
     def send(self, batch: Sequence[Case]) -> None:
@@ -139,7 +138,7 @@ class _ServerUnderTest:
         if self.tally.wrong:
             return
         self._sender.send(batch)
-        died = self._pids - self._family.pids()
+        died = self._pids - self._processes.pids()
         fault = f"{len(died)} of {len(self._pids)} processes ended" if died else None
         self.tally.add("died" if died else "alive", fault=fault, case=batch, seconds=0)
         for _ in batch:
@@ -148,8 +147,8 @@ class _ServerUnderTest:
     def compare_memory(self) -> None:
         """Compare the memory with that of the last call."""
         try:
-            memory_bytes = self._family.pss_bytes()
-        except SetupError:  # counted by `send`
+            memory_bytes = self._processes.pss_bytes()
+        except MeasurementError:  # counted by `send`
             return
         if self._memory_bytes:
             growth = memory_bytes / self._memory_bytes - 1

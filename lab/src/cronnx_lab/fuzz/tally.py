@@ -14,7 +14,7 @@ import hypothesis
 from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
 
-from cronnx_lab.bench.tables import Table
+from cronnx_lab.report import Table
 from cronnx_server import progress
 
 T = TypeVar("T")

@@ -1,1 +1,1 @@
-"""A server that is offered more than it can do."""
+"""What a server does when it gets more requests than it can answer."""

@@ -1,4 +1,4 @@
-"""`scripts/overload`: parse, test a server of its own, print."""
+"""`scripts/overload`: parse the options, test a server of its own and print the verdicts."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from cronnx_lab.bench.__main__ import PICTURES, positive
-from cronnx_lab.overload import rounds
-from cronnx_lab.stress import command_line, plots
-from cronnx_lab.stress.report import Report
-from cronnx_lab.stress.server import places, serving
+from cronnx_lab import command_line
+from cronnx_lab.command_line import TargetReport
+from cronnx_lab.load.target import serve
+from cronnx_lab.overload import plots, rounds
+from cronnx_lab.pictures import SIZES
+from cronnx_server.arguments import positive_float
 
 PEAK_S = 5.0
 ROUNDS = 4
@@ -21,29 +22,37 @@ examples:
   scripts/overload
   scripts/overload --model efficientnet_lite0_ab --seconds 20
 
-The peak is what a crowd of callers gets who wait for their answers. Four times, three times as many requests are sent,
-whether answered or not, for a quarter of the time, and the peak is seen again. The page with plots is
-reports/overload.html, the numbers are in reports/overload.json.
+The peak is the throughput with 64 callers that wait for their answers. In four rounds, requests are then sent at three
+times that rate, whether or not they are answered, for a quarter of the time each; the peak is measured before and after
+each round. The page with plots is reports/overload.html, the figures are in reports/overload.json.
 """
 
 
 def main() -> int:
     """Overload a server; the exit status."""
     parser = command_line.parser(
-        "overload", "Offer a server three times what it can do, and see how it refuses.", EPILOG
+        "overload", "Does a server at three times its capacity keep its throughput and refuse the rest at once?", EPILOG
     )
-    parser.add_argument("--pictures", choices=PICTURES, default="vga", metavar="SIZE", help="default: %(default)s")
+    parser.add_argument("--pictures", choices=tuple(SIZES), default="vga", metavar="SIZE", help="default: %(default)s")
     parser.add_argument(
-        "--seconds", type=positive(float), default=60.0, metavar="S", help="of overload (default: %(default)g)"
+        "--seconds",
+        type=positive_float,
+        default=60.0,
+        metavar="S",
+        help="length of the overload, all rounds together (default: %(default)g)",
     )
     return command_line.exit_status(parser, _test)
 
 
 def _test(options: argparse.Namespace, folder: Path) -> bool:
-    with serving(options.model, size=options.pictures, folder=folder) as server:
-        measured = rounds.measure(server, peak_s=PEAK_S, seconds=options.seconds / ROUNDS, rounds=ROUNDS)
-    verdicts = rounds.verdicts(measured, places=places(options.model))
-    report = Report("overload", verdicts, plots.overload_plots(measured), {"rounds": list(map(asdict, measured))})
+    with serve(options.model, size=options.pictures, folder=folder) as target:
+        measured = rounds.measure(target, peak_s=PEAK_S, seconds=options.seconds / ROUNDS, rounds=ROUNDS)
+    report = TargetReport(
+        name="overload",
+        verdicts=rounds.verdicts(measured, capacity=rounds.capacity(options.model)),
+        plots=plots.over_time(measured),
+        measured={"rounds": list(map(asdict, measured))},
+    )
     return command_line.conclude(report, options, seconds=options.seconds)
 
 

@@ -1,1 +1,1 @@
-"""A server under load for a long time."""
+"""Whether a server under load for a long time keeps its memory and descriptors constant."""

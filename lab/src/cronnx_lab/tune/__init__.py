@@ -1,1 +1,1 @@
-"""`scripts/tune`: the settings of an ensemble's steps that this machine serves fastest with."""
+"""Which settings of an ensemble's steps this machine serves fastest."""

@@ -1,4 +1,4 @@
-"""`scripts/tune`: parse, tune and print."""
+"""`scripts/tune`: parse the options, tune and print."""
 
 from __future__ import annotations
 
@@ -6,16 +6,21 @@ import argparse
 import re
 import signal
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from cronnx_lab.bench.__main__ import positive
-from cronnx_lab.tune.report import stage_table, summary
-from cronnx_lab.tune.tuning import Tuning
+from cronnx_lab.report import Table
+from cronnx_lab.tune.candidates import Settings
+from cronnx_lab.tune.halving import Standing
+from cronnx_lab.tune.tuning import Stage, Tuning
 from cronnx_server import environment
+from cronnx_server.arguments import positive_float, positive_int
 from cronnx_server.build_models.missing_models import build_missing
 from cronnx_server.errors import CommandError
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
 from cronnx_server.serve import tritonserver
+
+HEADINGS = ("rounds", "images/s", "to present", "p50 ms", "p99 ms", "CPU ms/image", "failed", "")
 
 EPILOG = """\
 examples:
@@ -23,17 +28,17 @@ examples:
   scripts/tune efficientnet_lite2 --concurrency 32 --minutes 10
   scripts/tune --write fast && scripts/serve --profile fast
 
-Candidates are served side by side and take turns under load; the present settings are among them in every round, and
-what is not clearly better changes nothing. It wants the machine for itself. docs/tune.md says more.
+All candidates are served by one server and take turns under load. Each round includes the present settings, which
+change only for a clear gain. Tuning needs an otherwise idle machine. docs/tune.md has the details.
 
-exit status: 0 tuned, whatever was found; 1 it could not be; 2 usage; 130 interrupted.
+exit status: 0 tuned, whether or not a gain was found; 1 failed; 2 usage; 130 interrupted.
 """
 
 
 def main() -> int:
     """Tune; the exit status."""
     options = _parser().parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what Ctrl-C ends, SIGTERM ends
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM ends a run as Ctrl-C does
     try:
         for name in options.models:
             _tune(name, options)
@@ -41,9 +46,27 @@ def main() -> int:
         print(f"tune: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("tune: interrupted; nothing is left running", file=sys.stderr)
+        print("tune: interrupted; all processes are stopped", file=sys.stderr)
         return 130
     return 0
+
+
+def stage_table(stage: Stage) -> Table:
+    """One row per candidate; the first is the present settings."""
+    pairs = zip(stage.tried, stage.standings, strict=True)
+    return Table((stage.step, *HEADINGS), [_row(settings, standing, stage.chosen) for settings, standing in pairs])
+
+
+def summary(changes: Mapping[str, Sequence[str]], steps: Mapping[str, Path]) -> str:
+    """The lines to put into each `config.pbtxt`.
+
+    Args:
+        changes: The lines, by step.
+        steps: The folders of the steps.
+    """
+    if not changes:
+        return "Keep the present settings: no candidate is clearly faster."
+    return "\n".join(_block(steps[step] / "config.pbtxt", lines) for step, lines in changes.items())
 
 
 def _tune(name: str, options: argparse.Namespace) -> None:
@@ -52,8 +75,8 @@ def _tune(name: str, options: argparse.Namespace) -> None:
         if not options.model_repository:
             build_missing([name])
         tritonserver.distribution()
-    found, tuned = tuning.run(minutes=options.minutes, concurrency=options.concurrency)
-    for stage in tuned:
+    found, stages = tuning.run(minutes=options.minutes, concurrency=options.concurrency)
+    for stage in stages:
         print(f"{stage_table(stage)}\n")
     print(summary(tuning.changes(found), tuning.steps))
     if options.write:
@@ -61,23 +84,55 @@ def _tune(name: str, options: argparse.Namespace) -> None:
             print(f"written: {path}")
 
 
+def _row(settings: Settings, standing: Standing, chosen: Settings) -> list[str]:
+    return [
+        str(settings),
+        str(standing.rounds),
+        f"{standing.images_per_s:.1f}",
+        f"{standing.ratio:.2f}",
+        f"{1000 * standing.p50_s:.1f}",
+        f"{1000 * standing.p99_s:.1f}",
+        f"{1000 * standing.cpu_s_per_image:.1f}",
+        str(standing.failed),
+        "chosen" if settings == chosen else "",
+    ]
+
+
+def _block(path: Path, lines: Sequence[str]) -> str:
+    return "\n".join([f"{path}:", *(f"  {line}" for line in lines)])
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="scripts/tune",
-        description="Find the settings of an ensemble's steps that this machine serves fastest with.",
+        description="Which instances, threads and batching of an ensemble's steps does this machine serve fastest?",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "models", nargs="*", default=["efficientnet_lite0"], metavar="MODEL", help="an ensemble (efficientnet_lite0)"
+        "models",
+        nargs="*",
+        default=["efficientnet_lite0"],
+        metavar="MODEL",
+        help="an ensemble (default: efficientnet_lite0)",
     )
     parser.add_argument(
-        "--concurrency", type=positive(int), default=16, metavar="N", help="requests at a time (default: %(default)s)"
+        "--concurrency",
+        type=positive_int,
+        default=16,
+        metavar="N",
+        help="requests in flight at a time (default: %(default)s)",
     )
     parser.add_argument(
-        "--minutes", type=positive(float), default=5, metavar="M", help="for each model, about (default: %(default)s)"
+        "--minutes",
+        type=positive_float,
+        default=5,
+        metavar="M",
+        help="about how long to tune each model (default: %(default)s)",
     )
-    parser.add_argument("--write", type=_profile, metavar="PROFILE", help="write configs/PROFILE.pbtxt of the steps")
+    parser.add_argument(
+        "--write", type=_profile, metavar="PROFILE", help="write the result to configs/PROFILE.pbtxt of each step"
+    )
     parser.add_argument(
         "--model-repository",
         action="append",
@@ -90,7 +145,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _profile(text: str) -> str:
     if not re.fullmatch(r"\w[\w-]*", text):
-        raise argparse.ArgumentTypeError(f"'{text}' came, a name of letters, digits, _ and - is expected")
+        raise argparse.ArgumentTypeError(f"expected a name of letters, digits, _ and -, got '{text}'")
     return text
 
 

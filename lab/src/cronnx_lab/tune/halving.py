@@ -1,8 +1,8 @@
 """Successive halving: all candidates get a few rounds, the better half of them twice as many more.
 
-Source: Jamieson and Talwalkar, "Non-stochastic Best Arm Identification and Hyperparameter Optimization", 2016. Every
-round has all that are left take turns, and each is compared with the present settings of its own round, since a
-machine's speed changes while one measures. The present settings stay to the end.
+Source: Jamieson and Talwalkar, "Non-stochastic Best Arm Identification and Hyperparameter Optimization", 2016. Each
+candidate is compared with the present settings in the same round, because a machine's speed changes over time. The
+present settings stay until the end.
 """
 
 from __future__ import annotations
@@ -10,31 +10,32 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import TypeAlias
 
 import numpy as np
 
-from cronnx_lab.bench.legs import Measurement
+from cronnx_lab.measurement import Measurement
 
-# By less than this, a gain is not worth other settings: it is in the spread of a repeated measurement.
-WORTH_IT = 1.03
+# A smaller gain is within the spread of repeated measurements.
+LEAST_GAIN = 1.03
 
-Round = Mapping[int, Measurement]
-Measure = Callable[[Sequence[int], int], Sequence[Round]]
+Round: TypeAlias = Mapping[int, Measurement]
+Measure: TypeAlias = Callable[[Sequence[int], int], Sequence[Round]]
 
 
 @dataclass(frozen=True)
 class Standing:
-    """What a candidate has shown over all of its rounds.
+    """A candidate's figures over all of its rounds.
 
     Attributes:
-        candidate: its number; 0 are the present settings.
-        rounds: how many.
-        images_per_s: the median.
-        p50_s: of the latencies of all rounds.
-        p99_s: likewise.
-        cpu_s_per_image: the median of what an answer cost the server.
-        ratio: to the present settings, in images a second of the same round: the median.
-        failed: requests that got an error.
+        candidate: Its number; 0 is the present settings.
+        rounds: The number of rounds.
+        images_per_s: The median of images answered a second.
+        p50_s: The median latency of all rounds together, in seconds.
+        p99_s: The 99th percentile likewise.
+        cpu_s_per_image: The median CPU time of the server for each answer.
+        ratio: The median ratio to the present settings, in images a second of the same round.
+        failed: Requests that were answered with an error.
     """
 
     candidate: int
@@ -48,42 +49,42 @@ class Standing:
 
 
 def halving(count: int, measure: Measure, *, rounds: int) -> list[Standing]:
-    """Measure `count` candidates, the first of which are the present settings; where each stands, by number.
+    """Measure `count` candidates, of which the first is the present settings; their standings, by number.
 
     Args:
-        count: of candidates.
-        measure: takes numbers of candidates and a count of rounds, and measures each of them in every round.
-        rounds: that all candidates get; the better half gets twice as many more.
+        count: The number of candidates.
+        measure: Takes candidates' numbers and a count of rounds, and measures each of them in every round.
+        rounds: The rounds of all candidates; the better half gets twice as many more.
     """
     measured = list(measure(range(count), rounds))
-    left = better_half(_standings(measured, range(count)))
-    measured += measure(left, 2 * rounds)
+    finalists = better_half(_standings(measured, range(count)))
+    measured += measure(finalists, 2 * rounds)
     return _standings(measured, range(count))
 
 
 def better_half(standings: Sequence[Standing]) -> list[int]:
-    """The present settings, and of the others the better half without those that failed a request, by number."""
+    """The present settings, and the better half of the others without those that failed a request, by number."""
     _, *others = standings
     sound = sorted((each for each in others if not each.failed), key=lambda each: each.ratio, reverse=True)
     return [0, *sorted(each.candidate for each in sound[: kept(len(others))])]
 
 
 def kept(others: int) -> int:
-    """How many of the candidates beside the present settings stay."""
+    """How many candidates besides the present settings stay in."""
     return (others + 1) // 2
 
 
-def legs(count: int) -> int:
-    """How many legs a round that all of them get comes to, with those that follow from it."""
+def cases_per_round(count: int) -> int:
+    """The cases that each of the first rounds leads to, with those of the later rounds."""
     return count + 2 * (1 + kept(count - 1))
 
 
 def best(standings: Sequence[Standing]) -> Standing:
-    """The fastest of those that stayed to the end, where it is worth a change; else the present settings."""
+    """The fastest finalist if its gain is worth a change, otherwise the present settings."""
     present, *others = standings
     finalists = [each for each in others if each.rounds == present.rounds and not each.failed]
     fastest = max(finalists, key=lambda each: each.ratio, default=present)
-    return fastest if fastest.ratio >= WORTH_IT else present
+    return fastest if fastest.ratio >= LEAST_GAIN else present
 
 
 def _standings(measured: Sequence[Round], numbers: Sequence[int]) -> list[Standing]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from cronnx_lab.bench.legs import FASTAPI, IN_PROCESS, TRITON, Leg, Measurement
 from cronnx_lab.bench.plan import Plan
 from cronnx_lab.bench.results import Results
-from cronnx_lab.bench.step_times import StepTimes
+from cronnx_lab.measurement import FASTAPI, IN_PROCESS, TRITON, Case, Measurement, StepTimes
 
 PLAN = Plan(versions=(1,), concurrency=(1, 16, 64), pictures=("vga", "12mp"))
 TIMES = StepTimes(10, 5, 1.0, 0.2, 0.1, 0.6, 0.1)
@@ -22,8 +21,8 @@ def measurement(images_per_s: int, *, latency_s: float = 0.05, cpu_s: float = 1.
 def results(plan: Plan = PLAN, **images_per_s: int) -> Results:
     """Two rounds in which each contender is as fast as said, the second round half as fast for all."""
     rates = {IN_PROCESS: 100, TRITON: 95, FASTAPI: 70, **images_per_s}
-    return Results(plan, [{leg: measurement(_rate(rates, leg) // part) for leg in plan.legs()} for part in (1, 2)])
+    return Results(plan, [{case: measurement(_rate(rates, case) // part) for case in plan.cases()} for part in (1, 2)])
 
 
-def _rate(rates: dict[str, int], leg: Leg) -> int:
-    return rates[leg.contender]
+def _rate(rates: dict[str, int], case: Case) -> int:
+    return rates[case.contender]

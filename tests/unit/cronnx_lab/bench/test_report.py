@@ -3,9 +3,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from cronnx_lab.bench import history, report
-from cronnx_lab.bench.tables import Table, leg_table
-from cronnx_lab.bench.verdicts import Verdict, verdicts
+from cronnx_lab.bench import report
+from cronnx_lab.bench.report import append_to_history, case_table
+from cronnx_lab.bench.targets import verdicts
+from cronnx_lab.verdicts import Verdict
 from tests.unit.cronnx_lab.bench.measured import PLAN, results
 
 RUN = {"began": "2026-01-01", "commit": "abc+", "machine": "2 cores", "note": "more | threads"}
@@ -27,13 +28,9 @@ def test_the_raw_measurements_are_beside_it(tmp_path: Path) -> None:
 
 
 def test_the_table_has_a_row_a_leg() -> None:
-    table = leg_table(results())
-    assert len(table.rows) == len(PLAN.legs())
+    table = case_table(results())
+    assert len(table.rows) == len(PLAN.cases())
     assert all(len(row) == len(table.headings) for row in table.rows)
-
-
-def test_columns_are_as_wide_as_their_widest_cell() -> None:
-    assert str(Table(("a", "long"), [("wide", "1")])).splitlines() == ["a     long", "wide     1"]
 
 
 def test_a_run_with_a_note_adds_a_line_to_the_record(tmp_path: Path) -> None:
@@ -42,8 +39,8 @@ def test_a_run_with_a_note_adds_a_line_to_the_record(tmp_path: Path) -> None:
         Verdict("v1 / limit", "images/s", ">= 1", "0.5 (0.4 to 0.6)", holds=False),
         Verdict("GB", "memory", "< 1", "0.4", holds=True),
     ]
-    history.append(RUN, judged, path=path)
-    history.append({**RUN, "note": "fewer"}, judged, path=path)
+    append_to_history(RUN, judged, path=path)
+    append_to_history({**RUN, "note": "fewer"}, judged, path=path)
     *heading, first, second = path.read_text().splitlines()
     assert heading[-1].startswith("|---")
     assert first == r"| 2026-01-01 | abc+ | 2 cores | more \| threads | v1 / limit: 0.5, GB: 0.4 |"

@@ -4,11 +4,12 @@ import json
 
 import pytest
 
-from cronnx_lab.bench.legs import PERF_ANALYZER, TRITON, Leg
-from cronnx_lab.bench.results import Results, Spread, images_per_s
+from cronnx_lab.bench.results import Results, images_per_s
+from cronnx_lab.measurement import PERF_ANALYZER, TRITON, Case
+from cronnx_lab.verdicts import Spread
 from tests.unit.cronnx_lab.bench.measured import PLAN, measurement, results
 
-BUSY = Leg(TRITON, PERF_ANALYZER, 1, 16, "vga")
+BUSY = Case(TRITON, PERF_ANALYZER, 1, 16, "vga")
 
 
 def test_a_spread_is_the_median_the_least_and_the_most() -> None:
@@ -30,7 +31,7 @@ def test_percentiles_are_of_all_rounds_together() -> None:
 
 def test_the_limit_is_the_fastest_way_of_working_in_process() -> None:
     found = results()
-    slow, fast, *_ = (leg for leg in PLAN.legs() if leg.contender == "in-process" and leg.concurrency > 1)
+    slow, fast, *_ = (case for case in PLAN.cases() if case.contender == "in-process" and case.concurrency > 1)
     for each in found.rounds:
         each[fast] = measurement(200)
         each[slow] = measurement(20)
@@ -47,6 +48,6 @@ def test_steps_are_those_of_the_ensemble_without_itself_and_added_up() -> None:
 def test_the_raw_measurements_are_written_with_what_they_are_of() -> None:
     written = json.loads(results().to_json({"note": "a try"}))
     assert written["run"] == {"note": "a try"}
-    assert [len(each) for each in written["rounds"]] == [len(PLAN.legs())] * 2
+    assert [len(each) for each in written["rounds"]] == [len(PLAN.cases())] * 2
     first = written["rounds"][0][0]
     assert {"contender", "load", "concurrency", "latencies_s", "answered", "cpu_s", "steps"} <= first.keys()

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cronnx_lab.bench.legs import Measurement
-from cronnx_lab.tune.halving import Round, best, halving, legs
+from cronnx_lab.measurement import Measurement
+from cronnx_lab.tune.halving import Round, best, cases_per_round, halving
 
 
 class Machine:
@@ -11,13 +11,13 @@ class Machine:
 
     def __init__(self, *speeds: float, failing: int | None = None) -> None:
         self._speeds, self._failing = speeds, failing
-        self.legs = 0
+        self.cases = 0
 
     def measure(self, numbers: Sequence[int], count: int) -> list[Round]:
         return [{number: self._measurement(number, of_round) for number in numbers} for of_round in range(count)]
 
     def _measurement(self, number: int, of_round: int) -> Measurement:
-        self.legs += 1
+        self.cases += 1
         return Measurement(
             images_per_s=self._speeds[number] * (1 + of_round % 3),
             latencies_s=(0.01, 0.02),
@@ -33,7 +33,7 @@ def test_the_better_half_goes_on_and_the_present_settings_always() -> None:
     machine = Machine(1, 5, 2, 4, 3)
     standings = halving(5, machine.measure, rounds=2)
     assert [each.rounds for each in standings] == [6, 6, 2, 6, 2]
-    assert machine.legs == 2 * legs(5)
+    assert machine.cases == 2 * cases_per_round(5)
 
 
 def test_candidates_are_compared_with_the_present_settings_of_their_own_round() -> None:

@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from cronnx_lab.tune.candidates import Candidate
-from cronnx_lab.tune.settings import Settings, settings_of
-from cronnx_lab.tune.trial import WHOLE_LEG_S
+from cronnx_lab.tune.candidates import Candidate, Settings, settings_of
+from cronnx_lab.tune.trial import WHOLE_CASE_S
 from cronnx_lab.tune.tuning import Tuning, rounds_within
 from cronnx_server import repository
-from cronnx_server.errors import SetupError
+from cronnx_server.errors import RepositoryError
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
 
 NAME, NETWORK, PREPROCESS = "efficientnet_lite0", "efficientnet_lite0_onnx", "preprocess_224"
@@ -52,18 +51,18 @@ def test_a_step_that_stays_as_it_is_gets_no_profile(tuning: Tuning) -> None:
 
 
 def test_a_model_that_is_not_there_is_named() -> None:
-    with pytest.raises(SetupError, match="there is no model 'nonesuch'"):
+    with pytest.raises(RepositoryError, match="there is no model 'nonesuch'"):
         Tuning("nonesuch", [MODEL_REPOSITORY, ENSEMBLES])
 
 
 @pytest.mark.parametrize(
-    ("name", "cause"), [(f"{NAME}_ab", f"its steps {NAME}_router are not"), (NETWORK, "it has no steps")]
+    ("name", "cause"), [(f"{NAME}_ab", f"got other steps: {NAME}_router"), (NETWORK, "got a model without steps")]
 )
 def test_what_is_no_ensemble_of_the_steps_that_are_tuned_is_refused(name: str, cause: str) -> None:
-    with pytest.raises(SetupError, match=cause):
+    with pytest.raises(RepositoryError, match=cause):
         Tuning(name, [MODEL_REPOSITORY, ENSEMBLES])
 
 
 def test_the_rounds_fill_the_time() -> None:
-    assert rounds_within(WHOLE_LEG_S * 10 * 4, count=4) == 4
+    assert rounds_within(WHOLE_CASE_S * 10 * 4, count=4) == 4
     assert rounds_within(-1, count=4) == 1

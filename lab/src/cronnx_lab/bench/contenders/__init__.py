@@ -1,1 +1,0 @@
-"""What is measured: the limit of this machine without a server, the served ensemble, and a rival server."""

@@ -1,0 +1,116 @@
+"""NVIDIA's perf_analyzer: how it is installed and called, and how its results are read.
+
+Source: `docs/` of github.com/triton-inference-server/perf_analyzer. Its profile export has the times of every request.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import platform
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cronnx_lab.load.answers import WARM_UP_S, Span
+from cronnx_server import packages
+from cronnx_server.paths import REQUIREMENTS, SERVER, STATE
+from cronnx_server.serve import tritonserver
+
+NEWER_GLIBC = (2, 38)
+FOLDER, LIBRARIES = STATE / "perf_analyzer", STATE / "perf_analyzer_libraries"
+NANOSECONDS = 1e9
+
+# perf_analyzer measures until three windows agree within a percentage; any difference is accepted here.
+WINDOWS, ANY_PERCENTAGE = 3, 10_000
+
+# Its error when a window passed without an answer.
+TOO_SHORT = "No valid requests recorded within time interval"
+
+
+@dataclass(frozen=True)
+class PerfAnalyzer:
+    """The installed program.
+
+    Attributes:
+        executable: Its file.
+        libraries: The folder with the shared libraries it needs.
+    """
+
+    executable: Path
+    libraries: Path
+
+    def environment(self) -> dict[str, str]:
+        """The environment variables that it runs with."""
+        return {**os.environ, "LD_LIBRARY_PATH": str(self.libraries)}
+
+    def command(
+        self, model_name: str, address: str, *, concurrency: int, seconds: float, inputs: Path, export: Path
+    ) -> list[str]:
+        """The command line that loads a model over gRPC.
+
+        Args:
+            model_name: The model.
+            address: HOST:PORT of the server's gRPC.
+            concurrency: Requests in flight at a time.
+            seconds: The length of the load after its warm-up.
+            inputs: The file from `input_data`.
+            export: Receives the times of every request; it must not exist.
+        """
+        window_ms = round(1000 * (WARM_UP_S + seconds) / WINDOWS)
+        return [
+            str(self.executable),
+            *("-m", model_name, "-u", address, "-i", "grpc", "--async"),
+            f"--input-data={inputs}",
+            f"--concurrency-range={concurrency}",
+            f"--measurement-interval={window_ms}",
+            f"--max-trials={WINDOWS}",
+            f"--stability-percentage={ANY_PERCENTAGE}",
+            f"--profile-export-file={export}",
+        ]
+
+
+def perf_analyzer() -> PerfAnalyzer:
+    """Install the newest version that this machine's glibc supports, unless it is there.
+
+    Raises:
+        SetupError: It cannot be downloaded or installed.
+    """
+    tritonserver.unpacked()  # it uses libraries of the server's wheel
+    newer = tuple(map(int, platform.libc_ver()[1].split("."))) >= NEWER_GLIBC
+    name = "perf_analyzer" if newer else "perf_analyzer_older_glibc"
+    packages.install_folder((REQUIREMENTS / f"{name}.txt").read_text(), FOLDER, what="perf_analyzer")
+    executable = FOLDER / "perf_analyzer" / "bin" / "perf_analyzer" if newer else FOLDER / "bin" / "perf_analyzer"
+    executable.chmod(0o755)
+    _link_libraries(LIBRARIES)
+    return PerfAnalyzer(executable, LIBRARIES)
+
+
+def _link_libraries(folder: Path) -> None:
+    """Link to the libraries in the server's wheel, which have unique names: `libb64-98cb6333.so.0d`."""
+    folder.mkdir(exist_ok=True)
+    for name, suffix in (("libb64", ".so.0d"), ("libcudart", ".so.12")):
+        (library,) = (SERVER / "nvidia_pytriton.libs").glob(f"{name}-*{suffix}*")
+        link = folder / f"{name}{suffix}"
+        link.unlink(missing_ok=True)
+        link.symlink_to(library)
+
+
+def input_data(images: Sequence[bytes]) -> str:
+    """The content of an `--input-data` file for an ensemble with an `image` input.
+
+    A BYTES element is its length in four bytes, little endian, and its content.
+    """
+    elements = (struct.pack("<I", len(image)) + image for image in images)
+    contents = ({"b64": base64.b64encode(element).decode()} for element in elements)
+    return json.dumps({"data": [{"image": {"content": content, "shape": [1]}} for content in contents]})
+
+
+def read_spans(export: Path) -> list[Span]:
+    """Read the spans of the answered requests from a profile export."""
+    # The export contains the inputs byte for byte, so it is not valid UTF-8.
+    (experiment,) = json.loads(export.read_text(encoding="latin-1"), strict=False)["experiments"]
+    requests = [each for each in experiment["requests"] if each["response_timestamps"]]
+    return [(each["timestamp"] / NANOSECONDS, each["response_timestamps"][-1] / NANOSECONDS) for each in requests]
