@@ -36,10 +36,10 @@ def connection(served: Served) -> Iterator[Connection]:
 @pytest.fixture(scope="module", autouse=True)
 def processes(served: Served) -> Iterator[ProcessTree]:
     """The server's processes, none of which ends whatever the tests send."""
-    family = ProcessTree([served.process.pid])
-    before = family.pids()
-    yield family
-    assert family.pids() >= before
+    processes = ProcessTree([served.process.pid])
+    before = processes.pids()
+    yield processes
+    assert processes.pids() >= before
 
 
 class Neighbours:

@@ -55,7 +55,7 @@ class Replicas:
         """Send requests over both protocols for the duration of the block, and for some time before and after it."""
         with ExitStack() as stack:
             urls = (self.proxy.grpc, self.proxy.http)
-            everybody = Everybody([stack.enter_context(asking(url, ENSEMBLE, ToyRepository.image)) for url in urls])
+            everybody = Everybody([stack.enter_context(calling(url, ENSEMBLE, ToyRepository.image)) for url in urls])
             everybody.go_on()
             yield everybody
             everybody.go_on()
@@ -90,7 +90,7 @@ def test_replicas_restarted_one_after_the_other_cost_no_caller_a_request(
     with replicas.asked() as callers:
         end(server)
         replicas.wait_until_up(REPLICAS - 1)
-        callers.go_on()
+        callers.wait_for_requests()
         replicas.bring_back(server)
     assert callers.errors() == []
 
@@ -100,7 +100,7 @@ def test_a_replica_whose_python_processes_died_costs_no_caller_a_request(replica
     with replicas.asked() as callers:
         for stub in victim.family()[1:]:
             stub.kill()
-        callers.go_on()
+        callers.wait_for_requests()
         victim.kill()  # without stubs, Triton waits until its exit timeout
         replicas.bring_back(victim)
     assert callers.errors() == []

@@ -25,6 +25,8 @@ OLDEST, NEWEST = (3, 10), (3, 13)
 NEEDED_BYTES = 2 * 1024**3
 SERVER = "server"
 """The lock file that every command needs: `requirements/server.txt`."""
+PROJECT = "project"
+"""Stands among the lock files for the project's own packages, which `.venv` uses where they are."""
 
 
 def run(module: str, arguments: Sequence[str]) -> int:
@@ -60,9 +62,10 @@ def add(*locks: str) -> None:
         SetupError: This Python is not supported, or the environment cannot be created.
     """
     check_python(sys.version_info[:2])
-    if not is_whole(locks):
+    wanted = (*locks, PROJECT)
+    if not is_whole(wanted):
         with setup_lock():
-            _make(locks)
+            _make(wanted)
 
 
 def check_python(version: tuple[int, int]) -> None:
@@ -97,7 +100,7 @@ def setup_lock(state: Path = STATE) -> Iterator[None]:
 
 
 def _make(locks: tuple[str, ...]) -> None:
-    if not (VENV / "bin" / "python").exists():
+    if not is_whole((SERVER,)):  # a part of an earlier attempt, or of an older lock file, must not stay
         check_space(VENV.parent)
         progress.step(f"Creating .venv with Python {sys.version.split()[0]}")
         _make_venv()
@@ -131,14 +134,15 @@ def _make_venv() -> None:
 
 def _install(lock: str) -> None:
     python = VENV / "bin" / "python"
-    requirements = REQUIREMENTS / f"{lock}.txt"
-    progress.step(f"Installing {_count(requirements)} locked packages ({requirements.name})")
-    packages.install(["--require-hashes", "-r", str(requirements)], what=requirements.name, python=python)
-    if lock == SERVER:
+    if lock == PROJECT:
         editable = [argument for folder in _own_packages() for argument in ("-e", str(folder))]
         packages.install(
             ["--no-deps", "--no-build-isolation", "--no-index", *editable], what="the project's packages", python=python
         )
+    else:
+        requirements = REQUIREMENTS / f"{lock}.txt"
+        progress.step(f"Installing {_count(requirements)} locked packages ({requirements.name})")
+        packages.install(["--require-hashes", "-r", str(requirements)], what=requirements.name, python=python)
     stamp(lock)
 
 
@@ -165,6 +169,6 @@ def stamp(lock: str, *, venv: Path = VENV, requirements: Path = REQUIREMENTS) ->
 
 
 def _digest(lock: str, requirements: Path) -> str:
-    own = [folder / "pyproject.toml" for folder in _own_packages()] if lock == SERVER else []
-    sources = [requirements / f"{lock}.txt", *own]
+    own = lock == PROJECT
+    sources = [folder / "pyproject.toml" for folder in _own_packages()] if own else [requirements / f"{lock}.txt"]
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
