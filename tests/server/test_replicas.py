@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from cronnx import Client, InvalidInput
-from cronnx_lab.faults.callers import Callers, asking
+from cronnx_lab.faults.callers import Callers, calling
 from tests.server.haproxy import Proxy, balancing, command, environment
 from tests.server.polling import until
 from tests.server.toy import ENSEMBLE, ToyRepository

@@ -67,6 +67,9 @@ class EventLoopThread(Generic[R]):
         except RuntimeError:  # the loop is closed
             coroutine.close()
             raise concurrent.futures.CancelledError from None
+        except KeyboardInterrupt:  # before the loop had it: nobody else would close it
+            coroutine.close()
+            raise
         self._calls.add(future)
         try:
             return future.result()
