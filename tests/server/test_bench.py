@@ -1,4 +1,4 @@
-"""`scripts/bench` in its shortest form: that the report is whole and the counts add up, not how fast anything is."""
+"""`scripts/bench` in a short form: the report is complete and the counts add up. The speed is not tested."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PLAN = Plan((1,), (1, 4), ("vga", "tiny"))
 
 @dataclass(frozen=True)
 class Benched:
-    """What a run printed and wrote."""
+    """The output and the files of a run."""
 
     printed: str
     page: str

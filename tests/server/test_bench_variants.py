@@ -1,4 +1,4 @@
-"""`scripts/bench --metrics-cost` and `--profile` in their shortest form: that they measure, not what comes out."""
+"""`scripts/bench --metrics-cost` and `--profile` in a short form. The figures are not tested."""
 
 from __future__ import annotations
 

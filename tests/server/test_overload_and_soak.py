@@ -1,4 +1,4 @@
-"""What `scripts/overload` and `scripts/soak` do, on the project's own models, in a second where they take minutes."""
+"""`scripts/overload` and `scripts/soak` in a short form, on the project's own models."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MODELS = ["efficientnet_lite0", "efficientnet_lite0_ab"]
 
 @pytest.fixture(scope="module")
 def targets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Target]]:
-    """One server, loaded by way of one ensemble or the other."""
+    """One server with two ensembles."""
     folder = tmp_path_factory.mktemp("requests")
     images = pictures.make("tiny", folder).contents()
     with environment.setup_lock():
@@ -37,7 +37,7 @@ def targets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Targ
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_of_more_than_there_is_room_for_each_is_answered_or_refused(targets: dict[str, Target], model: str) -> None:
+def test_beyond_the_capacity_each_request_is_answered_or_refused(targets: dict[str, Target], model: str) -> None:
     rate_per_s = 4 * capacity(model)
     outcome = targets[model].open_loop(rate_per_s=rate_per_s, seconds=1)
     measured = Overload((1.0, 1.0), rate_per_s, 1.0, outcome)

@@ -1,4 +1,4 @@
-"""`scripts/tune` in its shortest form: that every candidate is served and asked, not how fast anything is."""
+"""`scripts/tune` in a short form: every candidate is served and measured. The speed is not tested."""
 
 from __future__ import annotations
 

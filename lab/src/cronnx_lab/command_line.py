@@ -72,7 +72,9 @@ def parser(name: str, description: str, epilog: str) -> argparse.ArgumentParser:
         epilog=epilog + STATUSES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("--model", default="efficientnet_lite0", metavar="NAME", help="default: %(default)s")
+    made.add_argument(
+        "--model", default="efficientnet_lite0", metavar="NAME", help="the ensemble to test (default: %(default)s)"
+    )
     return made
 
 

@@ -10,7 +10,7 @@ CASES = Plan((1,), (1, 16), ("vga",)).cases()
 
 
 class Recorder:
-    """A contender that notes what it was asked for."""
+    """A contender that records its calls."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[Case, float]] = []
@@ -32,7 +32,7 @@ def test_every_second_round_runs_backwards() -> None:
     assert {seconds for _, seconds in recorder.asked} == {2.0}
 
 
-def test_each_round_has_what_its_own_legs_gave() -> None:
+def test_each_round_has_what_its_own_cases_gave() -> None:
     _, measured = run(2)
     assert [each[CASES[0]].images_per_s for each in measured] == [1, 2 * len(CASES)]
     assert all(set(each) == set(CASES) for each in measured)

@@ -101,7 +101,9 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--model", default="efficientnet_lite0", metavar="NAME", help="default: %(default)s")
+    parser.add_argument(
+        "--model", default="efficientnet_lite0", metavar="NAME", help="the ensemble to measure (default: %(default)s)"
+    )
     parser.add_argument(
         "--versions",
         nargs="+",
@@ -126,7 +128,10 @@ def _parser() -> argparse.ArgumentParser:
         help="requests in flight at a time (default: 1 4 16 64; with --quick: 1 16)",
     )
     parser.add_argument(
-        "--rounds", type=positive_int, metavar="N", help=f"default: {ROUNDS}; with --quick: {QUICK_ROUNDS}"
+        "--rounds",
+        type=positive_int,
+        metavar="N",
+        help=f"how often to measure everything (default: {ROUNDS}; with --quick: {QUICK_ROUNDS})",
     )
     parser.add_argument(
         "--seconds",

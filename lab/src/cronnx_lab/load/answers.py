@@ -1,4 +1,4 @@
-"""What a load generator is told to send, what it reports, and the throughput and latencies that follow."""
+"""The order that a load generator takes, the answers it reports, and their throughput and latencies."""
 
 from __future__ import annotations
 

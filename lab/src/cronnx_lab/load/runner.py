@@ -1,4 +1,4 @@
-"""Run a load generator to its end, and measure what it and the server use meanwhile."""
+"""Run a load generator to its end, and measure what it and the server use during the load."""
 
 from __future__ import annotations
 

@@ -33,7 +33,13 @@ def main() -> int:
     parser = command_line.parser(
         "overload", "Does a server at three times its capacity keep its throughput and refuse the rest at once?", EPILOG
     )
-    parser.add_argument("--pictures", choices=tuple(SIZES), default="vga", metavar="SIZE", help="default: %(default)s")
+    parser.add_argument(
+        "--pictures",
+        choices=tuple(SIZES),
+        default="vga",
+        metavar="SIZE",
+        help=f"size of the pictures to send, one of {', '.join(SIZES)} (default: %(default)s)",
+    )
     parser.add_argument(
         "--seconds",
         type=positive_float,

@@ -32,7 +32,13 @@ def main() -> int:
     parser = command_line.parser(
         "soak", "Does a server leak memory or file descriptors, or fail requests, under load for hours?", EPILOG
     )
-    parser.add_argument("--pictures", choices=tuple(SIZES), default="tiny", metavar="SIZE", help="default: %(default)s")
+    parser.add_argument(
+        "--pictures",
+        choices=tuple(SIZES),
+        default="tiny",
+        metavar="SIZE",
+        help=f"size of the pictures to send, one of {', '.join(SIZES)} (default: %(default)s)",
+    )
     parser.add_argument(
         "--requests", type=positive_int, default=200_000, metavar="N", help="requests to send (default: %(default)d)"
     )

@@ -1,4 +1,4 @@
-"""Made-up results of a run."""
+"""Invented results of a run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def measurement(images_per_s: int, *, latency_s: float = 0.05, cpu_s: float = 1.
 
 
 def results(plan: Plan = PLAN, **images_per_s: int) -> Results:
-    """Two rounds in which each contender is as fast as said, the second round half as fast for all."""
+    """Two rounds at the given rates; in the second, every contender is half as fast."""
     rates = {IN_PROCESS: 100, TRITON: 95, FASTAPI: 70, **images_per_s}
     return Results(plan, [{case: measurement(_rate(rates, case) // part) for case in plan.cases()} for part in (1, 2)])
 

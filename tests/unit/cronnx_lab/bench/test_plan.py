@@ -8,7 +8,7 @@ from cronnx_lab.measurement import CLOSED_LOOP, FASTAPI, IN_PROCESS, PERF_ANALYZ
 PLAN = Plan(versions=(1, 2), concurrency=(1, 4, 16, 64), pictures=("vga", "tiny", "12mp"))
 
 
-def test_no_leg_comes_twice() -> None:
+def test_no_case_is_measured_twice() -> None:
     cases = PLAN.cases()
     assert len(set(cases)) == len(cases)
 
@@ -31,7 +31,7 @@ def test_other_pictures_are_measured_where_the_targets_are_set() -> None:
     assert {(case.pictures, case.concurrency) for case in others} == {("tiny", 16), ("12mp", 16)}
 
 
-def test_the_limit_of_each_version_is_measured_beside_the_busy_legs() -> None:
+def test_the_limit_of_each_version_is_measured_beside_the_busy_cases() -> None:
     cases = PLAN.cases()
     for version in (1, 2):
         place = cases.index(Case(TRITON, PERF_ANALYZER, version, 16, "vga"))

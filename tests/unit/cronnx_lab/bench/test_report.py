@@ -27,7 +27,7 @@ def test_the_raw_measurements_are_beside_it(tmp_path: Path) -> None:
     assert len(json.loads((tmp_path / "measurements.json").read_text())["rounds"]) == 2
 
 
-def test_the_table_has_a_row_a_leg() -> None:
+def test_the_table_has_a_row_per_case() -> None:
     table = case_table(results())
     assert len(table.rows) == len(PLAN.cases())
     assert all(len(row) == len(table.headings) for row in table.rows)

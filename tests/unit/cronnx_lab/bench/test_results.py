@@ -17,7 +17,7 @@ def test_a_spread_is_the_median_the_least_and_the_most() -> None:
 
 
 def test_a_ratio_is_taken_within_each_round() -> None:
-    """The second round is half as fast for all, which a ratio of medians over rounds would show and this must not."""
+    """The second round is half as fast for all contenders, which must not change the ratio."""
     found = results(triton=90)
     ratio = found.ratio(BUSY, found.limit(1), images_per_s)
     assert (ratio.median, ratio.lowest, ratio.highest) == pytest.approx((0.9, 0.9, 0.9))
@@ -45,7 +45,7 @@ def test_steps_are_those_of_the_ensemble_without_itself_and_added_up() -> None:
     assert steps["net_onnx"].milliseconds() == pytest.approx({"queue": 20, "compute": 60, "copy": 20})
 
 
-def test_the_raw_measurements_are_written_with_what_they_are_of() -> None:
+def test_the_raw_measurements_are_written_with_their_case() -> None:
     written = json.loads(results().to_json({"note": "a try"}))
     assert written["run"] == {"note": "a try"}
     assert [len(each) for each in written["rounds"]] == [len(PLAN.cases())] * 2

@@ -43,7 +43,7 @@ def test_the_99th_percentile_is_to_be_no_higher_than_fastapis() -> None:
 
 
 @pytest.mark.parametrize(("rate", "holds"), [(92, True), (88, False)])
-def test_a_crowd_is_to_cost_no_more_than_a_twentieth(rate: int, *, holds: bool) -> None:
+def test_high_concurrency_is_to_cost_no_more_than_a_twentieth(rate: int, *, holds: bool) -> None:
     found = results()
     for each in found.rounds:
         for case in [case for case in each if case.contender == TRITON and case.concurrency == 64]:
@@ -69,7 +69,7 @@ def test_one_request_is_to_take_at_most_3_ms_more_than_in_process(latency_s: flo
     assert verdict(found, "over one in-process").holds is holds
 
 
-def test_memory_is_the_most_that_any_leg_of_the_server_saw() -> None:
+def test_memory_is_the_most_that_any_case_of_the_server_used() -> None:
     found = results()
     assert verdict(found, "peak memory").measured == "0.50"
     last = [case for case in PLAN.cases() if case.contender == TRITON][-1]

@@ -6,7 +6,7 @@ from cronnx_lab.load.answers import BROKEN, OK, REFUSED, WARM_UP_S, Answers, Spa
 
 
 def steady(*, latency_s: float, connections: int, until_s: float) -> list[Span]:
-    """Requests on some connections, each begun when the last one ended, all connections at once."""
+    """Back-to-back requests on several connections in step."""
     times = [latency_s * number for number in range(round(until_s / latency_s) + 1)]
     return [(start, start + latency_s) for start in times for _ in range(connections)]
 
@@ -17,17 +17,17 @@ def test_the_speed_does_not_depend_on_where_batches_of_answers_fall(latency_s: f
     assert speed(spans, seconds=2.0, drained=True).images_per_s == pytest.approx(16 / latency_s)
 
 
-def test_requests_under_way_at_the_end_that_nobody_told_of_do_not_slow_it() -> None:
+def test_unreported_requests_in_flight_at_the_end_do_not_lower_the_speed() -> None:
     spans = [span for span in steady(latency_s=0.7, connections=16, until_s=2.8) if span[1] <= 2.8]
     assert speed(spans, seconds=2.0, drained=False).images_per_s == pytest.approx(16 / 0.7)
 
 
-def test_requests_longer_than_the_leg_have_a_speed_if_they_were_waited_for() -> None:
+def test_requests_longer_than_the_window_have_a_speed_if_they_were_waited_for() -> None:
     spans = [(0.0, 4.0)] * 16
     assert speed(spans, seconds=2.0, drained=True).images_per_s == pytest.approx(4)
 
 
-def test_requests_too_long_to_look_at_in_parts_are_counted_whole() -> None:
+def test_requests_longer_than_an_undrained_window_count_whole() -> None:
     spans = [(0.0, 2.0)] * 16
     assert speed(spans, seconds=2.0, drained=False).images_per_s == pytest.approx(8)
 
@@ -51,7 +51,7 @@ def test_the_clock_may_start_anywhere() -> None:
 
 @pytest.mark.parametrize("spans", [[], [(0.0, 0.25)]], ids=["none", "all in the warm-up"])
 @pytest.mark.parametrize("drained", [True, False])
-def test_what_was_not_seen_is_no_speed(spans: list[Span], *, drained: bool) -> None:
+def test_nothing_answered_in_the_window_is_no_speed(spans: list[Span], *, drained: bool) -> None:
     assert speed(spans, seconds=1.0, drained=drained) == Speed(0.0, ())
 
 

@@ -26,7 +26,7 @@ def test_fastapi_gets_the_image() -> None:
     assert body == b"image"
 
 
-def test_the_length_of_the_body_is_said() -> None:
+def test_the_length_of_the_body_is_in_the_header() -> None:
     for request in (to_triton("net", b"an image"), to_fastapi(b"an image")):
         head, body = parts(request)
         assert f"\r\nContent-Length: {len(body)}" in head

@@ -7,7 +7,7 @@ from pathlib import Path
 from cronnx_lab.load.perf_analyzer import PerfAnalyzer, input_data, read_spans
 
 
-def test_an_image_is_given_behind_its_length() -> None:
+def test_an_image_follows_its_length() -> None:
     (entry,) = json.loads(input_data([b"image"]))["data"]
     assert base64.b64decode(entry["image"]["content"]["b64"]) == b"\x05\x00\x00\x00image"
     assert entry["image"]["shape"] == [1]

@@ -9,7 +9,7 @@ PEAK_PER_S, SECONDS = 100.0, 10.0
 
 
 def overload(*, results_per_s: float = 95.0, result_s: float = 1.0, refusal_s: float = 0.01) -> Overload:
-    """A run in which answers come evenly."""
+    """A run with evenly spaced answers."""
     answers = [
         (number / rate, number / rate + took_s, status)
         for rate, took_s, status in ((results_per_s, result_s, OK), (200.0, refusal_s, REFUSED))

@@ -57,6 +57,6 @@ def test_present_settings_alone_are_the_best() -> None:
     assert best(halving(1, Machine(100).measure, rounds=1)).candidate == 0
 
 
-def test_latencies_are_of_all_rounds_and_cost_is_an_images() -> None:
+def test_latencies_cover_all_rounds_and_the_cost_is_per_image() -> None:
     (standing,) = halving(1, Machine(100).measure, rounds=1)
     assert (standing.p50_s, standing.cpu_s_per_image) == (0.015, 0.01)

@@ -18,14 +18,14 @@ FOUND = Candidate(((PREPROCESS, Settings()), (NETWORK, Settings(instances=2, thr
 
 @pytest.fixture
 def tuning(tmp_path: Path) -> Tuning:
-    """Of copies, since profiles are written beside what they are made from."""
+    """A tuning of copies, because profiles are written next to their models."""
     for folder in (ENSEMBLES / NAME, MODEL_REPOSITORY / NETWORK, MODEL_REPOSITORY / PREPROCESS):
         (tmp_path / folder.name).mkdir()
         shutil.copy(folder / "config.pbtxt", tmp_path / folder.name)
     return Tuning(NAME, [tmp_path])
 
 
-def test_what_is_to_change_is_named_by_step(tuning: Tuning) -> None:
+def test_changes_are_listed_by_step(tuning: Tuning) -> None:
     assert tuning.changes(FOUND) == {
         NETWORK: [
             "instance_group { count: 2 }",
@@ -44,7 +44,7 @@ def test_a_profile_is_the_default_with_the_settings_found(tuning: Tuning) -> Non
     assert profile.response_cache == default.response_cache
 
 
-def test_a_step_that_stays_as_it_is_gets_no_profile(tuning: Tuning) -> None:
+def test_an_unchanged_step_gets_no_profile(tuning: Tuning) -> None:
     present = FOUND.with_step(NETWORK, Settings())
     assert tuning.write(present, profile="fast") == []
     assert not (tuning.steps[NETWORK] / "configs").exists()
@@ -58,7 +58,7 @@ def test_a_model_that_is_not_there_is_named() -> None:
 @pytest.mark.parametrize(
     ("name", "cause"), [(f"{NAME}_ab", f"got other steps: {NAME}_router"), (NETWORK, "got a model without steps")]
 )
-def test_what_is_no_ensemble_of_the_steps_that_are_tuned_is_refused(name: str, cause: str) -> None:
+def test_a_model_that_cannot_be_tuned_is_refused(name: str, cause: str) -> None:
     with pytest.raises(RepositoryError, match=cause):
         Tuning(name, [MODEL_REPOSITORY, ENSEMBLES])
 
