@@ -77,7 +77,9 @@ def labels(answer: Answer) -> list[str]:
 def fault(answer: Answer, status: int, message: str) -> str | None:
     if found := answer_fault(answer, statuses={status}):
         return found
-    return None if re.search(message, answer.message) else f"{answer.message!r} came, {message!r} was expected"
+    return (
+        None if re.search(message, answer.message) else f"expected a message like {message!r}, got {answer.message!r}"
+    )
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)

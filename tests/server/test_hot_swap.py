@@ -107,7 +107,7 @@ def test_a_new_version_is_loaded_and_promoted_and_the_old_one_removed_under_load
             await client.load(CLASSIFIER)
             await load.go_on()
             assert not await client.is_ready(CLASSIFIER, model_version="1")
-            with pytest.raises(ModelNotFound, match=f"{CLASSIFIER}/1 is UN.*; ready are versions 2, 3"):
+            with pytest.raises(ModelNotFound, match=f"{CLASSIFIER}/1 is UN.*; versions that are ready: 2, 3"):
                 await client.rollback(ENSEMBLE)
 
     asyncio.run(swap())
