@@ -33,6 +33,8 @@ def test_the_rows_are_views_of_the_outputs() -> None:
 @pytest.mark.parametrize("rows", [2, 4])
 def test_an_output_with_more_or_fewer_rows_than_the_batch_is_an_error_with_its_name(rows: int) -> None:
     outputs = {"a": np.zeros(3), "found": np.zeros(rows)}
-    with pytest.raises(InferenceError, match=f"output 'found' has {rows} rows for a batch of 3") as error:
+    with pytest.raises(
+        InferenceError, match=f"output 'found': expected 3 rows, as many as in the batch, got {rows}"
+    ) as error:
         list(batches.split(outputs, [1, 2]))
     assert not error.value.caller_at_fault

@@ -115,13 +115,22 @@ def test_an_accelerator_on_the_cpu_is_left_out_with_one_warning(name: str) -> No
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        (accelerated("cudnn"), "unknown gpu_execution_accelerator 'cudnn'; known are cuda, tensorrt"),
-        (accelerated("openvino", processor="cpu"), "cpu_execution_accelerator 'openvino' cannot be honoured"),
-        (accelerated("tensorrt", precision_mode="FP8"), "precision_mode is 'FP8', expected FP32, FP16, BF16, INT8"),
+        (accelerated("cudnn"), "unknown gpu_execution_accelerator 'cudnn': expected cuda or tensorrt"),
+        (accelerated("openvino", processor="cpu"), "cpu_execution_accelerator 'openvino' is not supported"),
+        (
+            accelerated("tensorrt", precision_mode="FP8"),
+            "'precision_mode': expected one of FP32, FP16, BF16, INT8, got 'FP8'",
+        ),
         (accelerated("tensorrt", trt_engine_cache="1"), "unknown parameter 'trt_engine_cache' of .* 'tensorrt'"),
-        (accelerated("tensorrt", trt_engine_cache_enable="yes"), "parameter 'trt_engine_cache_enable' is 'yes'"),
-        (parameters(cudnn_conv_algo_search="3"), "'cudnn_conv_algo_search' is '3', expected 0 .EXHAUSTIVE., 1"),
-        (parameters(arena_extend_strategy="x"), "'arena_extend_strategy' is 'x', expected 0 .kNextPowerOfTwo., 1"),
+        (accelerated("tensorrt", trt_engine_cache_enable="yes"), "parameter 'trt_engine_cache_enable': .* got 'yes'"),
+        (
+            parameters(cudnn_conv_algo_search="3"),
+            "'cudnn_conv_algo_search': expected one of 0 .EXHAUSTIVE., 1 .* got '3'",
+        ),
+        (
+            parameters(arena_extend_strategy="x"),
+            "'arena_extend_strategy': expected one of 0 .kNextPowerOfTwo., 1 .* 'x'",
+        ),
     ],
 )
 @pytest.mark.parametrize("kind", ["CPU", "GPU"])
