@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from cronnx import Client, InvalidInput
-from cronnx_lab.faults.callers import Callers, asking
+from cronnx_lab.faults.callers import Callers, calling
 from tests.server.haproxy import Proxy, balancing, command, environment
 from tests.server.polling import until
 from tests.server.toy import ENSEMBLE, ToyRepository
@@ -30,9 +30,9 @@ class Everybody:
 
     callers: list[Callers]
 
-    def go_on(self) -> None:
+    def wait_for_requests(self) -> None:
         for each in self.callers:
-            each.go_on()
+            each.wait_for_requests()
 
     def errors(self) -> list[str]:
         return [error for each in self.callers for error in each.errors()]
@@ -56,9 +56,9 @@ class Replicas:
         with ExitStack() as stack:
             urls = (self.proxy.grpc, self.proxy.http)
             everybody = Everybody([stack.enter_context(calling(url, ENSEMBLE, ToyRepository.image)) for url in urls])
-            everybody.go_on()
+            everybody.wait_for_requests()
             yield everybody
-            everybody.go_on()
+            everybody.wait_for_requests()
 
 
 @pytest.fixture(scope="module")

@@ -32,8 +32,8 @@ def test_the_platform_of_onnx_models_is_a_backend(disk: OnDisk, laptop: Machine)
     ("model", "key", "value", "problem"),
     [
         ("net", "intra_op_thread_cout", "1", "unknown parameter 'intra_op_thread_cout'"),
-        ("net", "execution_mode", "2", "parameter 'execution_mode' is '2'"),
-        ("preprocess", "resise", "exact", "parameter 'resise' is unknown"),
+        ("net", "execution_mode", "2", "parameter 'execution_mode': expected a whole number from 0 to 1, got '2'"),
+        ("preprocess", "resise", "exact", "unknown parameter 'resise'"),
         ("preprocess", "crop", "7", "expected a number from 0.1 to 1"),
     ],
 )
@@ -56,7 +56,7 @@ def test_a_tensor_that_its_backend_refuses_is_named(disk: OnDisk) -> None:
 def test_a_parameter_that_the_router_refuses_is_named(disk: OnDisk) -> None:
     disk.add("route", 'backend: "router" parameters { key: "weights" value { string_value: "net/1=1" } }')
     (finding,) = backends.parameters(disk.read())
-    assert "'weights' is unknown" in finding.problem
+    assert "unknown parameter 'weights'" in finding.problem
 
 
 def test_a_library_that_the_stubs_lack_is_named_with_its_package(disk: OnDisk, laptop: Machine) -> None:
