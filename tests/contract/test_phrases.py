@@ -1,0 +1,31 @@
+"""The words and the header that packages share without importing each other."""
+
+from __future__ import annotations
+
+import pytest
+
+from cronnx import Overloaded
+from cronnx._transports import connection
+from cronnx._transports.refusals import RequestContext
+from cronnx_preprocess import QUEUE_FULL, REQUEST_TIMEOUT
+from cronnx_router.errors import OVERLOAD_PHRASES
+from cronnx_server import key
+from cronnx_server.healthcheck import health
+
+
+def test_the_router_knows_the_refusals_of_a_queue() -> None:
+    assert OVERLOAD_PHRASES == (QUEUE_FULL, REQUEST_TIMEOUT)
+
+
+def test_the_health_check_knows_a_full_queue() -> None:
+    assert health.FULL == QUEUE_FULL
+
+
+@pytest.mark.parametrize("phrase", [QUEUE_FULL, REQUEST_TIMEOUT])
+def test_the_client_reads_the_refusals_of_a_queue_as_overload(phrase: str) -> None:
+    assert isinstance(RequestContext("grpc://host:8001", 1.0).refused("UNAVAILABLE", phrase), Overloaded)
+
+
+def test_client_and_server_send_the_key_in_the_same_header() -> None:
+    assert connection._HTTP_KEY == key.HEADER
+    assert f"triton-grpc-protocol-{key.HEADER}" == connection._GRPC_KEY
