@@ -87,5 +87,5 @@ def test_a_max_batch_size_for_a_graph_of_fixed_shape_is_refused() -> None:
         autocomplete.completions(config(max_batch_size=8), FIXED)
 
 
-def test_a_configuration_with_batch_inputs_and_outputs_is_left_as_it_is() -> None:
+def test_a_configuration_with_batch_inputs_and_outputs_is_complete() -> None:
     assert autocomplete.is_complete(config([], [tensor("y", [3])], batch_input=[{"target_name": ["x"]}]))

@@ -7,7 +7,7 @@ from cronnx_onnxruntime import batches
 from cronnx_onnxruntime.errors import InferenceError
 
 
-def test_a_single_requests_array_is_passed_on_as_it_is() -> None:
+def test_the_array_of_a_single_request_is_not_copied() -> None:
     array = np.zeros((2, 3))
     assert batches.concatenate([array]) is array
 

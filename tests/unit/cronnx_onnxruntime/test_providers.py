@@ -57,11 +57,13 @@ def test_a_precision_mode_is_an_option_of_tensorrt(mode: str, options: dict[str,
         ("trt_profile_max_shapes", "pixels:16x224x224x3", "trt_profile_max_shapes", "pixels:16x224x224x3"),
     ],
 )
-def test_a_parameter_of_tensorrt_reaches_it_as_it_takes_it(key: str, value: str, option: str, passed: str) -> None:
+def test_a_parameter_of_tensorrt_reaches_it_in_onnx_runtimes_form(
+    key: str, value: str, option: str, passed: str
+) -> None:
     assert on_gpu(accelerated("tensorrt", **{key: value})).options[TENSORRT][option] == passed
 
 
-def test_parameters_of_cuda_reach_it_as_they_are() -> None:
+def test_parameters_of_cuda_reach_it_unchanged() -> None:
     chosen = on_gpu(accelerated("cuda", cudnn_conv_use_max_workspace="0", use_tf32="0"))
     assert chosen.options == {
         CUDA: {"cudnn_conv_use_max_workspace": "0", "use_tf32": "0", "device_id": "0"},
@@ -134,6 +136,8 @@ def test_an_accelerator_on_the_cpu_is_left_out_with_one_warning(name: str) -> No
     ],
 )
 @pytest.mark.parametrize("kind", ["CPU", "GPU"])
-def test_what_cannot_be_honoured_is_refused_by_name_on_every_device(given: Config, reason: str, kind: str) -> None:
+def test_an_unsupported_accelerator_or_option_is_refused_by_name_on_every_device(
+    given: Config, reason: str, kind: str
+) -> None:
     with pytest.raises(ConfigError, match=reason):
         providers(given, kind=kind, device_id=0, available=EVERYTHING)

@@ -31,7 +31,7 @@ def given(*entries: Config, **fields: Any) -> Config:
     ],
 )
 @pytest.mark.parametrize("data_type", ["TYPE_INT32", "TYPE_FP32"])
-def test_a_batch_input_says_of_the_requests_what_its_kind_is(kind: str, expected: list[Any], data_type: str) -> None:
+def test_a_batch_input_is_computed_from_the_shapes_by_its_kind(kind: str, expected: list[Any], data_type: str) -> None:
     (counted,) = ragged(given(batch_input(kind, data_type=data_type))).batch_inputs
     assert counted.array(SHAPES).tolist() == expected
     assert counted.array(SHAPES).dtype == {"TYPE_INT32": np.int32, "TYPE_FP32": np.float32}[data_type]
@@ -90,6 +90,6 @@ def test_an_output_of_another_size_than_its_sources_is_an_error_with_its_name() 
         ),
     ],
 )
-def test_what_triton_does_not_know_is_refused_by_name(asked: Config, reason: str) -> None:
+def test_an_unknown_kind_data_type_or_tensor_is_refused_by_name(asked: Config, reason: str) -> None:
     with pytest.raises(ConfigError, match=reason):
         ragged(asked)

@@ -200,12 +200,12 @@ def test_rows_that_are_not_the_requests_own_are_never_given(load: Load, requests
     ] * requests
 
 
-def test_an_accelerator_that_is_not_used_is_warned_of(load: Load) -> None:
+def test_an_unused_accelerator_is_a_warning(load: Load) -> None:
     given = {**accelerated("tensorrt"), **config([tensor("x", [3])], [tensor("y", [3])], max_batch_size=4)}
     assert load(graphs.identity(), given).warning == "tensorrt not used: the instance is on the CPU"
 
 
-def test_there_is_no_warning_of_what_is_done_as_asked(load: Load) -> None:
+def test_an_instance_that_follows_its_configuration_has_no_warning(load: Load) -> None:
     assert load(graphs.sum_and_difference(), SUMS).warning is None
 
 

@@ -20,7 +20,7 @@ def at_level(level: int) -> Config:
 
 
 @pytest.mark.parametrize("given", [config(), parameters(), config(optimization={}), config(optimization={"graph": {}})])
-def test_nothing_asked_is_onnx_runtimes_defaults_and_every_optimisation(given: Config) -> None:
+def test_the_default_is_onnx_runtimes_with_every_optimisation(given: Config) -> None:
     assert settings(given) == Settings()
     options, defaults = Settings().session_options(), onnxruntime.SessionOptions()
     for name in ("intra_op_num_threads", "inter_op_num_threads", "execution_mode", "enable_cpu_mem_arena"):
@@ -45,7 +45,7 @@ def test_nothing_asked_is_onnx_runtimes_defaults_and_every_optimisation(given: C
         (at_level(2), "graph_optimization_level", onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL),
     ],
 )
-def test_what_is_asked_reaches_the_session(given: Config, option: str, expected: Any) -> None:
+def test_an_option_reaches_the_session(given: Config, option: str, expected: Any) -> None:
     assert getattr(settings(given).session_options(), option) == expected
 
 
@@ -60,7 +60,7 @@ def test_arena_shrinkage_reaches_every_run() -> None:
     assert options.get_run_config_entry("memory.enable_memory_arena_shrinkage") == "cpu:0"
 
 
-def test_a_run_is_told_nothing_without_arena_shrinkage() -> None:
+def test_a_run_has_no_options_without_arena_shrinkage() -> None:
     assert settings(config()).run_options() is None
 
 
@@ -103,12 +103,12 @@ def test_the_graph_level_decides_what_is_fused(level: int, expected: list[str], 
         (config(model_transaction_policy={"decoupled": True}), "not supported: decoupled"),
     ],
 )
-def test_what_cannot_be_honoured_is_refused_by_name(given: Config, reason: str) -> None:
+def test_an_unknown_or_unsupported_option_is_refused_by_name(given: Config, reason: str) -> None:
     with pytest.raises(ConfigError, match=reason):
         settings(given)
 
 
-def test_what_is_not_used_of_a_field_is_not_refused() -> None:
+def test_an_unsupported_field_that_is_off_is_accepted() -> None:
     given = config(
         cc_model_filenames={},
         model_transaction_policy={"decoupled": False},

@@ -72,7 +72,7 @@ def test_an_input_with_a_default_does_not_end_batching() -> None:
         ((), identity_config([1, 1])),
     ],
 )
-def test_a_configuration_that_fits_is_taken(shape: tuple[int | str, ...], given: Config) -> None:
+def test_a_configuration_that_fits_is_accepted(shape: tuple[int | str, ...], given: Config) -> None:
     signature(graphs.identity(shape)).check(given)
 
 
@@ -125,7 +125,7 @@ def with_offset(*, max_batch_size: int = 0, **fields: Any) -> Config:
     return config(inputs, [tensor("y", [3])], max_batch_size=max_batch_size)
 
 
-def test_an_input_with_a_default_is_taken_as_optional() -> None:
+def test_an_input_with_a_default_may_be_optional() -> None:
     signature(graphs.with_default()).check(with_offset(optional=True))
 
 
@@ -175,7 +175,7 @@ def test_ragged_tensors_that_differ_from_the_graph_are_refused_by_name(changes: 
         signature(graphs.doubled_in_segments()).check(ragged_config(**changes))
 
 
-def test_a_batch_input_that_the_graph_has_not_is_refused_by_name() -> None:
+def test_a_batch_input_that_the_graph_does_not_have_is_refused_by_name() -> None:
     given = config([tensor("x", [3])], [tensor("y", [3])], max_batch_size=8)
     extra = {"batch_input": [{"target_name": ["lengths"], "data_type": "TYPE_INT32"}]}
     with pytest.raises(ConfigError, match=r"batch_input: expected one of the graph's inputs .x., got 'lengths'"):
