@@ -1,7 +1,7 @@
 """Stand-in for NVIDIA's onnxruntime backend: the same model repository, the same contract, in Python.
 
-It is found only where `libtriton_onnxruntime.so` is not. Requests and responses are its whole business; the rest is
-in `cronnx_onnxruntime`.
+Triton uses it only if `libtriton_onnxruntime.so` is not installed. This module translates between Triton and
+`cronnx_onnxruntime`, which does the work.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ class TritonPythonModel:
 
     @staticmethod
     def auto_complete_config(auto_complete_model_config: Any) -> Any:
-        """Fill in what the configuration leaves out and the graph can give."""
+        """Complete the configuration from the graph."""
         config = auto_complete_model_config.as_dict()
         if not autocomplete.is_complete(config):
             path = _or_refuse(config["name"], runner.model_path, Path(pb_utils.get_model_dir()), config)
             signature = _or_refuse(config["name"], runner.signature, path, config)
-            # The setters of ModelConfig know no `reshape`; the dictionary behind them is what Triton reads back.
+            # ModelConfig has no setter for `reshape`. Triton reads back the dictionary that `as_dict` returned.
             config.update(_or_refuse(config["name"], autocomplete.completions, config, signature))
         return auto_complete_model_config
 
@@ -49,8 +49,8 @@ class TritonPythonModel:
         self._input_names = [tensor["name"] for tensor in config["input"]]
 
     def execute(self, requests: list[Any]) -> list[Any]:
-        """Answer a batch: a response a request, in order."""
-        # Cancelled ones have been sorted out by Triton; to ask again is a message to it and back for each request.
+        """Return a response for each request, in order."""
+        # Triton has removed cancelled requests already; to ask again costs a message to it and back for each request.
         return [_response(answer) for answer in self._runner.answers([self._request(request) for request in requests])]
 
     def _request(self, request: Any) -> Request:

@@ -1,6 +1,6 @@
-"""What the stand-in backend knows of ONNX Runtime and of model configurations; nothing here knows a server.
+"""Runs ONNX models as a model configuration says: the stand-in backend `onnxruntime`, without Triton.
 
-One module a concept: `datatypes`, `signature` (what a graph takes and gives), `settings` (what a configuration asks
-of ONNX Runtime), `providers` (CPU, CUDA, TensorRT), `autocomplete`, `batches`, `ragged`, and `runner`, which ties
-them together.
+`datatypes`; `signature`, the inputs and outputs of a graph; `settings`, the session options in a configuration;
+`providers`: CPU, CUDA, TensorRT; `autocomplete`; `batches`; `shares`, a batch cut into parallel runs; `ragged`;
+`strings`; `runner` puts them together.
 """

@@ -1,4 +1,4 @@
-"""The parts of a model configuration that the graph itself can give, filled in as NVIDIA's backend does."""
+"""Completes a model configuration from the graph, as NVIDIA's backend does."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ DEFAULT_MAX_BATCH_SIZE = 4
 
 
 def is_complete(config: Config) -> bool:
-    """Whether a configuration gives both inputs and outputs, and so is left as it is."""
+    """Whether a configuration has both inputs and outputs; then it is left unchanged."""
     return bool(_has_inputs(config) and config["output"])
 
 
 def completions(config: Config, signature: Signature) -> dict[str, Any]:
-    """The fields to set in `config`: inputs, outputs, `max_batch_size` and the scheduler where they are absent.
+    """The fields to set in `config`: its missing inputs, outputs, `max_batch_size` and scheduler.
 
     Raises:
-        ConfigError: it asks for batches that the graph cannot take.
+        ConfigError: `max_batch_size` is above 0, but the graph does not batch.
     """
     max_batch_size = config["max_batch_size"]
     if max_batch_size > 0 and not signature.batchable:
         raise ConfigError(
-            f"max_batch_size is {max_batch_size}, but the graph does not support batching: "
-            "the first dimension of each input and output must vary"
+            "max_batch_size: expected 0, because the first dimension of an input or output of the graph is fixed, "
+            f"got {max_batch_size}"
         )
     if signature.batchable:
         max_batch_size = max_batch_size or DEFAULT_MAX_BATCH_SIZE
@@ -48,5 +48,5 @@ def _entry(tensor: Tensor, *, batching: bool) -> dict[str, Any]:
     dims = list(tensor.shape[1:] if batching else tensor.shape)
     entry: dict[str, Any] = {"name": tensor.name, "data_type": tensor.data_type, "dims": dims or [1]}
     if not dims and batching:
-        entry["reshape"] = {"shape": []}  # `dims` must not be empty, and an element an example has none
+        entry["reshape"] = {"shape": []}  # Triton refuses empty `dims`
     return entry

@@ -1,4 +1,4 @@
-"""Requests to one batch and back, with no copy beyond the one a concatenation needs."""
+"""Joins requests into a batch and splits its outputs. Only joining several requests copies."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ Array = npt.NDArray[Any]
 
 
 def concatenate(arrays: Sequence[Array]) -> Array:
-    """One array of all rows; a single request's array is passed on as it is, still a view of shared memory."""
+    """Join the rows of several requests. The array of a single request is returned without a copy."""
     return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
 
 
 def split(outputs: Mapping[str, Array], sizes: Sequence[int]) -> Iterator[dict[str, Array]]:
-    """Each request's rows of every output, in order, as views.
+    """The rows of each request in every output, in order, as views.
 
     Raises:
-        InferenceError: an output has more or fewer rows than the requests together.
+        InferenceError: An output has more or fewer rows than the requests together.
     """
     for name, array in outputs.items():
         if len(array) != sum(sizes):
             raise InferenceError(
-                f"output '{name}' has {len(array)} rows for a batch of {sum(sizes)}: the graph does not batch",
+                f"output '{name}': expected {sum(sizes)} rows, as many as in the batch, got {len(array)}; "
+                "the graph does not batch",
                 caller_at_fault=False,
             )
     for start, stop in pairwise(accumulate(sizes, initial=0)):

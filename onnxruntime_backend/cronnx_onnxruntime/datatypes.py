@@ -1,6 +1,6 @@
 """The tensor types that ONNX and Triton share.
 
-The same as in NVIDIA's backend: bfloat16, complex and 4-bit and 8-bit float tensors have no entry there either.
+They are those of NVIDIA's backend, which has no bfloat16, complex, 4-bit or 8-bit floating-point tensors either.
 """
 
 from __future__ import annotations
@@ -27,15 +27,12 @@ DATA_TYPES = {
 
 
 def data_type(onnx_type: str, *, tensor: str) -> str:
-    """Triton's `data_type` for ONNX Runtime's type string.
+    """Convert a type string of ONNX Runtime to Triton's `data_type`.
 
     Raises:
-        ConfigError: Triton's onnxruntime backend has none.
+        ConfigError: Triton's onnxruntime backend does not support the type.
     """
     try:
         return DATA_TYPES[onnx_type]
     except KeyError:
-        raise ConfigError(
-            f"tensor '{tensor}' is of ONNX type {onnx_type}, which Triton cannot carry; "
-            f"it carries {', '.join(DATA_TYPES)}"
-        ) from None
+        raise ConfigError(f"tensor '{tensor}': expected one of {', '.join(DATA_TYPES)}, got {onnx_type}") from None

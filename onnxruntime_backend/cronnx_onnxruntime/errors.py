@@ -28,7 +28,7 @@ class InferenceError(Exception):
 
 
 def in_one_line(error: Exception, *, folder: Path | None = None) -> str:
-    """The text of an error of ONNX Runtime in one line, without folder names.
+    """Shorten the text of an error of ONNX Runtime to one line without folder names.
 
     Args:
         error: The error.

@@ -1,4 +1,4 @@
-"""The execution providers of a session: CUDA or TensorRT on a GPU where ONNX Runtime has them, else the CPU.
+"""The execution providers of a session: CUDA or TensorRT on a GPU if ONNX Runtime has them, otherwise the CPU.
 
 Source of keys and defaults: README and `ModelState::LoadModel` of triton-inference-server/onnxruntime_backend.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cronnx_onnxruntime.errors import ConfigError
-from cronnx_onnxruntime.settings import CUDA_PARAMETERS, truth
+from cronnx_onnxruntime.settings import CUDA_PARAMETERS, read_bool
 from cronnx_onnxruntime.signature import Config
 
 CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
@@ -70,30 +70,39 @@ CUDA_CHOICES = {
 
 @dataclass(frozen=True)
 class Providers:
-    """What `InferenceSession` is given, the first the preferred, and what to warn of, if anything."""
+    """The providers of a session.
+
+    Attributes:
+        options: The options of each provider, by its name; the preferred provider first.
+        warning: How they differ from what the configuration asks for; None if they do not.
+    """
 
     options: Mapping[str, dict[str, str]]
     warning: str | None = None
 
 
 def providers(config: Config, *, kind: str, device_id: int, available: Sequence[str]) -> Providers:
-    """The providers for an instance.
+    """Choose the providers of an instance.
 
     Args:
-        config: the model configuration.
-        kind: the instance's kind, `CPU` or `GPU`.
-        device_id: the GPU's number.
-        available: what this ONNX Runtime was built with.
+        config: The model configuration.
+        kind: The instance's kind, `CPU` or `GPU`.
+        device_id: The GPU's number.
+        available: The providers that this ONNX Runtime was built with.
 
     Raises:
-        ConfigError: an accelerator or one of its options is unknown or cannot be honoured.
+        ConfigError: An accelerator or one of its options is unknown or not supported.
     """
     accelerators = config.get("optimization", {}).get("execution_accelerators", {})
     _refuse_cpu_accelerators(accelerators.get("cpu_execution_accelerator", []))
-    asked = {entry["name"]: entry.get("parameters", {}) for entry in accelerators.get("gpu_execution_accelerator", [])}
-    wanted = _gpu_options(asked, config, device_id)
+    requested = {
+        entry["name"]: entry.get("parameters", {}) for entry in accelerators.get("gpu_execution_accelerator", [])
+    }
+    wanted = _gpu_options(requested, config, device_id)
     if kind != "GPU":
-        return Providers({CPU: {}}, f"{', '.join(asked)} not used: the instance is on the CPU" if asked else None)
+        return Providers(
+            {CPU: {}}, f"{', '.join(requested)} not used: the instance is on the CPU" if requested else None
+        )
     found = {name: options for name, options in wanted.items() if name in available}
     missing = [name for name in wanted if name not in available]
     warning = (
@@ -105,18 +114,20 @@ def providers(config: Config, *, kind: str, device_id: int, available: Sequence[
 def _refuse_cpu_accelerators(entries: Sequence[Mapping[str, Any]]) -> None:
     for entry in entries:
         raise ConfigError(
-            f"cpu_execution_accelerator '{entry['name']}' cannot be honoured: this ONNX Runtime has none; leave it out"
+            f"cpu_execution_accelerator '{entry['name']}' is not supported: this ONNX Runtime has none; leave it out"
         )
 
 
-def _gpu_options(asked: Mapping[str, Mapping[str, str]], config: Config, device_id: int) -> dict[str, dict[str, str]]:
-    for name in asked:
+def _gpu_options(
+    requested: Mapping[str, Mapping[str, str]], config: Config, device_id: int
+) -> dict[str, dict[str, str]]:
+    for name in requested:
         if name not in GPU_ACCELERATORS:
-            raise ConfigError(f"unknown gpu_execution_accelerator '{name}'; known are {', '.join(GPU_ACCELERATORS)}")
+            raise ConfigError(f"unknown gpu_execution_accelerator '{name}': expected {' or '.join(GPU_ACCELERATORS)}")
     device = {"device_id": str(device_id)}
-    options = {CUDA: {**asked.get("cuda", {}), **_deprecated_cuda_options(config), **device}}
-    if "tensorrt" in asked:
-        options = {TENSORRT: {**_tensorrt_options(asked["tensorrt"]), **device}, **options}
+    options = {CUDA: {**requested.get("cuda", {}), **_deprecated_cuda_options(config), **device}}
+    if "tensorrt" in requested:
+        options = {TENSORRT: {**_tensorrt_options(requested["tensorrt"]), **device}, **options}
     return options
 
 
@@ -127,7 +138,7 @@ def _tensorrt_options(parameters: Mapping[str, str]) -> dict[str, str]:
         if key == "precision_mode":
             options.update(_precision(value))
         elif key in TENSORRT_FLAGS:
-            options[name] = str(truth(key, value))  # "True": ONNX Runtime's Python interface takes no "1" here
+            options[name] = str(read_bool(key, value))  # ONNX Runtime's Python interface takes "True", not "1"
         elif key in TENSORRT_VALUES:
             options[name] = value
         else:
@@ -137,7 +148,7 @@ def _tensorrt_options(parameters: Mapping[str, str]) -> dict[str, str]:
 
 def _precision(mode: str) -> dict[str, str]:
     if mode not in PRECISION_MODES:
-        raise ConfigError(f"precision_mode is '{mode}', expected {', '.join(PRECISION_MODES)}")
+        raise ConfigError(f"parameter 'precision_mode': expected one of {', '.join(PRECISION_MODES)}, got '{mode}'")
     return PRECISION_MODES[mode]
 
 
@@ -152,5 +163,5 @@ def _cuda_value(key: str, value: str) -> str:
         return value
     if not value.isdecimal() or int(value) >= len(choices):
         numbered = ", ".join(f"{number} ({choice})" for number, choice in enumerate(choices))
-        raise ConfigError(f"parameter '{key}' is '{value}', expected {numbered}")
+        raise ConfigError(f"parameter '{key}': expected one of {numbered}, got '{value}'")
     return choices[int(value)]

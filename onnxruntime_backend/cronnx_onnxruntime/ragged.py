@@ -1,4 +1,4 @@
-"""Ragged batches: inputs of unlike lengths laid end to end, what is counted of them, and outputs cut by their shapes.
+"""Ragged batches: inputs of different lengths end to end, inputs computed from their shapes, and outputs cut by them.
 
 Source: "Ragged Batching" in Triton's user guide, `BatchInput` and `BatchOutput` in its model_config.proto, and
 `BackendInputCollector` and `BackendOutputResponder` in triton-inference-server/backend.
@@ -32,12 +32,12 @@ def _item_shapes(shapes: Sequence[Shape]) -> list[Shape]:
     return [shape[1:] for shape in shapes for _ in range(shape[0])]
 
 
-# What is given of the shapes, [batch, …] each, that the source input has in the requests of a batch.
+# The content of a batch input, by its kind, from the shapes [batch, …] that the source input has in the requests.
 KINDS: Mapping[str, Callable[[Sequence[Shape]], Sequence[int] | Sequence[Shape]]] = {
     "BATCH_ELEMENT_COUNT": _element_counts,
     "BATCH_ACCUMULATED_ELEMENT_COUNT": lambda shapes: list(accumulate(_element_counts(shapes))),
     "BATCH_ACCUMULATED_ELEMENT_COUNT_WITH_ZERO": lambda shapes: list(accumulate(_element_counts(shapes), initial=0)),
-    # Only its length says something.
+    # Graphs read its length; its values have no meaning.
     "BATCH_MAX_ELEMENT_COUNT_AS_SHAPE": lambda shapes: [0] * max(_element_counts(shapes)),
     "BATCH_ITEM_SHAPE": _item_shapes,
     "BATCH_ITEM_SHAPE_FLATTEN": lambda shapes: [dim for shape in _item_shapes(shapes) for dim in shape],
@@ -46,7 +46,7 @@ KINDS: Mapping[str, Callable[[Sequence[Shape]], Sequence[int] | Sequence[Shape]]
 
 @dataclass(frozen=True)
 class BatchInput:
-    """An input of the graph that is computed from the shapes of a request's input."""
+    """An input of the graph that is computed from the shapes of another input, `source`."""
 
     name: str
     kind: str
@@ -54,30 +54,30 @@ class BatchInput:
     source: str
 
     def array(self, shapes: Sequence[Shape]) -> Array:
-        """The tensor for a batch whose requests have their source inputs in these shapes, [batch, …] each."""
+        """Compute the tensor for a batch from the shapes of the source input, [batch, …] for each request."""
         return np.array(KINDS[self.kind](shapes), DTYPES[self.data_type])
 
 
 @dataclass(frozen=True)
 class BatchOutput:
-    """An output of the graph that is cut into pieces, each as large as a request's source input says."""
+    """An output of the graph that is cut by the shapes of an input, `source`: one piece for each request."""
 
     name: str
     shape: tuple[int, ...]
     source: str
 
     def pieces(self, array: Array, shapes: Sequence[Shape]) -> Iterator[Array]:
-        """Each request's piece, in order, as views: where this output's shape varies, it is that of the source input.
+        """Cut the output into a piece for each request, in order, as views. A dim of -1 is that of the source input.
 
         Raises:
-            InferenceError: the pieces together are not as large as the output.
+            InferenceError: The pieces together do not have the size of the output.
         """
         wanted = [self._piece_shape(shape) for shape in shapes]
         bounds = list(accumulate(map(prod, wanted), initial=0))
         if bounds[-1] != array.size:
             raise InferenceError(
-                f"output '{self.name}' has {array.size} elements, {bounds[-1]} are expected by the shapes of "
-                f"'{self.source}'",
+                f"output '{self.name}': expected {bounds[-1]} elements by the shapes of '{self.source}', "
+                f"got {array.size}",
                 caller_at_fault=False,
             )
         flat = array.reshape(-1)
@@ -89,7 +89,13 @@ class BatchOutput:
 
 @dataclass(frozen=True)
 class Ragged:
-    """What of a model's inputs and outputs is not batched row by row."""
+    """The inputs and outputs of a model that are not batched row by row.
+
+    Attributes:
+        inputs: The names of the inputs that requests have in different lengths.
+        batch_inputs: The inputs that are computed.
+        batch_outputs: The outputs that are cut, by name.
+    """
 
     inputs: frozenset[str]
     batch_inputs: tuple[BatchInput, ...]
@@ -100,10 +106,10 @@ class Ragged:
 
 
 def ragged(config: Config) -> Ragged:
-    """What a model configuration's `allow_ragged_batch`, `batch_input` and `batch_output` ask.
+    """Read `allow_ragged_batch`, `batch_input` and `batch_output` of a model configuration.
 
     Raises:
-        ConfigError: a kind, a data type or a source input is none that Triton knows.
+        ConfigError: A kind, a data type or a name of a tensor is unknown.
     """
     batch = [-1] if config["max_batch_size"] > 0 else []
     shapes = {entry["name"]: (*batch, *map(int, entry["dims"])) for entry in (*config["input"], *config["output"])}
@@ -117,29 +123,33 @@ def ragged(config: Config) -> Ragged:
 
 def _batch_inputs(entry: Config, shapes: Mapping[str, Shape]) -> Iterator[BatchInput]:
     for name in entry["target_name"]:
-        what = f"batch_input '{name}'"
-        _check_choice(what, "kind", entry["kind"], KINDS)
-        _check_choice(what, "data_type", entry["data_type"], DTYPES)
-        yield BatchInput(name, entry["kind"], entry["data_type"], _source(what, entry, shapes))
+        subject = f"batch_input '{name}'"
+        _check_choice(subject, "kind", entry["kind"], KINDS)
+        _check_choice(subject, "data_type", entry["data_type"], DTYPES)
+        yield BatchInput(name, entry["kind"], entry["data_type"], _source(subject, entry, shapes))
 
 
 def _batch_outputs(entry: Config, shapes: Mapping[str, Shape]) -> Iterator[BatchOutput]:
     for name in entry["target_name"]:
-        what = f"batch_output '{name}'"
-        _check_choice(what, "kind", entry["kind"], [SCATTER])
-        _check_choice(what, "target_name", name, shapes)
-        source = _source(what, entry, shapes)
-        if -1 in shapes[name][len(shapes[source]) :]:
-            raise ConfigError(f"{what} varies in a dimension that its source_input '{source}' has not")
+        subject = f"batch_output '{name}'"
+        _check_choice(subject, "kind", entry["kind"], [SCATTER])
+        _check_choice(subject, "target_name", name, shapes)
+        source = _source(subject, entry, shapes)
+        dims = list(shapes[name])
+        if -1 in dims[len(shapes[source]) :]:
+            raise ConfigError(
+                f"{subject}: expected -1 only in the first {len(shapes[source])} of its dims, as many as source_input "
+                f"'{source}' has, got {dims}"
+            )
         yield BatchOutput(name, tuple(shapes[name]), source)
 
 
-def _source(what: str, entry: Config, shapes: Mapping[str, Shape]) -> str:
+def _source(subject: str, entry: Config, shapes: Mapping[str, Shape]) -> str:
     (source,) = entry["source_input"] or [""]
-    _check_choice(what, "source_input", source, shapes)
+    _check_choice(subject, "source_input", source, shapes)
     return str(source)
 
 
-def _check_choice(what: str, field: str, came: str, expected: Mapping[str, object] | Sequence[str]) -> None:
-    if came not in expected:
-        raise ConfigError(f"{what} has {field} '{came}', expected {', '.join(expected)}")
+def _check_choice(subject: str, field: str, got: str, expected: Mapping[str, object] | Sequence[str]) -> None:
+    if got not in expected:
+        raise ConfigError(f"{subject}: expected {field} to be one of {', '.join(expected)}, got '{got}'")

@@ -1,4 +1,4 @@
-"""A loaded model: requests in, answers out, whatever server carries them."""
+"""Loads a model and answers requests, without knowledge of the server."""
 
 from __future__ import annotations
 
@@ -25,34 +25,38 @@ Answer = dict[str, Array] | InferenceError
 
 @dataclass(frozen=True)
 class Request:
-    """One request's inputs by name, [batch, …] each where the model batches, and the outputs it wants."""
+    """A request.
+
+    Attributes:
+        inputs: The inputs by name, [batch, …] if the model batches.
+        wanted: The names of the outputs to return.
+    """
 
     inputs: Mapping[str, Array]
     wanted: Collection[str]
 
 
 def model_path(version_folder: Path, config: Config) -> Path:
-    """The model's file; where that is a folder, `model.onnx` in it.
+    """The file of a version: `model.onnx` or the name in the configuration; if that is a folder, `model.onnx` in it.
 
     Raises:
-        ConfigError: it is not there.
+        ConfigError: The file does not exist.
     """
     path = version_folder / (config.get("default_model_filename") or DEFAULT_MODEL_FILENAME)
     if path.is_dir():
         path /= DEFAULT_MODEL_FILENAME
     if not path.exists():
-        raise ConfigError(f"there is no {path.name} in version {version_folder.name}")
+        raise ConfigError(f"expected the file {path.name} in version {version_folder.name}, got none")
     return path
 
 
 def signature(path: Path, config: Config) -> Signature:
-    """What the graph in `path` takes and gives.
+    """Read the inputs and outputs of the graph in `path`.
 
-    It is loaded as it will be served: some graphs are refused where they are not optimised.
+    The session has the options of the configuration, because ONNX Runtime refuses some graphs without optimisation.
 
     Raises:
-        ConfigError: the configuration cannot be honoured, the file is not a model, or has a tensor that Triton
-            cannot carry.
+        ConfigError: The configuration is not supported, the file is not a model, or Triton does not support a tensor.
     """
     return Signature.of(_session(path, settings(config), Providers({CPU: {}})))
 
@@ -61,46 +65,47 @@ class Runner:
     """One instance of a model.
 
     Attributes:
-        warning: what the instance does otherwise than its configuration asks, if anything.
+        warning: How the instance differs from its configuration; None if it does not.
     """
 
     def __init__(self, path: Path, config: Config, *, kind: str, device_id: int) -> None:
         """Load `path` as `config` says.
 
         Args:
-            path: the model's file.
-            config: the complete model configuration.
-            kind: the instance's kind, `CPU` or `GPU`.
-            device_id: the GPU's number.
+            path: The model's file.
+            config: The complete model configuration.
+            kind: The instance's kind, `CPU` or `GPU`.
+            device_id: The GPU's number.
 
         Raises:
-            ConfigError: the configuration cannot be honoured, does not fit the graph, or the file is no model.
+            ConfigError: The configuration is not supported or does not fit the graph, or the file is not a model.
         """
         chosen = providers(config, kind=kind, device_id=device_id, available=onnxruntime.get_available_providers())
-        asked = settings(config)
-        self._session = _session(path, asked, chosen)
+        requested = settings(config)
+        self._session = _session(path, requested, chosen)
         self._signature = Signature.of(self._session)
         self._signature.check(config)
-        self._run_options = asked.run_options()
+        self._run_options = requested.run_options()
         self._batching = config["max_batch_size"] > 0
         self._ragged = ragged(config)
         self._output_dims = {entry["name"]: model_dims(entry) for entry in config["output"]}
         self._strings = {each.name for each in self._signature.inputs if each.data_type == datatypes.STRING}
         self._scalars = {each.name for each in self._signature.inputs if not each.shape}
-        self._threads = asked.intra_op_thread_count or cores()
-        self._is_shared = self._batching and list(chosen.options) == [CPU] and not self._ragged
+        self._threads = requested.intra_op_thread_count or cores()
+        self._cuts_batches = self._batching and list(chosen.options) == [CPU] and not self._ragged
         self._pool = ThreadPoolExecutor(self._threads, "share of a batch")
-        # Runs at the same time that each wait for threads of the others are slower by a tenth.
-        is_one_thread_each = self._is_shared and self._threads > 1
-        one_thread = replace(asked, intra_op_thread_count=1)
-        self._sharing = _session(path, one_thread, chosen) if is_one_thread_each else self._session
+        # Parallel runs take a tenth longer in a session whose thread pool they have to share.
+        is_parallel = self._cuts_batches and self._threads > 1
+        one_thread = replace(requested, intra_op_thread_count=1)
+        self._parallel_session = _session(path, one_thread, chosen) if is_parallel else self._session
         self.warning = chosen.warning or _lost_provider(chosen, self._session.get_providers())
 
     def answers(self, requests: Sequence[Request]) -> list[Answer]:
-        """Answer each request, in order: every output that one of them wants, by name, or why it has none.
+        """Answer each request, in order, with every output that one of them wants, by name, or with its error.
 
-        They are run as one batch where the model batches, else each alone; on a CPU as several, one a core at a time: a
-        network scales better over images than over the parts of its operators.
+        A model that batches runs them as one batch. On a CPU, unless it is ragged, it cuts the batch into runs, one on
+        each core: a network scales better over images than over the parts of its operators. A model that does not
+        batch runs each request alone.
         """
         prepared = [self._prepared(request) for request in requests]
         sound = [inputs for inputs in prepared if not isinstance(inputs, InferenceError)]
@@ -122,12 +127,12 @@ class Runner:
     def _groups(self, sound: Sequence[dict[str, Array]]) -> list[Sequence[dict[str, Array]]]:
         if not self._batching:
             return [[inputs] for inputs in sound]
-        return [sound[share] for share in shares(_rows(sound), self._threads)] if self._is_shared else [sound]
+        return [sound[share] for share in shares(_rows(sound), self._threads)] if self._cuts_batches else [sound]
 
     def _run_all(self, groups: Sequence[Sequence[dict[str, Array]]], wanted: Sequence[str]) -> Iterator[list[Answer]]:
-        if len(groups) == 1:  # without the way to another thread and back
+        if len(groups) == 1:  # saves the way to another thread and back
             return iter([self._run(self._session, groups[0], wanted)])
-        return self._pool.map(lambda group: self._run(self._sharing, group, wanted), groups)
+        return self._pool.map(lambda group: self._run(self._parallel_session, group, wanted), groups)
 
     def _run(
         self, session: onnxruntime.InferenceSession, group: Sequence[dict[str, Array]], wanted: Sequence[str]
@@ -161,7 +166,7 @@ class Runner:
         return feeds
 
     def _divided(self, outputs: dict[str, Array], group: Sequence[dict[str, Array]]) -> list[Answer]:
-        """Each request's own part of the outputs."""
+        """Cut the outputs of a group into the answer to each request."""
         cut = self._ragged.batch_outputs
         by_row = {name: array for name, array in outputs.items() if name not in cut}
         answers = [by_row]
@@ -182,20 +187,20 @@ def _shapes(group: Sequence[dict[str, Array]], name: str) -> list[Shape]:
     return [inputs[name].shape for inputs in group]
 
 
-def _session(path: Path, asked: Settings, chosen: Providers) -> onnxruntime.InferenceSession:
-    options = asked.session_options()
+def _session(path: Path, requested: Settings, chosen: Providers) -> onnxruntime.InferenceSession:
+    options = requested.session_options()
     try:
         return onnxruntime.InferenceSession(
             str(path),
             options,
             providers=[(name, dict(each)) for name, each in chosen.options.items()],
-            enable_fallback=False,  # a provider option that is refused must not turn into a session on the CPU
+            enable_fallback=False,  # a refused option must fail the load, not lead to a session on the CPU
         )
     except Exception as error:  # ONNX Runtime's errors share no base
         raise ConfigError(f"ONNX Runtime cannot load {path.name}: {in_one_line(error, folder=path.parent)}") from error
 
 
 def _lost_provider(chosen: Providers, used: Sequence[str]) -> str | None:
-    """ONNX Runtime goes on without a provider whose libraries it cannot load."""
+    """The warning if ONNX Runtime left out a provider because it could not load its libraries."""
     lost = [name for name in chosen.options if name not in used]
     return f"{', '.join(lost)} could not be started: {' and '.join(used)} is used" if lost else None

@@ -1,7 +1,7 @@
-"""What a model configuration asks of ONNX Runtime: NVIDIA's keys, each honoured or refused by name.
+"""The options of ONNX Runtime in a model configuration. The keys are NVIDIA's; each is applied or refused by name.
 
-Source: README of triton-inference-server/onnxruntime_backend. NVIDIA's backend passes over a key it does not know;
-this one refuses it, so that a misspelt option does not go unnoticed until production.
+Source: README of triton-inference-server/onnxruntime_backend. NVIDIA's backend ignores an unknown key; this one
+refuses it, so that a misspelt option does not go unnoticed until production.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from cronnx_onnxruntime.errors import ConfigError, in_one_line
 from cronnx_onnxruntime.signature import Config
 
 GRAPH_LEVELS = {
-    0: onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL,  # level absent, or nothing but the message present
+    0: onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL,  # also if the level is absent
     -1: onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC,
     1: onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
     2: onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,
 }
 EXECUTION_MODES = {0: onnxruntime.ExecutionMode.ORT_SEQUENTIAL, 1: onnxruntime.ExecutionMode.ORT_PARALLEL}
-TRUTH = {"1": True, "true": True, "on": True, "0": False, "false": False, "off": False}
+BOOLEANS = {"1": True, "true": True, "on": True, "0": False, "false": False, "off": False}
 LARGEST_COUNT = 2**31 - 1
 
 ARENA_SHRINKAGE = "memory.enable_memory_arena_shrinkage"
@@ -50,7 +50,7 @@ KNOWN = (
 
 @dataclass(frozen=True)
 class Settings:
-    """How to build and run a session; 0 threads and None are ONNX Runtime's defaults."""
+    """How to build and run a session. A thread count of 0, or None, is ONNX Runtime's default."""
 
     graph_level: int = 0
     intra_op_thread_count: int = 0
@@ -63,10 +63,10 @@ class Settings:
     custom_operator_libraries: tuple[str, ...] = ()
 
     def session_options(self) -> onnxruntime.SessionOptions:
-        """These settings as ONNX Runtime takes them.
+        """Return the settings as ONNX Runtime's session options.
 
         Raises:
-            ConfigError: a library of custom operators cannot be loaded.
+            ConfigError: A library of custom operators cannot be loaded.
         """
         options = onnxruntime.SessionOptions()
         options.graph_optimization_level = GRAPH_LEVELS[self.graph_level]
@@ -77,7 +77,7 @@ class Settings:
             options.enable_cpu_mem_arena = self.enable_mem_arena
         if self.enable_mem_pattern is not None:
             options.enable_mem_pattern = self.enable_mem_pattern
-        # Threads may spin between two operators, not between two runs, where they take the cores from preprocessing.
+        # Threads may spin between operators, but not between runs, when preprocessing needs the cores.
         options.add_session_config_entry(STOP_SPINNING, "1")
         for key, value in self.session_entries.items():
             options.add_session_config_entry(key, value)
@@ -86,7 +86,7 @@ class Settings:
         return options
 
     def run_options(self) -> onnxruntime.RunOptions | None:
-        """What every run is told, or None for nothing."""
+        """Return the settings as the options of every run; None if there are none."""
         if not self.run_entries:
             return None
         options = onnxruntime.RunOptions()
@@ -103,30 +103,30 @@ def _register(library: str, options: onnxruntime.SessionOptions) -> None:
 
 
 def settings(config: Config) -> Settings:
-    """The settings in a model configuration's `parameters`, `optimization` and `model_operations`.
+    """Read the settings in `parameters`, `optimization` and `model_operations` of a model configuration.
 
     Raises:
-        ConfigError: a key is unknown, cannot be honoured, or has a value out of its range.
+        ConfigError: A key is unknown, not supported, or has a value out of its range.
     """
     _refuse_unsupported(config)
     parameters = _Parameters(config)
     parameters.refuse_unknown()
-    if parameters.truth("share_session_between_instances"):
+    if parameters.boolean("share_session_between_instances"):
         raise ConfigError(
-            "parameter 'share_session_between_instances' cannot be honoured: here every instance is a process of "
-            "its own; leave it out, or serve with NVIDIA's onnxruntime backend"
+            "parameter 'share_session_between_instances' is not supported, because each instance is a process; "
+            "leave it out, or serve with NVIDIA's onnxruntime backend"
         )
     graph_level = int(config.get("optimization", {}).get("graph", {}).get("level", 0))
     if graph_level not in GRAPH_LEVELS:
-        raise ConfigError(f"optimization.graph.level is {graph_level}, expected -1, 1, 2 or none")
+        raise ConfigError(f"optimization.graph.level: expected -1, 1, 2 or none, got {graph_level}")
     operators = config.get("model_operations", {}).get("op_library_filename", [])
     return Settings(
         graph_level=graph_level,
         intra_op_thread_count=parameters.count("intra_op_thread_count"),
         inter_op_thread_count=parameters.count("inter_op_thread_count"),
         execution_mode=parameters.count("execution_mode", highest=1),
-        enable_mem_arena=parameters.truth("enable_mem_arena"),
-        enable_mem_pattern=parameters.truth("enable_mem_pattern"),
+        enable_mem_arena=parameters.boolean("enable_mem_arena"),
+        enable_mem_pattern=parameters.boolean("enable_mem_pattern"),
         session_entries=parameters.entries(DEVICE_ALLOCATOR),
         run_entries=parameters.entries(ARENA_SHRINKAGE),
         custom_operator_libraries=tuple(operators),
@@ -139,24 +139,24 @@ def _refuse_unsupported(config: Config) -> None:
         unsupported.append("decoupled")
     if unsupported:
         raise ConfigError(
-            f"{', '.join(unsupported)} cannot be honoured: leave it out, or serve with NVIDIA's onnxruntime backend"
+            f"not supported: {', '.join(unsupported)}; leave it out, or serve with NVIDIA's onnxruntime backend"
         )
 
 
-def truth(key: str, value: str) -> bool:
-    """What a value says, as Triton's backends read it.
+def read_bool(key: str, value: str) -> bool:
+    """Read a value as Triton's backends do.
 
     Raises:
-        ConfigError: it is neither true nor false.
+        ConfigError: The value is neither true nor false.
     """
     try:
-        return TRUTH[value.lower()]
+        return BOOLEANS[value.lower()]
     except KeyError:
-        raise ConfigError(f"parameter '{key}' is '{value}', expected {', '.join(TRUTH)}") from None
+        raise ConfigError(f"parameter '{key}': expected one of {', '.join(BOOLEANS)}, got '{value}'") from None
 
 
 class _Parameters:
-    """The `parameters` of a model configuration, each a string to be read as what its key says."""
+    """Reads the `parameters` of a model configuration, which are all strings."""
 
     def __init__(self, config: Config) -> None:
         entries: Mapping[str, Any] = config.get("parameters", {})
@@ -165,16 +165,16 @@ class _Parameters:
     def refuse_unknown(self) -> None:
         for key in self._values:
             if key not in KNOWN:
-                raise ConfigError(f"unknown parameter '{key}'; known are {', '.join(KNOWN)}")
+                raise ConfigError(f"unknown parameter '{key}': expected one of {', '.join(KNOWN)}")
 
     def count(self, key: str, *, highest: int = LARGEST_COUNT) -> int:
         value = self._values.get(key, "0")
         if not value.isdecimal() or int(value) > highest:
-            raise ConfigError(f"parameter '{key}' is '{value}', expected a number from 0 to {highest}")
+            raise ConfigError(f"parameter '{key}': expected a whole number from 0 to {highest}, got '{value}'")
         return int(value)
 
-    def truth(self, key: str) -> bool | None:
-        return truth(key, self._values[key]) if key in self._values else None
+    def boolean(self, key: str) -> bool | None:
+        return read_bool(key, self._values[key]) if key in self._values else None
 
     def entries(self, key: str) -> dict[str, str]:
         return {key: self._values[key]} if key in self._values else {}

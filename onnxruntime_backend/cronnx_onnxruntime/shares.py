@@ -1,4 +1,4 @@
-"""A batch cut into runs for a CPU's cores: whole requests, so that it is as if smaller batches had come."""
+"""Cuts a batch between requests into runs for the cores of a CPU."""
 
 from __future__ import annotations
 
@@ -6,26 +6,29 @@ import os
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
-# What two images leave behind between two operators still fits a core's cache: docs/bench.md.
+# The tensors between operators of two images still fit a core's cache: docs/bench.md.
 ROWS_A_RUN = 2
 
-# More would help no network whose images are large enough to matter, and cost a small one dear.
+# More runs do not make large networks faster, and make small ones much slower.
 RUNS_A_THREAD = 4
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """The number of cores that this process may use."""
     return len(os.sched_getaffinity(0))
 
 
 def shares(sizes: Sequence[int], threads: int) -> list[slice]:
-    """Cut a batch into runs of requests, of as equal sizes as whole requests allow.
+    """Cut a batch into runs of whole requests with about equal numbers of rows.
 
-    There is one for each thread, more where they would be larger than ROWS_A_RUN, at most RUNS_A_THREAD for each.
+    Each thread gets one run, or up to RUNS_A_THREAD if runs would have more than ROWS_A_RUN rows.
 
     Args:
-        sizes: each request's rows.
-        threads: how many runs are done at a time.
+        sizes: The number of rows of each request.
+        threads: The number of runs at a time.
+
+    Returns:
+        The requests of each run.
     """
     ends = [0, *accumulate(sizes)]
     count = min(max(threads, ends[-1] // ROWS_A_RUN), threads * RUNS_A_THREAD)

@@ -1,4 +1,4 @@
-"""What a graph takes and gives, and whether a model configuration says the same."""
+"""The inputs and outputs of a graph, and the check of a model configuration against them."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ class NodeArg(Protocol):
 
 
 class Session(Protocol):
-    """The part of `onnxruntime.InferenceSession` a signature is read from."""
+    """The part of `onnxruntime.InferenceSession` that a signature is read from."""
 
     def get_inputs(self) -> Sequence[NodeArg]:
-        """What has to be given."""
+        """The inputs that every request needs."""
 
     def get_outputs(self) -> Sequence[NodeArg]:
-        """What comes out."""
+        """The outputs."""
 
     def get_overridable_initializers(self) -> Sequence[NodeArg]:
-        """What may be given in place of a constant."""
+        """The constants that a request may replace."""
 
 
 @dataclass(frozen=True)
@@ -44,29 +44,29 @@ class Tensor:
 
     @classmethod
     def of(cls, node: NodeArg, *, optional: bool = False) -> Tensor:
-        """The tensor that ONNX Runtime describes so."""
+        """Read the description of a tensor by ONNX Runtime."""
         shape = tuple(dim if isinstance(dim, int) and dim >= 0 else -1 for dim in node.shape)
         return cls(node.name, data_type(node.type, tensor=node.name), shape, optional)
 
     @property
     def batchable(self) -> bool:
-        """Whether the first dimension can be a batch's."""
+        """Whether the first dimension varies, so that it can be the batch."""
         return self.shape[:1] == (-1,)
 
 
 @dataclass(frozen=True)
 class Signature:
-    """The inputs and outputs of a graph; an initializer a request may replace is an optional input."""
+    """The inputs and outputs of a graph. A constant that a request may replace is an optional input."""
 
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
 
     @classmethod
     def of(cls, session: Session) -> Signature:
-        """The signature of a loaded graph.
+        """Read the signature of a loaded graph.
 
         Raises:
-            ConfigError: one of its tensors is of a type Triton cannot carry.
+            ConfigError: Triton does not support the type of a tensor.
         """
         optional = (Tensor.of(node, optional=True) for node in session.get_overridable_initializers())
         return cls(
@@ -83,7 +83,7 @@ class Signature:
         """Compare a complete model configuration with the graph.
 
         Raises:
-            ConfigError: a name, a type, a shape or the batching differs.
+            ConfigError: A name, a type, a shape or the batching differs.
         """
         computed = [
             {"name": name, "data_type": entry["data_type"]}
@@ -98,7 +98,7 @@ class Signature:
         cut = {name for entry in config.get("batch_output", []) for name in entry["target_name"]}
         for entry in config["output"]:
             tensor = _known("output", entry, self.outputs)
-            if entry["name"] in cut:  # its dims are those of the pieces, not of the graph
+            if entry["name"] in cut:  # its dims describe the pieces, not the graph's output
                 _check_type("output", entry, tensor)
             else:
                 _check("output", entry, tensor, config["max_batch_size"])
@@ -106,67 +106,72 @@ class Signature:
     def _check_all_given(self, names: Set[str]) -> None:
         for tensor in self.inputs:
             if tensor.name not in names and not tensor.optional:
-                raise ConfigError(f"the graph's input '{tensor.name}' is not in the configuration")
+                raise ConfigError(f"input: expected an entry for '{tensor.name}', which the graph needs, got none")
 
 
-def _known(kind: str, entry: Config, tensors: Sequence[Tensor]) -> Tensor:
+def _known(role: str, entry: Config, tensors: Sequence[Tensor]) -> Tensor:
     known = {tensor.name: tensor for tensor in tensors}
     if entry["name"] not in known:
-        sort = kind.removeprefix("batch_")
-        raise ConfigError(f"{kind} '{entry['name']}' is not in the graph; its {sort}s are {', '.join(known)}")
+        raise ConfigError(
+            f"{role}: expected one of the graph's {role.removeprefix('batch_')}s ({', '.join(known)}), "
+            f"got '{entry['name']}'"
+        )
     return known[entry["name"]]
 
 
-def _check(kind: str, entry: Config, tensor: Tensor, max_batch_size: int) -> None:
-    _check_type(kind, entry, tensor)
-    _check_batching(kind, tensor, max_batch_size=max_batch_size)
+def _check(role: str, entry: Config, tensor: Tensor, max_batch_size: int) -> None:
+    _check_type(role, entry, tensor)
+    _check_batching(role, tensor, max_batch_size=max_batch_size)
     if entry.get("allow_ragged_batch"):
         _check_ragged(tensor)
     else:
-        _check_dims(kind, entry, tensor, batching=max_batch_size > 0)
+        _check_dims(role, entry, tensor, batching=max_batch_size > 0)
 
 
 def _check_ragged(tensor: Tensor) -> None:
     if tensor.shape != (-1,):
         raise ConfigError(
-            f"input '{tensor.name}' has allow_ragged_batch, but dims {list(tensor.shape)} in the graph; expected [-1]"
+            f"input '{tensor.name}': expected dims [-1] in the graph for allow_ragged_batch, got {list(tensor.shape)}"
         )
 
 
-def _check_type(kind: str, entry: Config, tensor: Tensor) -> None:
+def _check_type(role: str, entry: Config, tensor: Tensor) -> None:
     if entry["data_type"] != tensor.data_type:
         raise ConfigError(
-            f"{kind} '{tensor.name}' is {entry['data_type']} in the configuration, {tensor.data_type} in the graph"
+            f"{role} '{tensor.name}': expected {tensor.data_type} as in the graph, got {entry['data_type']}"
         )
     if entry.get("optional", False) != tensor.optional:
-        given, expected = ("a", "be") if tensor.optional else ("no", "not be")
-        raise ConfigError(f"{kind} '{tensor.name}' must {expected} optional: the graph has {given} default for it")
+        expected, default = ("optional: true", "a") if tensor.optional else ("no optional: true", "no")
+        raise ConfigError(
+            f"{role} '{tensor.name}': expected {expected}, because the graph has {default} default for it"
+        )
 
 
-def _check_batching(kind: str, tensor: Tensor, *, max_batch_size: int) -> None:
+def _check_batching(role: str, tensor: Tensor, *, max_batch_size: int) -> None:
     if max_batch_size > 0 and not tensor.batchable:
         raise ConfigError(
-            f"max_batch_size is {max_batch_size}, but the first dimension of {kind} '{tensor.name}' does not vary"
+            f"max_batch_size: expected 0, because the first dimension of {role} '{tensor.name}' is fixed, "
+            f"got {max_batch_size}"
         )
     if max_batch_size > 0 and tensor.optional:
-        raise ConfigError(f"max_batch_size is {max_batch_size}, but {kind} '{tensor.name}' is optional")
+        raise ConfigError(
+            f"max_batch_size: expected 0, because {role} '{tensor.name}' is optional, got {max_batch_size}"
+        )
 
 
-def _check_dims(kind: str, entry: Config, tensor: Tensor, *, batching: bool) -> None:
-    """An input's dims may be wider or narrower than the graph's where either is -1; an output's are the graph's."""
+def _check_dims(role: str, entry: Config, tensor: Tensor, *, batching: bool) -> None:
+    """Check the dims of a tensor. For an input, -1 on either side matches any size; outputs have the graph's dims."""
     dims = model_dims(entry)
     expected = tensor.shape[1:] if batching else tensor.shape or (1,) * len(dims)  # a scalar has any number of ones
-    wildcards = kind == "input" and tensor.shape
+    wildcards = role == "input" and tensor.shape
     fits = len(dims) == len(expected) and all(
         dim == graph_dim or (wildcards and -1 in (dim, graph_dim))
         for dim, graph_dim in zip(dims, expected, strict=True)
     )
     if not fits:
-        raise ConfigError(
-            f"{kind} '{tensor.name}' has dims {list(dims)} in the configuration, {list(expected)} in the graph"
-        )
+        raise ConfigError(f"{role} '{tensor.name}': expected dims {list(expected)} as in the graph, got {list(dims)}")
 
 
 def model_dims(entry: Config) -> tuple[int, ...]:
-    """The dims of an input or output as the graph sees them: after `reshape`, where there is one."""
+    """The dims of an input or output in the graph: those of `reshape` if the entry has it."""
     return tuple(int(dim) for dim in entry.get("reshape", {}).get("shape", entry["dims"]))

@@ -1,4 +1,4 @@
-"""BYTES tensors as Triton carries them, and string tensors as ONNX Runtime takes them."""
+"""Converts BYTES tensors of Triton to string tensors of ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from cronnx_onnxruntime.errors import InferenceError
 
 
 def decoded(array: Array, *, tensor: str) -> Array:
-    """An object array of `bytes` as one of `str`, the shape kept: ONNX Runtime would take the `repr` of bytes.
+    """Convert an object array of `bytes` to one of `str`. ONNX Runtime would use the `repr` of bytes.
 
     Raises:
-        InferenceError: an element is not UTF-8, which ONNX strings are.
+        InferenceError: An element is not UTF-8.
     """
     text = np.empty(array.size, dtype=object)
     for index, element in enumerate(array.ravel()):

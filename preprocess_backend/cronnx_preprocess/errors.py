@@ -9,8 +9,8 @@ PreprocessError
 
 from __future__ import annotations
 
-# The words of Triton's own queues, so that callers recognise overload by them whichever queue refuses. This is their
-# home; tests/contract/test_phrases.py holds the copies of packages that cannot import it equal.
+# The words of Triton's own queues, so that callers recognise overload whichever queue refuses. Packages that cannot
+# import them have copies; tests/contract/test_phrases.py keeps these equal.
 QUEUE_FULL = "Exceeds maximum queue size"
 REQUEST_TIMEOUT = "Request timeout expired"
 

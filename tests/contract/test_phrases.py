@@ -1,25 +1,31 @@
-"""The phrases of refusals have their home in cronnx_preprocess; packages that cannot import it repeat them exactly."""
+"""The words and the header that packages share without importing each other."""
 
 from __future__ import annotations
 
 import pytest
 
 from cronnx import Overloaded
-from cronnx._transports import refusals
-from cronnx_preprocess.errors import QUEUE_FULL, REQUEST_TIMEOUT
+from cronnx._transports import connection
+from cronnx._transports.refusals import RequestContext
+from cronnx_preprocess import QUEUE_FULL, REQUEST_TIMEOUT
 from cronnx_router.errors import OVERLOAD_PHRASES
+from cronnx_server import key
 from cronnx_server.healthcheck import health
 
 
-@pytest.mark.parametrize("phrase", [QUEUE_FULL, REQUEST_TIMEOUT])
-def test_the_client_reads_a_phrase_as_overload(phrase: str) -> None:
-    error = refusals.RequestContext("grpc://127.0.0.1:8001", timeout_s=1).refused("UNAVAILABLE", f"in model: {phrase}")
-    assert isinstance(error, Overloaded)
-
-
-def test_the_router_knows_the_same_phrases() -> None:
+def test_the_router_knows_the_refusals_of_a_queue() -> None:
     assert OVERLOAD_PHRASES == (QUEUE_FULL, REQUEST_TIMEOUT)
 
 
 def test_the_health_check_knows_a_full_queue() -> None:
     assert health.FULL == QUEUE_FULL
+
+
+@pytest.mark.parametrize("phrase", [QUEUE_FULL, REQUEST_TIMEOUT])
+def test_the_client_reads_the_refusals_of_a_queue_as_overload(phrase: str) -> None:
+    assert isinstance(RequestContext("grpc://host:8001", 1.0).refused("UNAVAILABLE", phrase), Overloaded)
+
+
+def test_client_and_server_send_the_key_in_the_same_header() -> None:
+    assert connection._HTTP_KEY == key.HEADER
+    assert f"triton-grpc-protocol-{key.HEADER}" == connection._GRPC_KEY

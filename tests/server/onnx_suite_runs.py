@@ -79,13 +79,13 @@ def _check_by_server(case: Case, repository: Path, client: Any) -> None:
     (folder / "1" / "model.onnx").write_bytes(case.model.SerializeToString())
     client.load_model(case.name, client_timeout=LOADING_TIMEOUT_S)
     try:
-        case.check(lambda inputs: _asked(case, inputs, client))
+        case.check(lambda inputs: _infer(case, inputs, client))
     finally:
         client.unload_model(case.name, client_timeout=LOADING_TIMEOUT_S)
         shutil.rmtree(folder)
 
 
-def _asked(case: Case, inputs: Arrays, client: Any) -> Arrays:
+def _infer(case: Case, inputs: Arrays, client: Any) -> Arrays:
     tensors = []
     for name, array in ((name, _on_the_wire(array)) for name, array in inputs.items()):
         tensors.append(tritonclient.grpc.InferInput(name, array.shape, np_to_triton_dtype(array.dtype)))

@@ -32,7 +32,7 @@ class Prometheus:
     def __init__(self, url: str) -> None:
         self._url = url
 
-    def ask(self, path: str, **parameters: str) -> Any:
+    def _get(self, path: str, **parameters: str) -> Any:
         with urllib.request.urlopen(f"{self._url}{path}?{urllib.parse.urlencode(parameters)}") as answer:
             return json.load(answer)["data"]
 
@@ -40,7 +40,7 @@ class Prometheus:
         """Return the current value of each series."""
         return {
             frozenset(each["metric"].items()): float(each["value"][1])
-            for each in self.ask("/api/v1/query", query=expression)["result"]
+            for each in self._get("/api/v1/query", query=expression)["result"]
         }
 
     def value(self, expression: str) -> float:

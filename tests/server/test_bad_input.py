@@ -47,14 +47,14 @@ class Neighbours:
 
     def __init__(self, connection: Connection) -> None:
         self._connection, self._threads = connection, ThreadPoolExecutor(2)
-        self._labels = labels(connection.ask(over_generate(MODEL, COFFEE)))
+        self._labels = labels(connection.send(over_generate(MODEL, COFFEE)))
 
-    def ask(self, request: Request) -> Answer:
-        neighbour = self._threads.submit(self._connection.ask, over_generate(MODEL, COFFEE))
-        answer = self._connection.ask(request)
+    def send(self, request: Request) -> Answer:
+        neighbour = self._threads.submit(self._connection.send, over_generate(MODEL, COFFEE))
+        answer = self._connection.send(request)
         found = neighbour.result()
         if NEIGHBOUR_ERROR in found.message:  # Triton failed the whole batch: the sound picture is sent again
-            found = self._connection.ask(over_generate(MODEL, COFFEE))
+            found = self._connection.send(over_generate(MODEL, COFFEE))
         assert labels(found) == self._labels
         return answer
 
@@ -88,14 +88,16 @@ def test_every_kind_of_picture_is_answered_or_refused(
 ) -> None:
     whole, faults = pytestconfig.getoption("whole_corpus"), {}
     for picture in PICTURES if whole else PICTURES[list(TRANSPORTS).index(transport) :: len(TRANSPORTS)]:
-        answer = neighbours.ask(TRANSPORTS[transport](MODEL, picture.payload))
+        answer = neighbours.send(TRANSPORTS[transport](MODEL, picture.payload))
         status, message = (200, "") if picture.refusal is None else (400, rf"image\[0\]: {picture.refusal}$")
         faults[picture.kind] = fault(answer, status, message)
     assert {kind: found for kind, found in faults.items() if found} == {}
 
 
 def test_every_malformed_request_is_refused_with_its_status_and_reason(neighbours: Neighbours) -> None:
-    faults = {each.kind: fault(neighbours.ask(each.request), each.status, re.escape(each.message)) for each in REQUESTS}
+    faults = {
+        each.kind: fault(neighbours.send(each.request), each.status, re.escape(each.message)) for each in REQUESTS
+    }
     assert {kind: found for kind, found in faults.items() if found} == {}
 
 
@@ -115,7 +117,7 @@ def test_bodies_that_never_end_keep_nobody_waiting(served: Served, connection: C
         slow = [stack.enter_context(socket.create_connection(where, timeout=60)) for _ in range(100)]
         for each in slow:
             each.sendall(head + body[:100])
-        expected = labels(connection.ask(over_generate(MODEL, COFFEE)))
+        expected = labels(connection.send(over_generate(MODEL, COFFEE)))
         for end in range(101, 130):
             slow[0].sendall(body[end - 1 : end])
         slow[0].sendall(body[129:])
@@ -125,7 +127,7 @@ def test_bodies_that_never_end_keep_nobody_waiting(served: Served, connection: C
             assert received, f"hung up after {answer!r}"
             answer += received
         assert answer.startswith(b"HTTP/1.1 200 OK")
-    assert labels(connection.ask(over_generate(MODEL, COFFEE))) == expected
+    assert labels(connection.send(over_generate(MODEL, COFFEE))) == expected
 
 
 def test_refusals_leave_no_memory_behind(connection: Connection, processes: ProcessTree) -> None:
@@ -134,7 +136,7 @@ def test_refusals_leave_no_memory_behind(connection: Connection, processes: Proc
     def refuse(count: int) -> None:
         for transport in TRANSPORTS.values():
             for _ in range(count):
-                assert connection.ask(transport(MODEL, Payload(content))).status == 400
+                assert connection.send(transport(MODEL, Payload(content))).status == 400
 
     refuse(5)
     before = processes.pss_bytes()

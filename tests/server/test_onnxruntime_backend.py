@@ -84,7 +84,7 @@ SERVED = {
 }
 BATCHING = "max_batch_size: 8" + X_TO_Y
 REFUSED = {
-    "wrong_dims": (graphs.identity(("batch", 4)), BATCHING, "input 'x' has dims [3] in the configuration, [4]"),
+    "wrong_dims": (graphs.identity(("batch", 4)), BATCHING, "input 'x': expected dims [4] as in the graph, got [3]"),
     "unknown_parameter": (
         graphs.identity(),
         BATCHING + parameter("intra_op_thread_cuont", "1"),

@@ -72,7 +72,7 @@ def test_the_command_line_names_both_pictures(served: Served, folder: Path) -> N
 def test_the_load_test_answers_every_request_and_reports(served: Served, folder: Path) -> None:
     untimed = "--max-p95-ratio inf --max-p99-ratio inf --min-throughput 0 --duration-s 2 --reports reports"
     printed = run(["bash", "-euc"], f"{LOADTEST.strip()} {untimed}", served, folder)
-    assert re.search(r"^held    efficientnet_lite0: 0 of [1-9]\d* requests failed", printed, re.MULTILINE)
+    assert re.search(r"^met     efficientnet_lite0: 0 of [1-9]\d* requests failed", printed, re.MULTILINE)
     assert {path.name for path in (folder / "reports").iterdir()} == {"burst.html", "burst.json"}
 
 

@@ -25,14 +25,14 @@ REPLICAS = 3
 
 
 @dataclass(frozen=True)
-class Everybody:
+class AllCallers:
     """The callers over both protocols."""
 
     callers: list[Callers]
 
-    def go_on(self) -> None:
+    def wait_for_requests(self) -> None:
         for each in self.callers:
-            each.go_on()
+            each.wait_for_requests()
 
     def errors(self) -> list[str]:
         return [error for each in self.callers for error in each.errors()]
@@ -51,14 +51,14 @@ class Replicas:
         self.wait_until_up(REPLICAS)
 
     @contextmanager
-    def asked(self) -> Iterator[Everybody]:
+    def under_load(self) -> Iterator[AllCallers]:
         """Send requests over both protocols for the duration of the block, and for some time before and after it."""
         with ExitStack() as stack:
             urls = (self.proxy.grpc, self.proxy.http)
-            everybody = Everybody([stack.enter_context(calling(url, ENSEMBLE, ToyRepository.image)) for url in urls])
-            everybody.go_on()
-            yield everybody
-            everybody.go_on()
+            callers = AllCallers([stack.enter_context(calling(url, ENSEMBLE, ToyRepository.image)) for url in urls])
+            callers.wait_for_requests()
+            yield callers
+            callers.wait_for_requests()
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_replicas_restarted_one_after_the_other_cost_no_caller_a_request(
     replicas: Replicas, number: int, end: Callable[[Triton], None]
 ) -> None:
     server = replicas.servers[number]
-    with replicas.asked() as callers:
+    with replicas.under_load() as callers:
         end(server)
         replicas.wait_until_up(REPLICAS - 1)
         callers.wait_for_requests()
@@ -97,7 +97,7 @@ def test_replicas_restarted_one_after_the_other_cost_no_caller_a_request(
 
 def test_a_replica_whose_python_processes_died_costs_no_caller_a_request(replicas: Replicas) -> None:
     victim = replicas.servers[2]
-    with replicas.asked() as callers:
+    with replicas.under_load() as callers:
         for stub in victim.family()[1:]:
             stub.kill()
         callers.wait_for_requests()

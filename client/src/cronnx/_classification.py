@@ -1,4 +1,4 @@
-"""Classification: a model asked what images show, and its answers."""
+"""Classification of images by a model, and its answers."""
 
 from __future__ import annotations
 

@@ -175,7 +175,7 @@ class Client:
             images: Paths, bytes of image files or PIL images, in any number. What the iterable raises is raised after
                 the outcomes of the images before.
             concurrency: The number of requests at a time.
-            ordered: Whether the outcomes have the order of the images; otherwise they come as they are ready.
+            ordered: Whether the outcomes have the order of the images; otherwise each comes as soon as it is ready.
             progress: Whether to show a progress bar on standard error.
             model_name: The model to ask.
             model_version: The version to ask; empty for the server's choice.

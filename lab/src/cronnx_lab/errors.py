@@ -1,4 +1,4 @@
-"""What makes a measurement fail; the tree of errors stands in `cronnx_server.errors`."""
+"""The error of a failed measurement; `cronnx_server.errors` has the tree of errors."""
 
 from __future__ import annotations
 

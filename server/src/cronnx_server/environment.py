@@ -26,7 +26,7 @@ NEEDED_BYTES = 2 * 1024**3
 SERVER = "server"
 """The lock file that every command needs: `requirements/server.txt`."""
 PROJECT = "project"
-"""Stands among the lock files for the project's own packages, which `.venv` uses where they are."""
+"""Takes the place of a lock file for the project's own packages, which are installed in editable mode."""
 
 
 def run(module: str, arguments: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""The key of Triton's restricted APIs: where it is read from, and the flags by which `tritonserver` asks for it.
+"""The key of Triton's restricted APIs: where it is read from, and the flags that make `tritonserver` require it.
 
 The standard library suffices: the health check of a container imports this module. Source: "Limit Endpoint Access" in
 docs/customization_guide/inference_protocols.md of triton-inference-server/server.
@@ -44,7 +44,7 @@ def _checked(text: str, source: str) -> str:
 
 
 def restricted_api_flags(key: str) -> list[str]:
-    """The flags by which `tritonserver` asks for a key over HTTP and gRPC; none for an empty key.
+    """The flags that make `tritonserver` require a key over HTTP and gRPC; none for an empty key.
 
     Triton takes a key in no other way: the process list shows it (SECURITY.md).
     """

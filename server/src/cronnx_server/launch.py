@@ -23,12 +23,12 @@ Exit status: the program's own; 1 if it cannot be started or the key cannot be u
 
 
 def main() -> int:
-    """Become the program that the arguments name; the exit status where that fails."""
+    """Become the program that the arguments name, or return the exit status if that fails."""
     parser = argparse.ArgumentParser(
         prog="launch",
         usage="%(prog)s PROGRAM [FLAG ...]",
         description="Start tritonserver in a container, through NVIDIA's entrypoint if the image has it. If there is a "
-        "key, the server asks for it before anyone changes models, shared memory, traces or logs.",
+        "key, the server requires it for changing models, shared memory, traces or logs.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

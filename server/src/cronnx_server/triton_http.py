@@ -24,7 +24,7 @@ class TritonHttp:
         Args:
             url: The HTTP port, `http://HOST:PORT` or `https://HOST:PORT`.
             timeout_s: The longest time for all requests together, from now, in seconds.
-            key: The key of the server's restricted APIs; empty if it asks for none.
+            key: The key of the server's restricted APIs; empty if it requires none.
 
         Raises:
             AddressError: The URL does not name an HTTP port.

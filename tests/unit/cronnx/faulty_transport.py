@@ -34,12 +34,12 @@ class FaultyTransport(FakeTransport):
         self._random = random.Random(seed)  # noqa: S311 - no secret
         self._fault_rate = fault_rate
         self.is_down = False
-        self.seen: Counter[bytes] = Counter()
+        self.attempts: Counter[bytes] = Counter()
         self.answered: Counter[bytes] = Counter()
 
     async def infer(self, request: InferRequest) -> dict[str, npt.NDArray[Any]]:
         (image,) = cast("np.ndarray[Any, Any]", request.inputs["image"])[:, 0].tolist()
-        self.seen[image] += 1
+        self.attempts[image] += 1
         for _ in range(self._random.randrange(4)):
             await asyncio.sleep(0)
         if self.is_down:

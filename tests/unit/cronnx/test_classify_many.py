@@ -51,7 +51,7 @@ def check(outcomes: list[Outcome[bytes]], transport: FaultyTransport) -> None:
             assert type(outcome.error) in FAULTS
     answered = Counter(outcome.image for outcome in outcomes if outcome.classification)
     assert answered == transport.answered
-    assert max(transport.seen.values()) <= 4
+    assert max(transport.attempts.values()) <= 4
 
 
 @pytest.mark.parametrize("ordered", [True, False])

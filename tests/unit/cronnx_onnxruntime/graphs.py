@@ -30,7 +30,7 @@ TYPES = {
 
 
 def tensor(name: str, shape: Shape, onnx_type: int = TensorProto.FLOAT) -> onnx.ValueInfoProto:
-    """The description of a graph's input or output."""
+    """Describe an input or output of a graph."""
     return helper.make_tensor_value_info(name, onnx_type, shape)
 
 
@@ -41,7 +41,7 @@ def model(
     *,
     initializers: dict[str, npt.NDArray[Any]] | None = None,
 ) -> bytes:
-    """A model of opset 17; an initializer that is an input as well is a default."""
+    """A model of opset 17; an initializer that is also an input is a default."""
     constants = [numpy_helper.from_array(array, name) for name, array in (initializers or {}).items()]
     graph = helper.make_graph(nodes, "graph", inputs, outputs, constants)
     return helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)]).SerializeToString()
@@ -55,7 +55,7 @@ def identity(shape: Shape = ("batch", 3), *, onnx_type: int = TensorProto.FLOAT)
 
 
 def every_type(shape: Shape = ("batch", 4)) -> bytes:
-    """An input `<type>_in` to an output `<type>_out`, unchanged, for every type that Triton can carry."""
+    """An input `<type>_in` to an output `<type>_out`, unchanged, for every type that Triton supports."""
     return model(
         [helper.make_node("Identity", [f"{name}_in"], [f"{name}_out"]) for name in TYPES],
         [tensor(f"{name}_in", shape, onnx_type) for name, onnx_type in TYPES.items()],
@@ -73,7 +73,7 @@ def sum_and_difference(shape: Shape = ("batch", 3)) -> bytes:
 
 
 def with_default(shape: Shape = (3,)) -> bytes:
-    """`x` and `offset`, which is 1 where it is not given, to their sum `y`."""
+    """`x` and `offset`, which is 1 by default, to their sum `y`."""
     return model(
         [helper.make_node("Add", ["x", "offset"], ["y"])],
         [tensor("x", shape), tensor("offset", [1])],
@@ -95,7 +95,7 @@ def total(shape: Shape = ("n",)) -> bytes:
 
 
 def unlike_lengths() -> bytes:
-    """Adds `a` of any length to `b` of any length: fails where they differ."""
+    """Adds `a` and `b`, each of any length; fails if the lengths differ."""
     return model(
         [helper.make_node("Add", ["a", "b"], ["y"])],
         [tensor("a", ["batch", "n"]), tensor("b", ["batch", "m"])],
@@ -104,7 +104,7 @@ def unlike_lengths() -> bytes:
 
 
 def non_zero() -> bytes:
-    """Says it batches, but gives a row for each element of `x` that is not 0."""
+    """Declares a batch, but gives a row for each element of `x` that is not 0."""
     return model(
         [
             helper.make_node("NonZero", ["x"], ["positions"]),
@@ -116,7 +116,7 @@ def non_zero() -> bytes:
 
 
 def doubled_in_segments() -> bytes:
-    """Ragged `x`, one after the other, to `y`, each doubled; `ends` and `shapes` pass what is counted of it."""
+    """Ragged `x` to `y`, doubled; `ends` and `shapes` return the batch inputs unchanged."""
     passed = {"ends": (["requests"], TensorProto.INT32), "shapes": (["items", "rank"], TensorProto.FLOAT)}
     return model(
         [
@@ -129,7 +129,7 @@ def doubled_in_segments() -> bytes:
 
 
 def projected(size: int = 64) -> bytes:
-    """`x` to `y`, through a matrix and a softmax: what rounds by the size of the batch."""
+    """`x` to `y` through a matrix and a softmax, whose rounding depends on the size of the batch."""
     weights = np.random.default_rng(seed=9).standard_normal((size, size), np.float32)
     return model(
         [helper.make_node("MatMul", ["x", "weights"], ["scores"]), helper.make_node("Softmax", ["scores"], ["y"])],

@@ -83,9 +83,9 @@ def test_a_constant_that_may_be_given_is_no_input_and_does_not_end_batching() ->
 
 
 def test_a_max_batch_size_for_a_graph_of_fixed_shape_is_refused() -> None:
-    with pytest.raises(ConfigError, match="max_batch_size is 8, but the graph does not support batching"):
+    with pytest.raises(ConfigError, match=r"max_batch_size: expected 0, .* got 8"):
         autocomplete.completions(config(max_batch_size=8), FIXED)
 
 
-def test_a_configuration_with_batch_inputs_and_outputs_is_left_as_it_is() -> None:
+def test_a_configuration_with_batch_inputs_and_outputs_is_complete() -> None:
     assert autocomplete.is_complete(config([], [tensor("y", [3])], batch_input=[{"target_name": ["x"]}]))

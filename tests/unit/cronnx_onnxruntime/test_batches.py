@@ -7,7 +7,7 @@ from cronnx_onnxruntime import batches
 from cronnx_onnxruntime.errors import InferenceError
 
 
-def test_a_single_requests_array_is_passed_on_as_it_is() -> None:
+def test_the_array_of_a_single_request_is_not_copied() -> None:
     array = np.zeros((2, 3))
     assert batches.concatenate([array]) is array
 
@@ -33,6 +33,8 @@ def test_the_rows_are_views_of_the_outputs() -> None:
 @pytest.mark.parametrize("rows", [2, 4])
 def test_an_output_with_more_or_fewer_rows_than_the_batch_is_an_error_with_its_name(rows: int) -> None:
     outputs = {"a": np.zeros(3), "found": np.zeros(rows)}
-    with pytest.raises(InferenceError, match=f"output 'found' has {rows} rows for a batch of 3") as error:
+    with pytest.raises(
+        InferenceError, match=f"output 'found': expected 3 rows, as many as in the batch, got {rows}"
+    ) as error:
         list(batches.split(outputs, [1, 2]))
     assert not error.value.caller_at_fault

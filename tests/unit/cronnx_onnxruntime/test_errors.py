@@ -22,5 +22,5 @@ def test_the_folder_of_the_model_is_left_out() -> None:
 
 
 @pytest.mark.parametrize("text", ["1/2 of a batch", "com.microsoft/Gelu", "a / b"])
-def test_a_slash_that_is_no_path_stays(text: str) -> None:
+def test_a_slash_outside_a_path_stays(text: str) -> None:
     assert in_one_line(RuntimeError(text)) == text

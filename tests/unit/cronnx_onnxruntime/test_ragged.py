@@ -31,7 +31,7 @@ def given(*entries: Config, **fields: Any) -> Config:
     ],
 )
 @pytest.mark.parametrize("data_type", ["TYPE_INT32", "TYPE_FP32"])
-def test_a_batch_input_says_of_the_requests_what_its_kind_is(kind: str, expected: list[Any], data_type: str) -> None:
+def test_a_batch_input_is_computed_from_the_shapes_by_its_kind(kind: str, expected: list[Any], data_type: str) -> None:
     (counted,) = ragged(given(batch_input(kind, data_type=data_type))).batch_inputs
     assert counted.array(SHAPES).tolist() == expected
     assert counted.array(SHAPES).dtype == {"TYPE_INT32": np.int32, "TYPE_FP32": np.float32}[data_type]
@@ -56,31 +56,40 @@ def test_an_output_is_cut_by_the_shapes_of_its_source() -> None:
 
 def test_an_output_of_another_size_than_its_sources_is_an_error_with_its_name() -> None:
     output = BatchOutput("y", (-1, -1), "x")
-    with pytest.raises(InferenceError, match="output 'y' has 8 elements, 7 are expected by the shapes of 'x'"):
+    with pytest.raises(InferenceError, match="output 'y': expected 7 elements by the shapes of 'x', got 8"):
         output.pieces(np.arange(8), [(1, 3), (1, 4)])
 
 
 @pytest.mark.parametrize(
     ("asked", "reason"),
     [
-        (given(batch_input("BATCH_SIZE")), "batch_input 'counted' has kind 'BATCH_SIZE', expected BATCH_ELEMENT"),
-        (given(batch_input("BATCH_ELEMENT_COUNT", data_type="TYPE_INT64")), "data_type 'TYPE_INT64', expected TYPE_"),
-        (given(batch_input("BATCH_ELEMENT_COUNT", source="z")), "batch_input 'counted' has source_input 'z', expected"),
+        (given(batch_input("BATCH_SIZE")), "batch_input 'counted': expected kind to be .* got 'BATCH_SIZE'"),
+        (
+            given(batch_input("BATCH_ELEMENT_COUNT", data_type="TYPE_INT64")),
+            "expected data_type to be one of TYPE_INT32, TYPE_FP32, got 'TYPE_INT64'",
+        ),
+        (
+            given(batch_input("BATCH_ELEMENT_COUNT", source="z")),
+            "batch_input 'counted': expected source_input .* got 'z'",
+        ),
         (
             given(batch_output=[{"target_name": ["y"], "kind": "OTHER", "source_input": ["x"]}]),
-            "kind 'OTHER', expected",
+            "batch_output 'y': expected kind .* got 'OTHER'",
         ),
-        (given(batch_output=[{"target_name": ["z"], "kind": SCATTER, "source_input": ["x"]}]), "has target_name 'z'"),
+        (
+            given(batch_output=[{"target_name": ["z"], "kind": SCATTER, "source_input": ["x"]}]),
+            "expected target_name .* got 'z'",
+        ),
         (
             config(
                 [tensor("x", [-1])],
                 [tensor("y", [2, -1])],
                 batch_output=[{"target_name": ["y"], "kind": SCATTER, "source_input": ["x"]}],
             ),
-            "batch_output 'y' varies in a dimension that its source_input 'x' has not",
+            "batch_output 'y': expected -1 only in the first 1 of its dims, .* 'x' has, got .2, -1.",
         ),
     ],
 )
-def test_what_triton_does_not_know_is_refused_by_name(asked: Config, reason: str) -> None:
+def test_an_unknown_kind_data_type_or_tensor_is_refused_by_name(asked: Config, reason: str) -> None:
     with pytest.raises(ConfigError, match=reason):
         ragged(asked)

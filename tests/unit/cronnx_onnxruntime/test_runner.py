@@ -196,16 +196,16 @@ def test_rows_that_are_not_the_requests_own_are_never_given(load: Load, requests
     given = config([tensor("x", [3])], [tensor("y", [2], "TYPE_INT64")], max_batch_size=8, parameters=one_run)
     answers = load(graphs.non_zero(), given).answers([Request({"x": rows(1, 1)}, ("y",))] * requests)
     assert [str(answer) for answer in answers] == [
-        f"output 'y' has {3 * requests} rows for a batch of {requests}: the graph does not batch"
+        f"output 'y': expected {requests} rows, as many as in the batch, got {3 * requests}; the graph does not batch"
     ] * requests
 
 
-def test_an_accelerator_that_is_not_used_is_warned_of(load: Load) -> None:
+def test_an_unused_accelerator_is_a_warning(load: Load) -> None:
     given = {**accelerated("tensorrt"), **config([tensor("x", [3])], [tensor("y", [3])], max_batch_size=4)}
     assert load(graphs.identity(), given).warning == "tensorrt not used: the instance is on the CPU"
 
 
-def test_there_is_no_warning_of_what_is_done_as_asked(load: Load) -> None:
+def test_an_instance_that_follows_its_configuration_has_no_warning(load: Load) -> None:
     assert load(graphs.sum_and_difference(), SUMS).warning is None
 
 
@@ -220,7 +220,7 @@ def test_a_file_that_is_no_model_is_refused_in_one_line_without_its_folder(
 
 
 def test_a_configuration_that_does_not_fit_is_refused(load: Load) -> None:
-    with pytest.raises(ConfigError, match="the graph's input 'x' is not in the configuration"):
+    with pytest.raises(ConfigError, match="input: expected an entry for 'x'"):
         load(graphs.identity(), SUMS)
 
 
@@ -244,5 +244,5 @@ def test_a_model_may_be_a_folder(tmp_path: Path) -> None:
 
 def test_a_model_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "3").mkdir()
-    with pytest.raises(ConfigError, match=r"there is no other\.onnx in version 3"):
+    with pytest.raises(ConfigError, match=r"expected the file other\.onnx in version 3, got none"):
         runner.model_path(tmp_path / "3", config(default_model_filename="other.onnx"))

@@ -1,4 +1,4 @@
-"""What a setting does, seen from outside: threads of the process, and the memory a session keeps."""
+"""The effects of settings on the process: its threads, and the memory that a session keeps."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def runner(path: Path, model: bytes, given: Config) -> Runner:
 
 
 def threads_of(given: Config, path: Path) -> int:
-    """How many threads a session starts, in a process of its own: in this one, other tests' threads end meanwhile."""
+    """Count the threads that a session starts, in a new process: in this one, threads of other tests end."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
         return process.submit(threads_here, given, path).result()
 

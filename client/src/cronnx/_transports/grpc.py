@@ -122,7 +122,7 @@ def _requested_outputs(names: tuple[str, ...] | None) -> list[InferRequestedOutp
 
 
 def translated(error: Exception, context: RequestContext) -> CronnxError:
-    """Return the `CronnxError` for whatever tritonclient or grpc raises."""
+    """Return the `CronnxError` for an exception of tritonclient or grpc."""
     if not isinstance(error, InferenceServerException) or error.status() is None:
         return context.unreadable(error)
     status, message = error.status().removeprefix("StatusCode."), error.message()

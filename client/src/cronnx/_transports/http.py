@@ -124,7 +124,7 @@ def _requested_outputs(names: tuple[str, ...] | None) -> list[InferRequestedOutp
 
 
 def translated(error: Exception, context: RequestContext) -> CronnxError:
-    """Return the `CronnxError` for whatever tritonclient or aiohttp raises."""
+    """Return the `CronnxError` for an exception of tritonclient or aiohttp."""
     if isinstance(error, InferenceServerException) and error.status() is not None:
         return context.refused(_STATUS_NAMES.get(int(error.status()), f"HTTP {error.status()}"), error.message())
     if isinstance(error, asyncio.TimeoutError):

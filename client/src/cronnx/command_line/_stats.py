@@ -1,4 +1,4 @@
-"""`cronnx stats`: show what the models do, like top."""
+"""`cronnx stats`: show each model's rates, like top."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _HEADINGS = (
 )
 
 _DESCRIPTION = """\
-Show what the models do: inferences, executions and failures a second, the average batch size, and the time of a request
+Show each model's rates: inferences, executions and failures a second, the average batch size, and the time of a request
 in the queue, for its inputs, in the model and for its outputs. On a terminal the table is updated until Ctrl-C.
 Elsewhere, and with --once or --json, it covers one interval.
 """
@@ -35,7 +35,7 @@ Elsewhere, and with --once or --json, it covers one interval.
 
 def add_stats(commands: Commands) -> None:
     """Add the command."""
-    parser = add_command(commands, "stats", summary="show what the models do, like top", description=_DESCRIPTION)
+    parser = add_command(commands, "stats", summary="show each model's rates, like top", description=_DESCRIPTION)
     parser.add_argument("model", nargs="?", default="", metavar="MODEL", help="show only this model")
     parser.add_argument(
         "--interval", type=seconds, default=1.0, metavar="SECONDS", help="time between readings; default: %(default)g"

@@ -1,4 +1,4 @@
-"""Callers that send requests without end, whatever happens to the server, and record each outcome."""
+"""Callers that send requests continuously while the server fails, and record each outcome."""
 
 from __future__ import annotations
 

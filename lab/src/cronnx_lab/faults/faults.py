@@ -86,7 +86,7 @@ def _restart(number: signal.Signals) -> Cause:
 
 
 def _fill_shared_memory(service: Service, model_name: str, image: bytes) -> None:
-    """Fill it, and meanwhile send requests that need more of it; they are not counted."""
+    """Fill it, and send requests that need more of it, which are not counted."""
     filler, larger, refused = service.shared_memory / "filler", image + bytes(EXTRA_BYTES), 0
     with filler.open("wb", buffering=0) as file, Client(service.addresses.http, retry=Retry(attempts=1)) as client:
         with contextlib.suppress(OSError):  # full

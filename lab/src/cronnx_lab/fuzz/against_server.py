@@ -53,7 +53,7 @@ class Sender:
         self._connection = connection
         sound = over_generate(model, Payload((PICTURES / "coffee.jpg").read_bytes()))
         self._sound = Case("sound images beside them", sound, frozenset((200,)))
-        self._labels = json.loads(connection.ask(sound).body)["label"]
+        self._labels = json.loads(connection.send(sound).body)["label"]
         self._threads = ThreadPoolExecutor(BATCH + 1, "case")
 
     def close(self) -> None:
@@ -71,7 +71,7 @@ class Sender:
         """The outcome of a case, its fault if any, and its time in seconds."""
         start = time.perf_counter()
         try:
-            answer = self._connection.ask(case.request)
+            answer = self._connection.send(case.request)
         except NoAnswerError as error:
             return "no answer", f"no answer {error}", time.perf_counter() - start
         seconds = time.perf_counter() - start

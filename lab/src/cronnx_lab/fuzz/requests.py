@@ -94,7 +94,7 @@ class Connection:
         """Close the connections."""
         self._channel.close()
 
-    def ask(self, request: Request) -> Answer:
+    def send(self, request: Request) -> Answer:
         """Send a request and wait for its answer.
 
         Raises:

@@ -55,7 +55,14 @@ class Wrapping:
 
 @dataclass(frozen=True)
 class Classifier:
-    """A model file, its signature, the network made of it, and what is put around the network."""
+    """A user's model, ready to be written as one graph.
+
+    Attributes:
+        file: The model file.
+        signature: Its input and output.
+        network: The network made from the file.
+        wrapping: The constants of the nodes around the network.
+    """
 
     file: ModelFile
     signature: ClassifierSignature

@@ -1,4 +1,4 @@
-"""A model that is in the repository already: what its next version has to match, and what it inherits."""
+"""A model that is already in the repository: its next version must fit its configuration and inherits its options."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from google.protobuf.json_format import MessageToDict
 from onnx import numpy_helper
 
 from cronnx_onnxruntime.errors import ConfigError
@@ -21,7 +20,12 @@ from cronnx_server.errors import ModelFileError, RepositoryError
 
 @dataclass(frozen=True)
 class ExistingClassifier:
-    """A version of a classifier: the size of its images in pixels, and what is around its network."""
+    """A version of a classifier.
+
+    Attributes:
+        size: Height and width of an image, in pixels.
+        wrapping: The constants of the nodes around the network.
+    """
 
     size: int
     wrapping: Wrapping
@@ -49,12 +53,7 @@ class ExistingModel:
     @cached_property
     def config(self) -> Config:
         """The configuration as Triton gives it to a backend."""
-        config: dict[str, object] = MessageToDict(
-            repository.read_config(self.folder),
-            preserving_proto_field_name=True,
-            always_print_fields_with_no_presence=True,
-        )
-        return config
+        return repository.as_json(repository.read_config(self.folder))
 
     def check(self, signature: Signature) -> None:
         """Raise ModelFileError unless a graph's inputs and outputs are those of the configuration."""

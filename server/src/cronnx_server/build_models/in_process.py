@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
-from google.protobuf.json_format import MessageToDict
 
 from cronnx_preprocess import Options, Preprocessor
 from cronnx_server.paths import MODEL_REPOSITORY
-from cronnx_server.repository import read_config
+from cronnx_server.repository import as_json, read_config
 
 
 class InProcessClassifier:
@@ -66,6 +65,5 @@ class InProcessClassifier:
 
 def preprocessor(size: int, *, repository: Path = MODEL_REPOSITORY, threads: int = 0) -> Preprocessor:
     """The preprocessor that `preprocess_<size>` configures; 0 threads is one for each core."""
-    config = read_config(repository / f"preprocess_{size}")
-    options = Options.from_model_config(MessageToDict(config, preserving_proto_field_name=True))
+    options = Options.from_model_config(as_json(read_config(repository / f"preprocess_{size}")))
     return Preprocessor(replace(options, threads=threads))

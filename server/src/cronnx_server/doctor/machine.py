@@ -38,9 +38,9 @@ class Machine:
     python_based: Mapping[str, bool]
     missing_library: str | None = None
 
-    def threads(self, asked: int) -> int:
-        """How many threads a library starts if asked for `asked`; 0 stands for one thread for each core."""
-        return asked or self.cores
+    def threads(self, configured: int) -> int:
+        """How many threads a library starts; `configured` 0 is one for each core."""
+        return configured or self.cores
 
 
 def this_machine() -> Machine:

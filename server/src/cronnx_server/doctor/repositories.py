@@ -10,10 +10,10 @@ from typing import Protocol
 
 from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig
 
+from cronnx_onnxruntime.runner import DEFAULT_MODEL_FILENAME
 from cronnx_server.errors import RepositoryError
 from cronnx_server.repository import config_path, read_config
 
-DEFAULT_MODEL_FILENAME = "model.onnx"
 PLATFORM_BACKENDS = {"onnxruntime_onnx": "onnxruntime"}
 
 

@@ -20,8 +20,8 @@ examples:
   scripts/exporter
   scripts/exporter --url http://127.0.0.1:9000 --port 9003
 
-The server is asked only when Prometheus scrapes. If it does not answer, server_ready is 0.
-If the server asks for a key, it is read from the file that ${KEY_FILE} names, or from ${KEY}.
+The exporter reads the server's state when Prometheus scrapes. If the server does not answer, server_ready is 0.
+If the server requires a key, it is read from the file that ${KEY_FILE} names, or from ${KEY}.
 docs/metrics.md lists the metrics; deploy/prometheus/ configures a Prometheus that scrapes them.
 
 Exit status: 0 after Ctrl-C or SIGTERM; 1 if it cannot start; 2 usage.

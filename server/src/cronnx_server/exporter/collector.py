@@ -17,7 +17,7 @@ READY, UNLOADED = "READY", "unloaded"
 
 
 class ServerCollector(Collector):
-    """Asks a server for its state at every scrape."""
+    """Reads the state of a server at every scrape."""
 
     def __init__(self, client: Client) -> None:
         """Use this client of the server."""

@@ -19,7 +19,7 @@ examples:
   scripts/healthcheck --url http://triton:8000 --models efficientnet_lite0 --timeout-s 2
 
 Each inference takes an image of one pixel, or zeros, and counts in the model's metrics.
-If the server asks for a key, it is read from the file that ${KEY_FILE} names, or from ${KEY}.
+If the server requires a key, it is read from the file that ${KEY_FILE} names, or from ${KEY}.
 Exit status: 0 healthy, 1 unhealthy, 2 usage.
 """
 
@@ -73,7 +73,7 @@ def _line(result: ModelHealth) -> str:
     if result.is_full:
         return f"full    {result.name}: its queue is full, which is healthy under load"
     if result.took_ms is None:
-        return f"unasked {result.name}: it takes inputs of any size"
+        return f"skipped {result.name}: it takes inputs of any size"
     return f"ok      {result.name}  {result.took_ms:.1f} ms"
 
 

@@ -16,7 +16,8 @@ from cronnx_server.healthcheck.inference import inference
 from cronnx_server.model_config import ModelConfigJson, ensemble_steps, instance_count
 from cronnx_server.triton_http import TritonHttp
 
-FULL = "Exceeds maximum queue size"  # Triton's words, which an ensemble prefixes with its name
+# Equal to cronnx_preprocess.QUEUE_FULL, whose import takes too long here. An ensemble prefixes it with its name.
+FULL = "Exceeds maximum queue size"
 
 
 class ModelHealth(NamedTuple):

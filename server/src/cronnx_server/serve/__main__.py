@@ -29,8 +29,8 @@ examples:
 The first start creates .venv and .triton/ and builds the models. To change the Python of .venv, delete it.
 A server that crashes is restarted, at most five times in five minutes. A model whose Python process dies is reloaded
 (docs/faults.md).
-On any other address than loopback, whoever changes models needs a key: $CRONNX_KEY_FILE, $CRONNX_KEY, or one that the
-first start makes. The process list shows the key (SECURITY.md).
+On any address other than loopback, changing models requires a key: from $CRONNX_KEY_FILE or $CRONNX_KEY, or one that
+the first start makes. The process list shows the key (SECURITY.md).
 Relative paths in TRITONSERVER_FLAGS start at the project's folder.
 Exit status: the server's own, 0 after Ctrl-C or SIGTERM; 1 if it could not be set up or started; 2 usage.
 """

@@ -1,4 +1,4 @@
-"""Which key a server asks for before anyone changes it."""
+"""The key that a server requires before anyone changes it."""
 
 from __future__ import annotations
 

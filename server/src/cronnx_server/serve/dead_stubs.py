@@ -1,7 +1,7 @@
 """Python processes (stubs) that died under a running server.
 
 Triton 24.10 does not replace a dead stub, does not reap it, and calls its model ready. Loading the model again repairs
-it while all others answer; the server keeps the dead instance, and at its end waits for it in vain. A load creates new
+it while all others answer. The server keeps the dead instance and waits for it when it exits. A load creates new
 instances only if the folder of a version has a newer time. Later versions of Triton restart stubs themselves.
 """
 
@@ -40,7 +40,7 @@ class DeadStubs:
 
         Args:
             addresses: Where the servers listen, one after another.
-            key: The key that a load must carry; None if the server asks for none.
+            key: The key that a load must carry; None if the server requires none.
             restarts: How many reloads are made before the server is killed instead.
             proc: The process table.
         """

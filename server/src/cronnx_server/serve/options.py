@@ -55,7 +55,7 @@ class Options:
         latency_quantiles: Whether the metrics have quantiles of latencies.
         tracing: Where traces go; None for no traces.
         json_log: Whether the log is JSON, one event a line.
-        key: The key that whoever changes the server must send; None if anyone may.
+        key: The key that is required to change the server; None if anyone may change it.
         server_flags: Further flags of `tritonserver`.
     """
 

@@ -75,10 +75,10 @@ def check(stub: Path, environment: Mapping[str, str]) -> None:
         SetupError: A library is missing, and the message says what to install; or the stub cannot be run.
     """
     try:
-        asked = subprocess.run([stub], env=dict(environment), capture_output=True, text=True)
+        tried = subprocess.run([stub], env=dict(environment), capture_output=True, text=True)
     except OSError as error:
         raise SetupError(f"cannot run {stub}: {error.strerror}") from error
-    missing = re.search(r"shared libraries: (\S+):", asked.stderr)
+    missing = re.search(r"shared libraries: (\S+):", tried.stderr)
     if missing:
         version = ".".join(map(str, sys.version_info[:2]))
         raise SetupError(

@@ -45,7 +45,10 @@ NO_CLASSIFIERS = {
 }
 
 NO_MODELS = {
-    "a type Triton has not": (graphs.identity(["N", 3], TensorProto.BFLOAT16), r"bfloat16\), which Triton cannot"),
+    "a type Triton has not": (
+        graphs.identity(["N", 3], TensorProto.BFLOAT16),
+        r"expected one of tensor.* got tensor\(bfloat16\)",
+    ),
     "an unknown operator": (graphs.identity(["N", 3], operator="Foo"), r"cannot load it: .*No Op registered for Foo"),
     "a newer opset": (graphs.classifier(opset=99), r"expected opset \d+ of ai\.onnx or older, .* got opset 99; export"),
     "a newer IR": (graphs.classifier(ir_version=99), r"cannot load it: Unsupported model IR version: 99"),
@@ -137,7 +140,7 @@ def test_a_name_that_is_another_models(repositories: Repositories) -> None:
     ("came", "changed", "reason"),
     [
         ("TYPE_UINT8", "TYPE_FP32", r"expected UINT8 pixels \[32, 32, 3\] from preprocess_32; rename"),
-        ('"0.875"', '"7"', r"cannot add mine\.onnx: parameter 'crop': expected a number from 0.1 to 1, got '7'"),
+        ('"0.875"', '"7"', r"cannot add mine\.onnx: parameter 'crop': expected a number .* got '7'"),
     ],
 )
 def test_a_preprocess_model_that_will_not_do(repositories: Repositories, came: str, changed: str, reason: str) -> None:

@@ -34,10 +34,10 @@ def threads(repositories: Repositories, machine: Machine) -> Iterator[Finding]:
 
 def _threads(model: Model, machine: Machine) -> Iterator[Finding]:
     parameter = THREAD_PARAMETERS[model.backend]
-    asked = model.config.parameters[parameter].string_value if parameter in model.config.parameters else "0"
-    if not asked.isdecimal():
+    configured = model.config.parameters[parameter].string_value if parameter in model.config.parameters else "0"
+    if not configured.isdecimal():
         return  # the backend refuses it, which the check of parameters finds
-    instances, per_instance = cpu_instances(_config(model), gpus=machine.gpus), machine.threads(int(asked))
+    instances, per_instance = cpu_instances(_config(model), gpus=machine.gpus), machine.threads(int(configured))
     if instances * per_instance <= machine.core_limit:
         return
     fitting = max(1, int(machine.core_limit / instances))

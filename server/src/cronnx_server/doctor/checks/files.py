@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from cronnx_onnxruntime.runner import DEFAULT_MODEL_FILENAME
 from cronnx_server.doctor.findings import Finding, error, warning
-from cronnx_server.doctor.repositories import DEFAULT_MODEL_FILENAME, Model, Repositories
+from cronnx_server.doctor.repositories import Model, Repositories
 
 
 def configs(repositories: Repositories) -> Iterator[Finding]:

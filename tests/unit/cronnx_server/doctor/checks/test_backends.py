@@ -32,7 +32,7 @@ def test_the_platform_of_onnx_models_is_a_backend(disk: OnDisk, laptop: Machine)
     ("model", "key", "value", "problem"),
     [
         ("net", "intra_op_thread_cout", "1", "unknown parameter 'intra_op_thread_cout'"),
-        ("net", "execution_mode", "2", "parameter 'execution_mode' is '2'"),
+        ("net", "execution_mode", "2", "parameter 'execution_mode': expected a whole number from 0 to 1, got '2'"),
         ("preprocess", "resise", "exact", "unknown parameter 'resise'"),
         ("preprocess", "crop", "7", "expected a number from 0.1 to 1"),
     ],
