@@ -31,13 +31,13 @@ SAMPLED = 5  # of as many cases one runs by default
 LISTS = Path(__file__).with_name("onnx_suite_lists")
 _HEADING = "# "
 
-NOT_A_TENSOR = "a sequence or an optional as input or output, which Triton has not"
-NO_TYPE = "a tensor of a type that Triton's onnxruntime backend has not"
-TOO_NEW = "a model of a newer ONNX than this ONNX Runtime reads"
+NOT_A_TENSOR = "a sequence or optional as input or output, which Triton does not support"
+NO_TYPE = "a tensor of a type that Triton's onnxruntime backend does not support"
+TOO_NEW = "a model of a newer ONNX version than this ONNX Runtime reads"
 NOT_LOADED = "a model that this ONNX Runtime does not load on the CPU"
-NOT_RUN = "a model that this ONNX Runtime loads, but does not run or runs to another answer"
-EMPTY = "a dimension of 0 in the graph, which a model configuration cannot say"
-NO_INPUT = "a graph without inputs; a request has one at least"
+NOT_RUN = "a model that this ONNX Runtime loads but does not run, or runs with another result"
+EMPTY = "a dimension of 0 in the graph, which a model configuration cannot express"
+NO_INPUT = "a graph without inputs; a request needs at least one"
 
 QUIET = 4  # ONNX Runtime's `fatal`: hundreds of cases are meant to fail
 
