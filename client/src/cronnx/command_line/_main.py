@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None, *, connect: Connect = Client) -
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="cronnx",
-        description="Ask the image models of a Triton server.",
+        description="Send images to models of a Triton server.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
