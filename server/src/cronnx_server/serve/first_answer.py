@@ -53,4 +53,4 @@ def shown(by: str, scored: Iterable[tuple[float, str]]) -> str:
 def curl(url: str, model_name: str) -> str:
     """The shell command that sends the sample image to an ensemble of the server at `url`."""
     body = f"""(printf '{{"image": "'; base64 -w0 {PICTURE.relative_to(ROOT)}; printf '"}}')"""
-    return f"{body} | curl -d @- {url}/v2/models/{model_name}/generate"
+    return f"{body} | curl -H 'Content-Type: application/json' -d @- {url}/v2/models/{model_name}/generate"
