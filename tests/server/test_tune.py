@@ -22,7 +22,7 @@ CORES, CONCURRENCY = 1, 2
 @pytest.fixture
 def tuning(tmp_path: Path) -> Tuning:
     EfficientNetRepository(tmp_path).write()
-    return Tuning(NAME, [tmp_path], cores=CORES)
+    return Tuning(NAME, [tmp_path], cores=CORES, case_s=0.3)
 
 
 def rows(stage: Stage) -> list[tuple[int, int]]:

@@ -34,12 +34,14 @@ class Trial:
         pictures: The pictures to send.
         concurrency: Requests in flight at a time.
         folder: Receives the requests.
+        case_s: The length of a case, without its warm-up.
     """
 
     server: TritonServer
     pictures: PictureSet
     concurrency: int
     folder: Path
+    case_s: float
 
     def measure_candidates(self, numbers: Sequence[int], count: int) -> list[Round]:
         """Measure candidates in `count` rounds.
@@ -49,7 +51,7 @@ class Trial:
         """
         cases = {self._case(number): number for number in numbers}
         contenders = {case.contender: self for case in cases}
-        rounds = measure_rounds(list(cases), contenders, count=count, seconds=CASE_S)
+        rounds = measure_rounds(list(cases), contenders, count=count, seconds=self.case_s)
         return [{number: each[case] for case, number in cases.items()} for each in rounds]
 
     def warm_up(self, numbers: Sequence[int]) -> None:
@@ -76,7 +78,7 @@ class Trial:
 
 @contextlib.contextmanager
 def start_trial(
-    candidates_repository: Path, count: int, *, pictures: PictureSet, concurrency: int, folder: Path
+    candidates_repository: Path, count: int, *, pictures: PictureSet, concurrency: int, folder: Path, case_s: float
 ) -> Iterator[Trial]:
     """Serve candidates and warm them up.
 
@@ -86,6 +88,7 @@ def start_trial(
         pictures: The pictures to send.
         concurrency: Requests in flight at a time.
         folder: Receives the requests.
+        case_s: The length of a case, without its warm-up.
 
     Raises:
         SetupError: The server cannot start.
@@ -93,7 +96,7 @@ def start_trial(
     """
     names = [ensemble_name(number) for number in range(count)]
     with triton_server([candidates_repository], names) as server:
-        trial = Trial(server, pictures, concurrency, folder)
+        trial = Trial(server, pictures, concurrency, folder, case_s)
         trial.warm_up(range(count))
         yield trial
 

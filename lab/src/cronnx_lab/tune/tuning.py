@@ -23,7 +23,7 @@ from cronnx_lab.tune.candidates import (
     with_settings,
 )
 from cronnx_lab.tune.halving import Standing, best, cases_per_round, halving
-from cronnx_lab.tune.trial import WHOLE_CASE_S, start_trial, write_candidates
+from cronnx_lab.tune.trial import CASE_S, WHOLE_CASE_S, start_trial, write_candidates
 from cronnx_server import progress, repository
 from cronnx_server.errors import RepositoryError
 from cronnx_server.files import write_whole
@@ -55,13 +55,16 @@ class Stage:
 class Tuning:
     """An ensemble and the folders of its steps."""
 
-    def __init__(self, name: str, repositories: Sequence[Path], *, cores: int | None = None) -> None:
+    def __init__(
+        self, name: str, repositories: Sequence[Path], *, cores: int | None = None, case_s: float = CASE_S
+    ) -> None:
         """Find the ensemble.
 
         Args:
             name: The name of the ensemble.
             repositories: The repositories with the ensemble and its steps.
             cores: The cores to choose candidates for; None for those that this process may use.
+            case_s: The length of a case, without its warm-up.
 
         Raises:
             RepositoryError: The ensemble is missing, or has a step that cannot be tuned.
@@ -80,6 +83,7 @@ class Tuning:
                 f"cannot tune '{name}': expected an ensemble of {' and '.join(THREAD_PARAMETERS)} models, got {got}"
             )
         self._cores = cores or len(os.sched_getaffinity(0))
+        self._case_s = case_s
 
     def run(self, *, minutes: float, concurrency: int) -> tuple[Candidate, list[Stage]]:
         """Tune the network's instances and threads, then its batching, then the preprocessing's instances and threads.
@@ -154,7 +158,12 @@ class Tuning:
             write_candidates(folder / "repository", self._ensemble, self.steps, candidates)
             made = pictures.make(pictures.MAIN, folder / "pictures")
             started = start_trial(
-                folder / "repository", len(candidates), pictures=made, concurrency=concurrency, folder=folder
+                folder / "repository",
+                len(candidates),
+                pictures=made,
+                concurrency=concurrency,
+                folder=folder,
+                case_s=self._case_s,
             )
             with started as trial:
                 return halving(len(candidates), trial.measure_candidates, rounds=rounds)
