@@ -106,7 +106,7 @@ def triton_server(
         The server, once its models are ready; it ends with the context.
 
     Raises:
-        SetupError: The server cannot start.
+        StartError: The server cannot start.
     """
     addresses, distribution = free_addresses(), tritonserver.distribution()
     command = [

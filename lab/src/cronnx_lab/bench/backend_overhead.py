@@ -60,7 +60,7 @@ def measure(batch_sizes: Sequence[int] = BATCH_SIZES, row_bytes: Sequence[int] =
 
     Raises:
         MeasurementError: The server does not answer.
-        SetupError: The server cannot start.
+        StartError: The server cannot start.
     """
     session = _session(_graph())
     with tempfile.TemporaryDirectory() as folder:

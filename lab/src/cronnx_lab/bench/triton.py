@@ -137,7 +137,7 @@ def serve(
         folder: Receives the ensembles and the generators' files.
 
     Raises:
-        SetupError: The server cannot start.
+        StartError: The server cannot start.
     """
     ensembles = folder / "ensembles"
     names = [write_pinned(model, version, ensembles) for version in versions]

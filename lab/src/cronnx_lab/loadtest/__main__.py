@@ -12,7 +12,6 @@ from cronnx_lab.loadtest.connections import parse_url
 from cronnx_lab.loadtest.options import add_options, arguments
 from cronnx_lab.loadtest.shapes import SHAPES
 from cronnx_server.arguments import port, positive_int
-from cronnx_server.errors import CommandError
 from cronnx_server.paths import ROOT
 
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
@@ -36,7 +35,7 @@ def main() -> int:
     options = _parse()
     try:
         options.reports.mkdir(parents=True, exist_ok=True)
-    except (CommandError, OSError) as error:
+    except OSError as error:
         print(f"loadtest: {error}", file=sys.stderr)
         return 2
     return _become_locust(options)

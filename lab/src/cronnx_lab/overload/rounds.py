@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from google.protobuf.json_format import MessageToDict
 
 from cronnx_lab.load.answers import OK, REFUSED, WARM_UP_S, Answers, speed
 from cronnx_lab.load.target import Target
@@ -93,12 +92,12 @@ def capacity(model: str) -> int:
     Only `preprocess` has a queue; a later step holds what the step before it hands over, one batch at a time.
 
     Raises:
-        SetupError: The configuration of a step cannot be read.
+        RepositoryError: The configuration of a step cannot be read.
     """
     held = handed_over = 0
     for step in repository.steps(repository.read_config(ENSEMBLES / model)):
         config = repository.read_config(MODEL_REPOSITORY / step)
-        model_config = MessageToDict(config, preserving_proto_field_name=True)
+        model_config = repository.as_json(config)
         if config.backend == "preprocess":
             held += Options.from_model_config(model_config).max_queue_size
         held += handed_over + instance_count(model_config) * config.max_batch_size

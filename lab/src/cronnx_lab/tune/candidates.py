@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from google.protobuf import text_format
-from google.protobuf.json_format import MessageToDict
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
+from cronnx_server import repository
 from cronnx_server.model_config import THREAD_PARAMETERS, instance_count
 
 DELAYS_US = (0, 1_000, 5_000)
@@ -82,7 +82,7 @@ def settings_of(config: ModelConfig) -> Settings:
     parameter = THREAD_PARAMETERS[config.backend]
     threads = config.parameters[parameter].string_value if parameter in config.parameters else "0"
     return Settings(
-        instances=instance_count(MessageToDict(config, preserving_proto_field_name=True)),
+        instances=instance_count(repository.as_json(config)),
         threads=int(threads),
         max_queue_delay_microseconds=config.dynamic_batching.max_queue_delay_microseconds,
         preferred_batch_size=tuple(config.dynamic_batching.preferred_batch_size),

@@ -91,7 +91,7 @@ def start_trial(
         case_s: The length of a case, without its warm-up.
 
     Raises:
-        SetupError: The server cannot start.
+        StartError: The server cannot start.
         MeasurementError: A candidate cannot be measured.
     """
     names = [ensemble_name(number) for number in range(count)]
