@@ -1,0 +1,1 @@
+"""ONNX graphs: networks made fit to serve, the normalisation before them and the heads behind them."""
