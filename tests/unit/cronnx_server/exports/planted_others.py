@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from typing import Any
 
@@ -46,8 +46,8 @@ def scores(
     pixels: Array,
     *,
     scale: float = 1 / 255,
-    mean: object = 0,
-    std: object = 1,
+    mean: float | Sequence[float] = 0,
+    std: float | Sequence[float] = 1,
     bgr: bool = False,
     sigmoid: bool = False,
 ) -> Array:
@@ -134,9 +134,8 @@ def resnet() -> Export:
     processor |= {"image_mean": IMAGENET_MEAN, "image_std": IMAGENET_STD, "resample": 3}
     pixels = cover(256, 224, Image.Resampling.BICUBIC)
     expected = scores(pixels, mean=IMAGENET_MEAN, std=IMAGENET_STD)
-    return _classifier(
-        "resnet", probe(224), expected, _hugging_face("ResNetForImageClassification", "resnet", processor)
-    )
+    files = _hugging_face("ResNetForImageClassification", "resnet", processor)
+    return _classifier("resnet", probe(224), expected, files)
 
 
 def deit() -> Export:
@@ -211,17 +210,11 @@ def ultralytics_classify() -> Export:
 
 def keras() -> Export:
     """A leading Rescaling, so that the file takes 0 to 255; a directory's classes as Keras writes them."""
-    model = probe(
-        160, image="input_1", output="dense", nhwc=True, gain=1 / 127.5, activation="Softmax", producer="tf2onnx"
-    )
-    index = next(i for i, node in enumerate(model.graph.node) if node.op_type == "Cast")
-    model.graph.node[index].output[0] = "bytes"
-    model.graph.node.insert(index + 1, helper.make_node("Mul", ["bytes", "rescale"], ["values"]))
-    model.graph.initializer.append(numpy_helper.from_array(np.array(1.0, np.float32), "rescale"))
-    rescaled = numpy_helper.from_array(np.array(1 / 127.5, np.float32), "rescale")
-    model.graph.initializer[-1].CopyFrom(rescaled)
-    sharpness = next(each for each in model.graph.initializer if each.name == "sharpness")
-    sharpness.CopyFrom(numpy_helper.from_array(np.array(SHARPNESS, np.float32), "sharpness"))
+    model = probe(160, image="input_1", output="dense", nhwc=True, activation="Softmax", producer="tf2onnx")
+    cast = next(node for node in model.graph.node if node.op_type == "Cast")
+    cast.output[0] = "bytes"
+    model.graph.node.insert(1, helper.make_node("Mul", ["bytes", "rescale"], ["values"]))
+    model.graph.initializer.append(numpy_helper.from_array(np.array(1 / 127.5, np.float32), "rescale"))
     files = {"class_indices.json": json.dumps({name: index for index, name in enumerate(COLOURS)})}
     expected = scores(stretch(160, 160, Image.Resampling.NEAREST), scale=1 / 127.5)
     return _classifier("keras", model, expected, files, ("--resize", "exact", "--resample", "nearest"))
