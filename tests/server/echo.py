@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from cronnx_server.build_models.onnx_graph import IR_VERSION, OPSETS
+from cronnx_server.graphs.onnx_graph import IR_VERSION, OPSETS
 from tests.server.repositories import put
 
 MODEL_NAME = "echo"

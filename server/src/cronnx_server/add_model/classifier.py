@@ -13,8 +13,8 @@ from onnx import ModelProto, helper, numpy_helper
 from cronnx_server.add_model.classifier_signature import USE_RAW, ClassifierSignature
 from cronnx_server.add_model.model_file import ModelFile, error_text, session
 from cronnx_server.build_models.classifier_graph import classifier_graph
-from cronnx_server.build_models.onnx_graph import set_dims, standard_form
 from cronnx_server.errors import ModelFileError
+from cronnx_server.graphs.onnx_graph import set_dims, standard_form
 
 BATCH_TOLERANCE = 0.02
 """In largest scores. A dynamic quantisation takes its range from the whole batch and differs by less; a graph that

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from onnx import ModelProto, NodeProto, helper
 
-from cronnx_server.build_models.onnx_graph import GraphEdit
+from cronnx_server.graphs.onnx_graph import GraphEdit
 
 NORMALISATION = ("Transpose", "Cast", "Sub", "Mul")
 STEM = ("Conv", "Clip")

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, compose, helper, numpy_helper
 
-from cronnx_server.build_models.onnx_graph import IR_VERSION, OPSETS
+from cronnx_server.graphs.onnx_graph import IR_VERSION, OPSETS
 
 TOP_K = 5
 

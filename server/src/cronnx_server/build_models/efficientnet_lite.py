@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from cronnx_server.build_models.onnx_graph import IR_VERSION, OPSETS
+from cronnx_server.graphs.onnx_graph import IR_VERSION, OPSETS
 
 BATCH_NORM_EPSILON = 1e-3
 STEM_CHANNELS = 32

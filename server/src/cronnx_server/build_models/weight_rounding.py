@@ -20,7 +20,7 @@ import numpy.typing as npt
 import onnxruntime
 from onnx import ModelProto, NodeProto, TensorProto, helper
 
-from cronnx_server.build_models.onnx_graph import GraphEdit
+from cronnx_server.graphs.onnx_graph import GraphEdit
 
 LARGEST = 127
 """The largest magnitude of a weight: symmetric INT8 leaves -128 out."""

@@ -9,7 +9,6 @@ import pytest
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from cronnx_server.build_models.byte_input import with_byte_input
-from cronnx_server.build_models.onnx_graph import IR_VERSION, OPSETS, GraphEdit
 from cronnx_server.build_models.quantisation import quantise
 from cronnx_server.build_models.weight_rounding import (
     Moments,
@@ -18,6 +17,7 @@ from cronnx_server.build_models.weight_rounding import (
     rounded,
     with_rounded_weights,
 )
+from cronnx_server.graphs.onnx_graph import IR_VERSION, OPSETS, GraphEdit
 from tests.unit.cronnx_server.build_models.small_classifier import small_classifier
 
 OUTPUTS, DEPTH, SAMPLES = 6, 9, 500

@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 from onnx import ModelProto, TensorProto, helper
 
-from cronnx_server.build_models.onnx_graph import IR_VERSION, OPSETS, standard_form
+from cronnx_server.graphs.onnx_graph import IR_VERSION, OPSETS, standard_form
 from tests.unit.cronnx_server.build_models.zoo_twins import TWINS, mobilenetv2_7
 
 every_twin = pytest.mark.parametrize("twin", TWINS.values(), ids=TWINS)
