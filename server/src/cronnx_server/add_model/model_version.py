@@ -19,8 +19,8 @@ from cronnx_server.add_model.options import IMAGENET_MEAN, IMAGENET_STD, Options
 from cronnx_server.add_model.placement import Placement, Repositories
 from cronnx_server.add_model.proof import Proof, prove_classifier, prove_it_runs
 from cronnx_server.build_models.classifier_graph import TOP_K
-from cronnx_server.build_models.labels import read_labels
 from cronnx_server.errors import ModelFileError, RepositoryError
+from cronnx_server.exports.labels import read_labels
 from cronnx_server.paths import MODEL_REPOSITORY
 
 WARM_UP = MODEL_REPOSITORY / "preprocess_224" / "warmup"
@@ -60,7 +60,7 @@ def new_classifier(file: ModelFile, options: Options, repositories: Repositories
     wrapping = Wrapping(
         mean=options.mean or IMAGENET_MEAN,
         std=options.std or IMAGENET_STD,
-        labels=read_labels(options.labels, classes=network.classes),
+        labels=_labels(options.labels, network.classes),
     )
     classifier = Classifier(file, signature, network, wrapping)
     content = classifier.content(name=options.name, version=1)
@@ -137,8 +137,18 @@ def _next_wrapping(oldest: Wrapping, options: Options, *, classes: int) -> Wrapp
     return Wrapping(
         mean=options.mean or oldest.mean,
         std=options.std or oldest.std,
-        labels=oldest.labels if options.labels is None else read_labels(options.labels, classes=classes),
+        labels=oldest.labels if options.labels is None else _labels(options.labels, classes),
     )
+
+
+def _labels(option: str | None, classes: int) -> list[str]:
+    labels = [f"class {class_id}" for class_id in range(classes)] if option is None else read_labels(option)
+    if len(labels) != classes:
+        raise ModelFileError(
+            f"{option}: expected {classes} labels, one for each class of the network, got {len(labels)}; "
+            "pass a matching --labels"
+        )
+    return labels
 
 
 def _write_classifier(

@@ -13,10 +13,10 @@ from cronnx_server.build_models import efficientnet_lite
 from cronnx_server.build_models.catalogue import LIVE_VERSION, EfficientNetLite, Model, OnnxFile, Quantised
 from cronnx_server.build_models.classifier_graph import classifier_graph
 from cronnx_server.build_models.in_process import InProcessClassifier
-from cronnx_server.build_models.labels import LABEL_SETS
 from cronnx_server.build_models.quantisation import calibration_batches, quantise
 from cronnx_server.build_models.torch_weights import read_state_dict
 from cronnx_server.errors import BuildError
+from cronnx_server.exports.labels import LABEL_SETS
 from cronnx_server.files import write_whole
 from cronnx_server.graphs.onnx_graph import standard_form
 from cronnx_server.paths import MODEL_REPOSITORY, PICTURES, WEIGHTS

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from cronnx_server.errors import ModelFileError
+
 
 @dataclass(frozen=True)
 class Fact:
@@ -69,6 +71,20 @@ class Facts:
     def assume(self, name: str, value: Any, reason: str = "") -> None:  # noqa: ANN401
         """Add a default, unless a fact of its name is known; `reason` says what makes it likely."""
         self._add(Fact(name, value, f"assumed: {reason}" if reason else "assumed", assumed=True))
+
+    def refuse(self, name: str, reason: str, source: str) -> None:
+        """Refuse a model whose files say something that cannot be served, unless a fact of the name is known.
+
+        Args:
+            name: The name of a fact that is also an option of `scripts/add_model`.
+            reason: What was expected and what came.
+            source: Where it was found.
+
+        Raises:
+            ModelFileError: No earlier source, as an option, gives the fact.
+        """
+        if name not in self._facts:
+            raise ModelFileError(f"{source}: {reason}; if you know better, pass --{name}")
 
     def __contains__(self, name: str) -> bool:
         return name in self._facts

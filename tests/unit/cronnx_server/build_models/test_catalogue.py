@@ -18,8 +18,8 @@ from cronnx_server.build_models.catalogue import (
     catalogue,
 )
 from cronnx_server.build_models.download import MIRROR_VARIABLE
-from cronnx_server.build_models.labels import LABEL_SETS
 from cronnx_server.errors import DownloadError
+from cronnx_server.exports.labels import LABEL_SETS
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY, WEIGHTS
 from tests.unit.cronnx_server.build_models.mirror_server import mirror_of
 from tests.unit.cronnx_server.build_models.zoo_twins import TWINS
