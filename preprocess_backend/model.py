@@ -7,18 +7,19 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import triton_python_backend_utils as pb_utils
 
 from cronnx_preprocess import (
     Answer,
     CancelledError,
+    Images,
     InvalidImageError,
     Options,
     OverloadError,
     Payloads,
     Preprocessor,
     Scheduler,
+    Tensors,
 )
 
 
@@ -29,7 +30,7 @@ class TritonPythonModel:
         """Read the model configuration; a ConfigError fails the load."""
         config = json.loads(args["model_config"])
         options = Options.from_model_config(config)
-        self._input_name, self._output_name = options.tensors.input_name, options.tensors.output_name
+        self._tensors = options.tensors
         self._preprocessor = Preprocessor(options)
         self._scheduler = Scheduler(
             self._preprocessor.preprocess,
@@ -46,9 +47,9 @@ class TritonPythonModel:
             A response for each request, or None for one that is queued and answered later by its response sender.
         """
         # Triton has removed cancelled requests already; to ask again costs a message to it and back for each request.
-        answers = self._scheduler.answer([_Request(each, self._input_name, self._output_name) for each in requests])
+        answers = self._scheduler.answer([_Request(each, self._tensors) for each in requests])
         return [
-            None if answer is None else _response(answer, self._output_name, request.request_id())
+            None if answer is None else _response(answer, self._tensors, request.request_id())
             for request, answer in zip(requests, answers, strict=True)
         ]
 
@@ -61,22 +62,22 @@ class TritonPythonModel:
 class _Request:
     """A request of Triton for the scheduler."""
 
-    def __init__(self, request: Any, input_name: str, output_name: str) -> None:
-        self._request, self._input_name, self._output_name = request, input_name, output_name
+    def __init__(self, request: Any, tensors: Tensors) -> None:
+        self._request, self._tensors = request, tensors
 
     def payloads(self) -> Payloads:
-        payloads: Payloads = pb_utils.get_input_tensor_by_name(self._request, self._input_name).as_numpy()
+        payloads: Payloads = pb_utils.get_input_tensor_by_name(self._request, self._tensors.input_name).as_numpy()
         return payloads
 
     def responder(self) -> _Responder:
-        return _Responder(self._request.get_response_sender(), self._output_name, self._request.request_id())
+        return _Responder(self._request.get_response_sender(), self._tensors, self._request.request_id())
 
 
 class _Responder:
     """Answers a request of Triton by its response sender, which works after `execute` has returned."""
 
-    def __init__(self, sender: Any, output_name: str, request_id: str) -> None:
-        self._sender, self._output_name, self._request_id = sender, output_name, request_id
+    def __init__(self, sender: Any, tensors: Tensors, request_id: str) -> None:
+        self._sender, self._tensors, self._request_id = sender, tensors, request_id
         self.is_cancelled = sender.is_cancelled
 
     def send(self, answer: Answer) -> None:
@@ -86,7 +87,7 @@ class _Responder:
             self._send(error)
 
     def _send(self, answer: Answer) -> None:
-        response = _response(answer, self._output_name, self._request_id)
+        response = _response(answer, self._tensors, self._request_id)
         self._sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
 
 
@@ -114,9 +115,12 @@ def _counter_family(name: str, description: str) -> Any:
     )
 
 
-def _response(answer: Answer, output_name: str, request_id: str) -> Any:
-    if isinstance(answer, np.ndarray):
-        return pb_utils.InferenceResponse([pb_utils.Tensor(output_name, answer)])
+def _response(answer: Answer, tensors: Tensors, request_id: str) -> Any:
+    if isinstance(answer, Images):
+        outputs = [pb_utils.Tensor(tensors.output_name, answer.pixels)]
+        if answer.geometry is not None:
+            outputs.append(pb_utils.Tensor(tensors.geometry_name, answer.geometry))
+        return pb_utils.InferenceResponse(outputs)
     if isinstance(answer, InvalidImageError):
         return _error(str(answer), pb_utils.TritonError.INVALID_ARG)
     if isinstance(answer, OverloadError):

@@ -9,8 +9,8 @@ from cronnx_preprocess.errors import (
     OverloadError,
     PreprocessError,
 )
-from cronnx_preprocess.options import Options
-from cronnx_preprocess.preprocessor import Answer, Payloads, Preprocessor
+from cronnx_preprocess.options import Options, Tensors
+from cronnx_preprocess.preprocessor import Answer, Images, Payloads, Preprocessor
 from cronnx_preprocess.scheduler import Scheduler
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Answer",
     "CancelledError",
     "ConfigError",
+    "Images",
     "InvalidImageError",
     "Options",
     "OverloadError",
@@ -26,4 +27,5 @@ __all__ = [
     "PreprocessError",
     "Preprocessor",
     "Scheduler",
+    "Tensors",
 ]

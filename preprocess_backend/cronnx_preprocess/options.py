@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 from PIL.Image import Resampling
 
 from cronnx_preprocess.errors import ConfigError
-from cronnx_preprocess.geometry import Resize, Size
+from cronnx_preprocess.geometry import Position, Recipe, Resize, Rounding, Size
 from cronnx_preprocess.resizing import FILTERS
 
 ModelConfig = Mapping[str, Any]
 Channels = tuple[float, float, float]
+Colour = tuple[int, int, int]
 
 _RESAMPLINGS = {resampling.name.lower(): resampling for resampling in FILTERS}
 
@@ -28,19 +29,21 @@ class Layout(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Tensors:
-    """The input and the output of a model.
+    """The input and the outputs of a model.
 
     Attributes:
         input_name: The name of the BYTES input; each of its elements is one payload.
-        output_name: The name of the output.
-        layout: The data type of the output and the order of its dims.
-        size: The (width, height) of the output, in pixels.
+        output_name: The name of the output of pixels.
+        geometry_name: The name of the output FP32 [6] that says where an image lies; empty if there is none.
+        layout: The data type of the pixels and the order of their dims.
+        canvas: The (width, height) of the pixels; None if they follow the image.
     """
 
     input_name: str
     output_name: str
+    geometry_name: str
     layout: Layout
-    size: Size
+    canvas: Size | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,10 +51,11 @@ class Options:
     """How a model preprocesses images.
 
     Attributes:
-        tensors: The input and the output.
-        resize: How an image is fitted to the output.
+        tensors: The input and the outputs.
+        recipe: How an image is fitted to the canvas.
+        fill: The colour of the padding, RGB.
         resample: The resize filter.
-        crop: With SHORTEST_EDGE, the fraction of the resized shorter side that the output keeps.
+        antialias: Whether the filter widens where an image shrinks. Pillow's do; OpenCV's do not.
         mean: What is subtracted from RGB values of 0 to 1; FP32 output only.
         std: What the difference is divided by; FP32 output only.
         max_bytes: The largest image file accepted, in bytes.
@@ -62,9 +66,10 @@ class Options:
     """
 
     tensors: Tensors
-    resize: Resize = Resize.SHORTEST_EDGE
+    recipe: Recipe
+    fill: Colour = (0, 0, 0)
     resample: Resampling = Resampling.BICUBIC
-    crop: float = 1.0
+    antialias: bool = True
     mean: Channels = (0.0, 0.0, 0.0)
     std: Channels = (1.0, 1.0, 1.0)
     max_bytes: int = 20 * 2**20
@@ -72,6 +77,11 @@ class Options:
     threads: int = 0
     max_queue_size: int = 128
     default_timeout_microseconds: int = 10_000_000
+
+    @property
+    def averages(self) -> bool:
+        """Whether a pixel of a smaller image is an average, so that a JPEG may be decoded at a smaller size."""
+        return self.antialias and self.resample is not Resampling.NEAREST
 
     @classmethod
     def from_model_config(cls, config: ModelConfig) -> Options:
@@ -84,39 +94,81 @@ class Options:
         parameters = read_parameters(config.get("parameters", {}))
         if parameters.keys() & {"mean", "std"} and tensors.layout is not Layout.FP32_NCHW:
             raise ConfigError("parameters 'mean' and 'std'", f"expected a TYPE_FP32 output, got {tensors.layout.value}")
-        options = cls(tensors=tensors, **parameters)
-        if options.crop != 1 and options.resize is not Resize.SHORTEST_EDGE:
-            raise ConfigError("parameter 'crop'", f"expected resize shortest_edge, got {options.resize.value}")
+        fitted = {name: parameters.pop(name) for name in _RECIPE_PARAMETERS & parameters.keys()}
+        recipe = Recipe(canvas=tensors.canvas, **fitted)
+        _check_recipe(recipe)
+        options = cls(tensors=tensors, recipe=recipe, **parameters)
+        if not options.antialias and options.resample is not Resampling.BILINEAR:
+            raise ConfigError(
+                "parameter 'antialias'", f"expected resample bilinear for false, got {options.resample.name.lower()}"
+            )
         return options
 
 
+def _check_recipe(recipe: Recipe) -> None:
+    """Refuse a recipe that cannot be followed, or whose canvas has no bound."""
+    resize, size = recipe.resize, recipe.resize_size
+    if recipe.longest_edge is not None and resize is not Resize.SHORTEST_EDGE:
+        raise ConfigError("parameter 'longest_edge'", f"expected resize shortest_edge, got {resize.value}")
+    if resize is Resize.SHORTEST_EDGE and size and size[0] != size[1]:
+        raise ConfigError("parameter 'resize_size'", f"expected one number for shortest_edge, got {size[1]},{size[0]}")
+    if resize is Resize.SHORTEST_EDGE and not size and recipe.canvas and recipe.canvas[0] != recipe.canvas[1]:
+        raise ConfigError("parameter 'resize_size'", "expected a number, because the output is not square; got none")
+    if recipe.canvas is None and (size is None or resize is Resize.EXACT):
+        raise ConfigError(
+            "output of variable size", "expected resize_size, and shortest_edge, letterbox or nearest_scale as resize"
+        )
+    if recipe.canvas is not None and recipe.multiple != 1 and resize is not Resize.NEAREST_SCALE:
+        raise ConfigError("parameter 'multiple'", "expected an output of variable size")
+
+
 def read_tensors(config: ModelConfig) -> Tensors:
-    """Read the input and the output that a model configuration declares.
+    """Read the input and the outputs that a model configuration declares.
 
     Raises:
         ConfigError: This backend cannot serve them.
     """
-    image, pixels = _only_tensor(config, "input"), _only_tensor(config, "output")
+    image, (pixels, *others) = _only_input(config), _outputs(config)
     if (image["data_type"], _dims(image)) != ("TYPE_STRING", (1,)):
         raise ConfigError(_subject("input", image), f"expected TYPE_STRING with dims [1], got {_declaration(image)}")
-    layout, size = _layout_and_size(pixels)
-    return Tensors(input_name=image["name"], output_name=pixels["name"], layout=layout, size=size)
+    layout, canvas = _layout_and_canvas(pixels)
+    for geometry in others:
+        if (geometry["data_type"], _dims(geometry)) != ("TYPE_FP32", (6,)):
+            raise ConfigError(
+                _subject("output", geometry), f"expected TYPE_FP32 with dims [6], got {_declaration(geometry)}"
+            )
+    return Tensors(
+        input_name=image["name"],
+        output_name=pixels["name"],
+        geometry_name=others[0]["name"] if others else "",
+        layout=layout,
+        canvas=canvas,
+    )
 
 
-def _only_tensor(config: ModelConfig, role: str) -> ModelConfig:
-    tensors: list[ModelConfig] = config.get(role, [])
+def _only_input(config: ModelConfig) -> ModelConfig:
+    tensors: list[ModelConfig] = config.get("input", [])
     if len(tensors) != 1:
-        raise ConfigError(role, f"expected one tensor, got {len(tensors)}")
+        raise ConfigError("input", f"expected one tensor, got {len(tensors)}")
     return tensors[0]
 
 
-def _layout_and_size(tensor: ModelConfig) -> tuple[Layout, Size]:
+def _outputs(config: ModelConfig) -> list[ModelConfig]:
+    tensors: list[ModelConfig] = config.get("output", [])
+    if len(tensors) not in (1, 2):
+        raise ConfigError("output", f"expected pixels, or pixels and geometry, got {len(tensors)} tensors")
+    return tensors
+
+
+def _layout_and_canvas(tensor: ModelConfig) -> tuple[Layout, Size | None]:
     match tensor["data_type"], _dims(tensor):
         case "TYPE_UINT8", (int(height), int(width), 3) if min(height, width) > 0:
             return Layout.UINT8_NHWC, (width, height)
+        case "TYPE_UINT8", (-1, -1, 3):
+            return Layout.UINT8_NHWC, None
         case "TYPE_FP32", (3, int(height), int(width)) if min(height, width) > 0:
             return Layout.FP32_NCHW, (width, height)
-    expected = "TYPE_UINT8 with dims [height, width, 3] or TYPE_FP32 with dims [3, height, width]"
+    expected = "TYPE_UINT8 with dims [height, width, 3] or [-1, -1, 3], or TYPE_FP32 with dims [3, height, width]"
     raise ConfigError(_subject("output", tensor), f"expected {expected}, got {_declaration(tensor)}")
 
 
@@ -176,14 +228,38 @@ def _channels(text: str, *, minimum: float) -> Channels:
     return red, green, blue
 
 
+def _colour(text: str) -> Colour:
+    values = [_whole_number(part, minimum=0) for part in text.split(",")]
+    red, green, blue = values * 3 if len(values) == 1 else values
+    if max(red, green, blue) > 255:
+        raise ValueError(text)
+    return red, green, blue
+
+
+def _size(text: str) -> Size:
+    sides = [_whole_number(part, minimum=1) for part in text.split(",")]
+    height, width = sides * 2 if len(sides) == 1 else sides
+    return width, height
+
+
+def _one_of(choices: type[Enum]) -> _Parameter:
+    return _Parameter(choices, f"one of {', '.join(each.value for each in choices)}")
+
+
 def _at_least_one(unit: str) -> _Parameter:
     return _Parameter(lambda text: _whole_number(text, minimum=1), f"a whole number of {unit}, at least 1")
 
 
 _PARAMETERS = {
-    "resize": _Parameter(Resize, f"one of {', '.join(resize.value for resize in Resize)}"),
+    "resize": _one_of(Resize),
+    "resize_size": _Parameter(_size, "a number of pixels, or height,width"),
+    "longest_edge": _at_least_one("pixels"),
+    "multiple": _at_least_one("pixels"),
+    "position": _one_of(Position),
+    "rounding": _one_of(Rounding),
+    "fill": _Parameter(_colour, "one or three whole numbers from 0 to 255"),
     "resample": _Parameter(_RESAMPLINGS.__getitem__, f"one of {', '.join(_RESAMPLINGS)}"),
-    "crop": _Parameter(lambda text: _number(text, minimum=0.1), "a number from 0.1 to 1"),
+    "antialias": _Parameter({"true": True, "false": False}.__getitem__, "one of true, false"),
     "mean": _Parameter(
         lambda text: _channels(text, minimum=0), "one or three numbers from 0 to 1, of pixels from 0 to 1"
     ),
@@ -196,3 +272,5 @@ _PARAMETERS = {
     "default_timeout_microseconds": _at_least_one("microseconds"),
     "threads": _Parameter(lambda text: _whole_number(text, minimum=0), "a whole number, 0 for one thread a core"),
 }
+
+_RECIPE_PARAMETERS = {"resize", "resize_size", "longest_edge", "multiple", "position", "rounding"}

@@ -7,37 +7,38 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cronnx_preprocess.geometry import Size
 from cronnx_preprocess.options import Layout, Options
 
 Pixels = npt.NDArray[Any]
-
-# YOLO's grey, which is near the mean of ImageNet.
-_PADDING = np.full((1, 1, 3), 114, np.uint8)
 
 
 class PixelWriter:
     """Writes RGB images into output arrays.
 
     Attributes:
-        shape: The shape of an output, without the batch.
         dtype: The data type of an output.
     """
 
     def __init__(self, options: Options) -> None:
-        width, height = options.tensors.size
         std = np.asarray(options.std, np.float32).reshape(3, 1, 1)
         self._chw = options.tensors.layout is Layout.FP32_NCHW
         self._scale = 1 / (255 * std)
         self._shift = -np.asarray(options.mean, np.float32).reshape(3, 1, 1) / std
-        self.shape = (3, height, width) if self._chw else (height, width, 3)
+        self._padding = np.array(options.fill, np.uint8).reshape(1, 1, 3)
         self.dtype: np.dtype[Any] = np.dtype(np.float32 if self._chw else np.uint8)
+
+    def shape(self, canvas: Size) -> tuple[int, int, int]:
+        """The shape of the output of a canvas, without the batch."""
+        width, height = canvas
+        return (3, height, width) if self._chw else (height, width, 3)
 
     def write(self, rgb: npt.NDArray[np.uint8], out: Pixels, *, offset: tuple[int, int]) -> None:
         """Write an image, and pad around it.
 
         Args:
             rgb: The pixels, [height, width, 3].
-            out: An array of `shape` and `dtype`, overwritten.
+            out: An array of the output's shape and `dtype`, overwritten.
             offset: The (left, top) of the image in the output.
         """
         height, width, _ = rgb.shape
@@ -45,7 +46,7 @@ class PixelWriter:
         hwc = out.transpose(1, 2, 0) if self._chw else out
         part = hwc[top : top + height, left : left + width]
         if part.shape != hwc.shape:
-            self._fill(_PADDING, hwc)
+            self._fill(self._padding, hwc)
         self._fill(rgb, part)
 
     def _fill(self, rgb: npt.NDArray[np.uint8], hwc: Pixels) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from PIL import Image
 
 from cronnx_preprocess.decoding import damage_reported, draft, open_image
-from cronnx_preprocess.geometry import fit
+from cronnx_preprocess.geometry import Fit, fit
 from cronnx_preprocess.options import Options
 from cronnx_preprocess.orientation import read_orientation, stored_box, turn_size, turn_upright
 from cronnx_preprocess.payload import encoded_image
@@ -17,15 +19,24 @@ from cronnx_preprocess.resizing import resized
 _DRAFT_GAP = 1.4
 
 
-def render(payload: bytes, options: Options) -> tuple[Image.Image, tuple[int, int]]:
+class Rendered(NamedTuple):
+    """What is drawn of an image.
+
+    Attributes:
+        rgb: The pixels to draw.
+        fit: Where they go.
+    """
+
+    rgb: Image.Image
+    fit: Fit
+
+
+def render(payload: bytes, options: Options) -> Rendered:
     """Decode, orient, resize and crop an image; only the part that is shown is resized.
 
     Args:
         payload: An image file, its base64 or its data URL.
         options: How to preprocess it.
-
-    Returns:
-        The RGB image, and the (left, top) of its corner in the output.
 
     Raises:
         InvalidImageError: The payload is not an acceptable image.
@@ -38,14 +49,14 @@ def render(payload: bytes, options: Options) -> tuple[Image.Image, tuple[int, in
             image.load()
     orientation = read_orientation(image)
     upright = turn_size(image.size, orientation)
-    part = fit(upright, options.tensors.size, resize=options.resize, crop=options.crop)
+    part = fit(upright, options.recipe)
     size = turn_size(part.size, orientation)
     box = stored_box(part.box, orientation, stored=image.size)
-    if options.resample is not Image.Resampling.NEAREST:  # it shows pixels of the image itself, not averages
+    if options.averages:
         box = draft(image, size=size, box=box, gap=_DRAFT_GAP)
     with damage_reported(encoded.format):
         image.load()
         pixels = resizable(image)
     # Turning, compositing and converting come last, when few pixels are left.
-    small = resized(pixels, size, box=box, resample=options.resample)
-    return rgb(turn_upright(small, orientation)), part.offset
+    small = resized(pixels, size, box=box, resample=options.resample, antialias=options.antialias)
+    return Rendered(rgb(turn_upright(small, orientation)), part)

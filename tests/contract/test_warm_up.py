@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from google.protobuf.json_format import MessageToDict
 
-from cronnx_preprocess import Options, Preprocessor
+from cronnx_preprocess import Images, Options, Preprocessor
 from tests.contract import configs
 
 every_step = pytest.mark.parametrize("path", [*configs.PREPROCESS_MODELS, *configs.ONNX_MODELS], ids=configs.name)
@@ -27,6 +27,6 @@ def test_a_preprocess_model_is_warmed_up_with_a_photograph(path: Path) -> None:
     (name,) = {sample.inputs["image"].input_data_file for sample in config.model_warmup}
     photograph = (configs.folder(path) / "warmup" / name).read_bytes()[4:]
     options = Options.from_model_config(MessageToDict(config, preserving_proto_field_name=True))
-    (pixels,) = Preprocessor(options).preprocess([np.array([[photograph]], dtype=object)])
-    assert isinstance(pixels, np.ndarray), pixels
-    assert len(np.unique(pixels)) > 100
+    (images,) = Preprocessor(options).preprocess([np.array([[photograph]], dtype=object)])
+    assert isinstance(images, Images), images
+    assert len(np.unique(images.pixels)) > 100

@@ -124,7 +124,7 @@ def test_the_rival_gives_the_answers_of_the_model_it_shares(tmp_path: Path) -> N
         for image in [image for each in made.values() for image in each.contents()]:
             body = to_fastapi(image).partition(b"\r\n\r\n")[2]
             host, port = rival.addresses[0]
-            with urllib.request.urlopen(f"http://{host}:{port}/classify", data=body) as answer:
+            with urllib.request.urlopen(f"http://{host}:{port}/infer", data=body) as answer:
                 answered = json.load(answer)
             assert answered["class_id"][0] == alone.classify([image])["class_id"][0, 0]
             assert answered["served_by"] == ["efficientnet_lite0/1@57934424"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from io import BytesIO
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cronnx_preprocess.geometry import Recipe
 from cronnx_preprocess.options import Layout, Options, Tensors
 
 Encode = Callable[..., bytes]
@@ -41,8 +43,17 @@ def encode() -> Encode:
 def make_options() -> MakeOptions:
     """Options of a small model, with some of them changed."""
 
-    def make(*, size: tuple[int, int] = (56, 56), layout: Layout = Layout.UINT8_NHWC, **changes: Any) -> Options:
-        tensors = Tensors(input_name="image", output_name="pixels", layout=layout, size=size)
-        return Options(tensors=tensors, **changes)
+    def make(
+        *,
+        size: tuple[int, int] | None = (56, 56),
+        layout: Layout = Layout.UINT8_NHWC,
+        geometry_name: str = "",
+        **changes: Any,
+    ) -> Options:
+        tensors = Tensors(
+            input_name="image", output_name="pixels", geometry_name=geometry_name, layout=layout, canvas=size
+        )
+        fitted = {each.name: changes.pop(each.name) for each in fields(Recipe) if each.name in changes}
+        return Options(tensors=tensors, recipe=Recipe(canvas=size, **fitted), **changes)
 
     return make

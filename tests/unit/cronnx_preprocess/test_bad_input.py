@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from cronnx_lab.fuzz.judgement import message_fault
-from cronnx_preprocess import InvalidImageError, Options, Preprocessor
+from cronnx_preprocess import Images, InvalidImageError, Options, Preprocessor, Tensors
+from cronnx_preprocess.geometry import Recipe
+from cronnx_preprocess.options import Layout
 from tests.corpus.catalogue import PICTURES, REQUESTS
 from tests.corpus.image_files import FORMATS, cut_short
 from tests.corpus.pictures import Picture
@@ -22,11 +24,16 @@ Preprocess = Callable[[bytes], Any]
 
 @pytest.fixture(scope="module")
 def preprocess() -> Iterator[Preprocess]:
-    from cronnx_preprocess.options import Layout, Tensors
+    tensors = Tensors(
+        input_name="image", output_name="pixels", geometry_name="", layout=Layout.UINT8_NHWC, canvas=(64, 64)
+    )
+    preprocessor = Preprocessor(Options(tensors=tensors, recipe=Recipe(canvas=(64, 64)), threads=1))
 
-    tensors = Tensors(input_name="image", output_name="pixels", layout=Layout.UINT8_NHWC, size=(64, 64))
-    preprocessor = Preprocessor(Options(tensors=tensors, threads=1))
-    yield lambda content: preprocessor.preprocess([np.array([content], np.object_)])[0]
+    def answer(content: bytes) -> Any:
+        (outcome,) = preprocessor.preprocess([np.array([content], np.object_)])
+        return outcome.pixels if isinstance(outcome, Images) else outcome
+
+    yield answer
     preprocessor.close()
 
 

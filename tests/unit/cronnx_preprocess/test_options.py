@@ -7,7 +7,7 @@ import pytest
 from PIL.Image import Resampling
 
 from cronnx_preprocess.errors import ConfigError
-from cronnx_preprocess.geometry import Resize
+from cronnx_preprocess.geometry import Position, Recipe, Resize, Rounding
 from cronnx_preprocess.options import Layout, Options, Tensors, read_parameters, read_tensors
 
 IMAGE = {"name": "photo", "data_type": "TYPE_STRING", "dims": [1]}
@@ -25,14 +25,14 @@ def config(parameters: dict[str, str], *, fp32: bool = False) -> dict[str, Any]:
 def test_a_config_without_parameters_has_the_documented_defaults() -> None:
     bare = {name: value for name, value in config({}).items() if name != "parameters"}
     options = Options.from_model_config(bare)
-    assert options == Options(tensors=options.tensors)
-    assert (options.resize, options.resample.name, options.crop) == (Resize.SHORTEST_EDGE, "BICUBIC", 1.0)
+    assert options == Options(tensors=options.tensors, recipe=Recipe(canvas=(8, 8)))
+    assert (options.recipe.resize, options.resample.name) == (Resize.SHORTEST_EDGE, "BICUBIC")
     assert (options.max_bytes, options.max_pixels, options.threads) == (20_971_520, 50_000_000, 0)
 
 
 def test_parameters_replace_the_defaults() -> None:
-    options = Options.from_model_config(config({"crop": "0.5", "mean": "0.5", "threads": "3"}, fp32=True))
-    assert (options.crop, options.mean, options.threads) == (0.5, (0.5, 0.5, 0.5), 3)
+    options = Options.from_model_config(config({"resize_size": "9", "mean": "0.5", "threads": "3"}, fp32=True))
+    assert (options.recipe.resize_size, options.mean, options.threads) == ((9, 9), (0.5, 0.5, 0.5), 3)
 
 
 @pytest.mark.parametrize("name", ["mean", "std"])
@@ -41,11 +41,38 @@ def test_mean_and_std_need_an_fp32_output(name: str) -> None:
         Options.from_model_config(config({name: "0.5"}))
 
 
-@pytest.mark.parametrize("resize", ["exact", "letterbox"])
-def test_crop_needs_shortest_edge_unless_it_crops_nothing(resize: str) -> None:
-    assert Options.from_model_config(config({"resize": resize, "crop": "1.0"})).crop == 1
-    with pytest.raises(ConfigError, match=f"expected resize shortest_edge, got {resize}"):
-        Options.from_model_config(config({"resize": resize, "crop": "0.9"}))
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        (
+            {"resize": "exact", "longest_edge": "9"},
+            "parameter 'longest_edge': expected resize shortest_edge, got exact",
+        ),
+        ({"resize_size": "9,8"}, "parameter 'resize_size': expected one number for shortest_edge, got 9,8"),
+        ({"multiple": "32"}, "parameter 'multiple': expected an output of variable size"),
+        ({"antialias": "false"}, "parameter 'antialias': expected resample bilinear for false, got bicubic"),
+    ],
+)
+def test_parameters_that_contradict_each_other_are_refused(parameters: dict[str, str], message: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{re.escape(message)}$"):
+        Options.from_model_config(config(parameters))
+
+
+def variable(parameters: dict[str, str]) -> dict[str, Any]:
+    output = {"name": "pixels", "data_type": "TYPE_UINT8", "dims": [-1, -1, 3]}
+    return config(parameters) | {"output": [output, {"name": "geometry", "data_type": "TYPE_FP32", "dims": [6]}]}
+
+
+def test_a_canvas_may_follow_the_image() -> None:
+    options = Options.from_model_config(variable({"resize": "letterbox", "resize_size": "480,640", "multiple": "32"}))
+    assert options.recipe == Recipe(canvas=None, resize=Resize.LETTERBOX, resize_size=(640, 480), multiple=32)
+    assert options.tensors.geometry_name == "geometry"
+
+
+@pytest.mark.parametrize("parameters", [{}, {"resize": "exact", "resize_size": "9"}])
+def test_a_canvas_that_follows_the_image_needs_a_size_to_aim_at(parameters: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match=r"^output of variable size: expected resize_size, and shortest_edge"):
+        Options.from_model_config(variable(parameters))
 
 
 def read(**texts: str) -> dict[str, object]:
@@ -56,7 +83,13 @@ def test_every_parameter_is_read() -> None:
     assert read(
         resize="letterbox",
         resample="lanczos",
-        crop="0.875",
+        resize_size="20,30",
+        longest_edge="40",
+        multiple="2",
+        position="top_left",
+        rounding="round",
+        fill="1,2,3",
+        antialias="false",
         mean="0.485, 0.456, 0.406",
         std="0.5",
         max_bytes="1000",
@@ -67,7 +100,13 @@ def test_every_parameter_is_read() -> None:
     ) == {
         "resize": Resize.LETTERBOX,
         "resample": Resampling.LANCZOS,
-        "crop": 0.875,
+        "resize_size": (30, 20),
+        "longest_edge": 40,
+        "multiple": 2,
+        "position": Position.TOP_LEFT,
+        "rounding": Rounding.ROUND,
+        "fill": (1, 2, 3),
+        "antialias": False,
         "mean": (0.485, 0.456, 0.406),
         "std": (0.5, 0.5, 0.5),
         "max_bytes": 1000,
@@ -78,7 +117,7 @@ def test_every_parameter_is_read() -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["bicubic", "bilinear", "lanczos", "nearest", "box"])
+@pytest.mark.parametrize("name", ["bicubic", "bilinear", "lanczos", "nearest", "box", "hamming"])
 def test_every_filter_is_named_as_pillow_names_it(name: str) -> None:
     assert read(resample=name) == {"resample": Resampling[name.upper()]}
 
@@ -93,11 +132,14 @@ def test_an_unknown_parameter_is_refused_by_name() -> None:
     [
         ("resize", "Exact"),
         ("resample", "cubic"),
-        ("resample", "hamming"),
-        ("crop", "0"),
-        ("crop", "1.01"),
-        ("crop", "nan"),
-        ("crop", "most"),
+        ("antialias", "yes"),
+        ("resize_size", "0"),
+        ("resize_size", "1,2,3"),
+        ("longest_edge", "most"),
+        ("position", "left"),
+        ("rounding", "ceil"),
+        ("fill", "256"),
+        ("fill", "1,2"),
         ("mean", "127"),
         ("mean", "0.5,0.5"),
         ("std", "0"),
@@ -130,7 +172,7 @@ def tensors_config(data_type: str, dims: list[Any]) -> dict[str, Any]:
 )
 def test_names_layout_and_size_come_from_the_config(data_type: str, dims: list[Any], layout: Layout) -> None:
     tensors = read_tensors(tensors_config(data_type, dims))
-    assert tensors == Tensors(input_name="photo", output_name="x", layout=layout, size=(224, 112))
+    assert tensors == Tensors(input_name="photo", output_name="x", geometry_name="", layout=layout, canvas=(224, 112))
 
 
 @pytest.mark.parametrize(
@@ -139,14 +181,14 @@ def test_names_layout_and_size_come_from_the_config(data_type: str, dims: list[A
         ("TYPE_UINT8", [3, 224, 224]),
         ("TYPE_FP32", [224, 224, 3]),
         ("TYPE_FP16", [3, 224, 224]),
-        ("TYPE_UINT8", [-1, -1, 3]),
+        ("TYPE_UINT8", [-1, 224, 3]),
         ("TYPE_UINT8", [224, 224]),
     ],
 )
 def test_any_other_output_is_refused_with_what_it_is(data_type: str, dims: list[int]) -> None:
     message = (
-        "output 'x': expected TYPE_UINT8 with dims [height, width, 3] or TYPE_FP32 with dims [3, height, width], "
-        f"got {data_type} with dims {dims}"
+        "output 'x': expected TYPE_UINT8 with dims [height, width, 3] or [-1, -1, 3], or TYPE_FP32 with dims "
+        f"[3, height, width], got {data_type} with dims {dims}"
     )
     with pytest.raises(ConfigError, match=re.escape(message)):
         read_tensors(tensors_config(data_type, dims))
@@ -162,10 +204,18 @@ def test_any_other_input_is_refused_with_what_it_is(data_type: str, dims: list[i
         read_tensors(wrong)
 
 
-@pytest.mark.parametrize("role", ["input", "output"])
-def test_one_input_and_one_output_are_expected(role: str) -> None:
+def test_one_input_is_expected() -> None:
     declared = tensors_config("TYPE_UINT8", [8, 8, 3])
-    with pytest.raises(ConfigError, match=f"^{role}: expected one tensor, got 2$"):
-        read_tensors(declared | {role: declared[role] * 2})
-    with pytest.raises(ConfigError, match=f"^{role}: expected one tensor, got 0$"):
-        read_tensors({name: value for name, value in declared.items() if name != role})
+    with pytest.raises(ConfigError, match=r"^input: expected one tensor, got 2$"):
+        read_tensors(declared | {"input": declared["input"] * 2})
+    with pytest.raises(ConfigError, match=r"^input: expected one tensor, got 0$"):
+        read_tensors({name: value for name, value in declared.items() if name != "input"})
+
+
+def test_pixels_and_perhaps_geometry_are_expected() -> None:
+    declared = tensors_config("TYPE_UINT8", [8, 8, 3])
+    with pytest.raises(ConfigError, match=r"^output: expected pixels, or pixels and geometry, got 3 tensors$"):
+        read_tensors(declared | {"output": declared["output"] * 3})
+    wrong = {"name": "y", "data_type": "TYPE_FP32", "dims": [4]}
+    with pytest.raises(ConfigError, match=r"^output 'y': expected TYPE_FP32 with dims \[6\], got TYPE_FP32 with dims"):
+        read_tensors(declared | {"output": [*declared["output"], wrong]})

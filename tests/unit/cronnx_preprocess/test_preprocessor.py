@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from cronnx_preprocess.errors import InvalidImageError
+from cronnx_preprocess.geometry import Resize
 from cronnx_preprocess.options import Layout, Options
-from cronnx_preprocess.preprocessor import NICENESS, Preprocessor
+from cronnx_preprocess.preprocessor import NICENESS, Answer, Images, Preprocessor
 
 Encode = Callable[..., bytes]
 MakeOptions = Callable[..., Options]
@@ -31,14 +32,14 @@ def files(encode: Encode) -> list[bytes]:
 
 @pytest.fixture(params=[1, 3], ids=["alone", "on a pool"])
 def preprocessor(request: pytest.FixtureRequest, make_options: MakeOptions) -> Iterator[Preprocessor]:
-    preprocessor = Preprocessor(make_options(size=(8, 4), threads=request.param))
+    preprocessor = Preprocessor(make_options(size=(8, 4), resize=Resize.EXACT, threads=request.param))
     yield preprocessor
     preprocessor.close()
 
 
-def pixels(outcome: npt.NDArray[Any] | Exception) -> npt.NDArray[Any]:
-    assert isinstance(outcome, np.ndarray), outcome
-    return outcome
+def pixels(outcome: Answer) -> npt.NDArray[Any]:
+    assert isinstance(outcome, Images), outcome
+    return outcome.pixels
 
 
 def test_each_request_gets_its_own_images_in_order(preprocessor: Preprocessor, files: list[bytes]) -> None:
@@ -68,12 +69,42 @@ def test_a_fault_of_our_own_fails_its_request_alone(preprocessor: Preprocessor, 
     assert tuple(pixels(outcomes[1])[0, 0, 0]) == COLOURS[2]
 
 
+def test_the_place_of_an_image_is_answered_if_the_model_declares_it(
+    files: list[bytes], make_options: MakeOptions
+) -> None:
+    preprocessor = Preprocessor(make_options(size=(8, 8), resize=Resize.LETTERBOX, geometry_name="geometry"))
+    (outcome,) = preprocessor.preprocess([batch(*files)])
+    assert isinstance(outcome, Images)
+    assert outcome.geometry is not None
+    assert outcome.geometry.dtype == np.float32
+    np.testing.assert_allclose(outcome.geometry, [[20, 10, 0.4, 0.4, 0, 2]] * 3)
+    (single,) = preprocessor.preprocess([np.array([files[0]], np.object_)])
+    assert isinstance(single, Images)
+    assert single.geometry is not None
+    assert single.geometry.shape == (6,)
+    preprocessor.close()
+
+
+def test_images_may_have_a_size_of_their_own_in_their_own_requests(encode: Encode, make_options: MakeOptions) -> None:
+    preprocessor = Preprocessor(
+        make_options(size=None, resize=Resize.LETTERBOX, resize_size=(64, 64), multiple=16, threads=1)
+    )
+    wide, tall = (encode(Image.new("RGB", size, "red"), "PNG") for size in ((40, 20), (20, 40)))
+    first, second, both = preprocessor.preprocess([batch(wide, wide), batch(tall), batch(wide, tall)])
+    assert pixels(first).shape == (2, 32, 64, 3)
+    assert pixels(second).shape == (1, 64, 32, 3)
+    assert isinstance(both, InvalidImageError)
+    assert str(both) == (
+        "expected images of one size after resizing in a request, got 32x64, 64x32; send each image in its own request"
+    )
+
+
 def test_no_requests_are_no_outcomes(preprocessor: Preprocessor) -> None:
     assert preprocessor.preprocess([]) == []
 
 
 def test_the_output_is_contiguous_in_either_layout(files: list[bytes], make_options: MakeOptions) -> None:
-    preprocessor = Preprocessor(make_options(size=(8, 4), layout=Layout.FP32_NCHW, threads=1))
+    preprocessor = Preprocessor(make_options(size=(8, 4), resize=Resize.EXACT, layout=Layout.FP32_NCHW, threads=1))
     (outcome,) = preprocessor.preprocess([batch(*files)])
     assert pixels(outcome).shape == (3, 3, 4, 8)
     assert pixels(outcome).dtype == np.float32
@@ -85,7 +116,7 @@ def test_the_threads_of_a_pool_yield_to_the_network_and_the_process_does_not(
     make_options: MakeOptions, files: list[bytes]
 ) -> None:
     own, before = os.getpriority(os.PRIO_PROCESS, 0), threads()
-    preprocessor = Preprocessor(make_options(size=(8, 4), threads=2))
+    preprocessor = Preprocessor(make_options(size=(8, 4), resize=Resize.EXACT, threads=2))
     preprocessor.preprocess([batch(*files)])
     made = threads() - before
     assert {os.getpriority(os.PRIO_PROCESS, thread) for thread in made} == {min(own + NICENESS, LEAST_PRIORITY)}

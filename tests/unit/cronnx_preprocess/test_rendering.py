@@ -44,10 +44,11 @@ def plainly(file: bytes, options: Options) -> npt.NDArray[np.int16]:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     image = image.convert("RGB")
-    width, height = options.tensors.size
-    if options.resize is Resize.SHORTEST_EDGE:
-        edge = width / options.crop
-        size = tuple(round(side * edge / min(image.size)) for side in image.size)
+    assert options.recipe.canvas
+    width, height = options.recipe.canvas
+    if options.recipe.resize is Resize.SHORTEST_EDGE:
+        edge = options.recipe.target[0]
+        size = tuple(edge if side == min(image.size) else side * edge // min(image.size) for side in image.size)
         image = image.resize(size, options.resample)
         left, top = (size[0] - width) // 2, (size[1] - height) // 2
         image = image.crop((left, top, left + width, top + height))
@@ -68,7 +69,7 @@ def assert_close(actual: npt.NDArray[np.int16], expected: npt.NDArray[np.int16])
 def test_every_format_is_read(
     name: str, parameters: dict[str, Any], photo: Image.Image, encode: Encode, make_options: MakeOptions
 ) -> None:
-    options = make_options(size=(100, 100), crop=0.875)
+    options = make_options(size=(100, 100), resize_size=(114, 114))
     file = encode(photo, name, **parameters)
     assert_close(rendered(file, options), plainly(file, options))
 
@@ -81,7 +82,7 @@ def test_every_orientation_is_turned_upright(
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = orientation
     # 103 by 61 makes the crop lopsided, so that a wrong corner shows.
-    options = make_options(size=(31, 31), crop=0.8)
+    options = make_options(size=(31, 31), resize_size=(38, 38))
     file = encode(photo.resize((103, 61)), name, exif=exif, **({"lossless": True} if name == "WEBP" else {}))
     np.testing.assert_allclose(rendered(file, options), plainly(file, options), atol=2)
 
@@ -90,7 +91,7 @@ def test_every_orientation_is_turned_upright(
 def test_every_mode_comes_out_as_the_plain_way(
     mode: str, photo: Image.Image, encode: Encode, make_options: MakeOptions
 ) -> None:
-    options = make_options(size=(100, 100), crop=0.875)
+    options = make_options(size=(100, 100), resize_size=(114, 114))
     image = Image.merge("LAB", photo.split()) if mode == "LAB" else photo.convert(mode)
     file = encode(image, "TIFF", compression="tiff_lzw")  # Pillow before 13 cannot read its raw YCbCr
     assert_close(rendered(file, options), plainly(file, options))
@@ -99,7 +100,7 @@ def test_every_mode_comes_out_as_the_plain_way(
 def test_black_and_white_comes_out_near_the_plain_way(
     photo: Image.Image, encode: Encode, make_options: MakeOptions
 ) -> None:
-    options = make_options(size=(100, 100), crop=0.875)
+    options = make_options(size=(100, 100), resize_size=(114, 114))
     file = encode(photo.convert("1"), "TIFF", compression="tiff_lzw")
     # A filter overshoots at every edge, which is cut off after each pass.
     np.testing.assert_allclose(rendered(file, options), plainly(file, options), atol=16)
@@ -111,7 +112,7 @@ def test_compositing_the_small_image_is_compositing_the_large_one(
     alpha = photo.getchannel("R").transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     translucent = photo.copy()
     translucent.putalpha(alpha)
-    options = make_options(size=(100, 100), crop=0.875)
+    options = make_options(size=(100, 100), resize_size=(114, 114))
     file = encode(translucent, "PNG")
     np.testing.assert_allclose(rendered(file, options), plainly(file, options), atol=3)
 

@@ -35,3 +35,26 @@ def test_both_resizers_agree_where_one_takes_over_from_the_other(resample: Resam
     enlarged = np.asarray(resized(image, (92, 92), box=(30.2, 10.1, 131.39, 111.29), resample=resample), np.int16)
     reduced = np.asarray(resized(image, (92, 92), box=(30.2, 10.1, 131.41, 111.31), resample=resample), np.int16)
     assert np.abs(enlarged - reduced).mean() < 2
+
+
+# OpenCV is the reference of what it computes itself; NumPy says here what interpolation without antialiasing is.
+@pytest.mark.parametrize("size", [(30, 20), (200, 150), (100, 300), (95, 70)])
+def test_without_antialiasing_the_four_nearest_pixels_are_interpolated(size: Size) -> None:
+    pixels = np.random.default_rng(seed=4).integers(0, 256, (75, 100, 3), np.uint8)
+    found = resized(Image.fromarray(pixels), size, box=(0, 0, 100, 75), resample=Resampling.BILINEAR, antialias=False)
+    values = pixels.astype(np.float64)
+    for axis, length in ((0, size[1]), (1, size[0])):
+        centres = (np.arange(length) + 0.5) * values.shape[axis] / length - 0.5
+        lower = np.floor(centres).astype(int)
+        share = (centres - lower).reshape(-1, *([1] * (2 - axis)))
+        below, above = (np.take(values, index.clip(0, values.shape[axis] - 1), axis) for index in (lower, lower + 1))
+        values = below * (1 - share) + above * share
+    assert np.abs(np.asarray(found) - values).max() <= 1.5
+
+
+def test_a_part_without_antialiasing_is_cut_out_of_the_whole() -> None:
+    image = Image.fromarray(np.random.default_rng(seed=5).integers(0, 256, (80, 100, 3), np.uint8))
+    options = {"resample": Resampling.BILINEAR, "antialias": False}
+    whole = resized(image, (50, 40), box=(0, 0, 100, 80), **options)
+    part = resized(image, (30, 20), box=(20, 20, 80, 60), **options)
+    np.testing.assert_array_equal(np.asarray(part), np.asarray(whole)[10:30, 10:40])

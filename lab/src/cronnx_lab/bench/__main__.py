@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+from pathlib import Path
 
-from cronnx_lab.bench import backend_overhead, variants
+from cronnx_lab.bench import backend_overhead, detector, variants
 from cronnx_lab.bench.comparison import ComparisonOptions, compare
 from cronnx_lab.pictures import SIZES
 from cronnx_lab.run_facts import machine
@@ -26,6 +27,7 @@ examples:
   scripts/bench --note "two instances of preprocess"
   scripts/bench --versions 1 --pictures vga --concurrency 1 16
   scripts/bench --backend-overhead
+  scripts/bench --detector yolo11n.onnx --rounds 6 --seconds 10
   scripts/bench --metrics-cost --rounds 20
   scripts/bench --profile cuda tensorrt --concurrency 64
 
@@ -52,6 +54,8 @@ def main() -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
+    if options.detector:
+        return _detector(options)
     if options.backend_overhead:
         return _backend_overhead(options.model)
     if options.metrics_cost or options.profile:
@@ -67,6 +71,23 @@ def _bench(options: argparse.Namespace) -> int:
         note=options.note,
     )
     print(compare(comparison))
+    return 0
+
+
+def _detector(options: argparse.Namespace) -> int:
+    quick = options.quick
+    print(
+        detector.compare(
+            detector.DetectorOptions(
+                file=options.detector,
+                picture=options.pictures[0],
+                concurrency=max(options.concurrency or [VARIANT_CONCURRENCY]),
+                rounds=options.rounds or (QUICK_ROUNDS if quick else ROUNDS),
+                seconds=options.seconds or (QUICK_SECONDS if quick else SECONDS),
+                note=options.note,
+            )
+        )
+    )
     return 0
 
 
@@ -144,6 +165,13 @@ def _parser() -> argparse.ArgumentParser:
         "--backend-overhead",
         action="store_true",
         help="measure only what the onnxruntime stand-in adds to a request, against version 1 of the model",
+    )
+    parser.add_argument(
+        "--detector",
+        type=Path,
+        metavar="FILE",
+        help="measure only a detector, an ONNX file of Ultralytics without suppression, against FastAPI and against "
+        f"the raw graph with a client that does the rest (concurrency: {VARIANT_CONCURRENCY})",
     )
     parser.add_argument(
         "--metrics-cost",

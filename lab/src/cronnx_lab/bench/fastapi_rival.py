@@ -18,6 +18,8 @@ from cronnx_lab.pictures import PictureSet
 from cronnx_lab.servers import ProcessTree
 
 LOOPBACK = "127.0.0.1"
+CLASSIFIER, DETECTOR = "cronnx_lab.bench.fastapi_server", "cronnx_lab.bench.detector_server"
+"""The module of a process, by what it serves."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,9 @@ class FastApiRival:
 
 
 @contextlib.contextmanager
-def serve(model: Path, *, size: int, pictures: Mapping[str, PictureSet], folder: Path) -> Iterator[FastApiRival]:
+def serve(
+    model: Path, *, size: int, pictures: Mapping[str, PictureSet], folder: Path, module: str = CLASSIFIER
+) -> Iterator[FastApiRival]:
     """Run one process per core; early requests wait until it is ready.
 
     Args:
@@ -56,20 +60,21 @@ def serve(model: Path, *, size: int, pictures: Mapping[str, PictureSet], folder:
         size: The side of the model's input, in pixels.
         pictures: The sets of pictures to send, by name.
         folder: Receives the requests.
+        module: The module of a process: CLASSIFIER or DETECTOR.
     """
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.create_server((LOOPBACK, 0))) for _ in range(CORES)]
         pids = []
         for each in sockets:
-            process = stack.enter_context(_start(each.fileno(), model, size))
+            process = stack.enter_context(_start(module, each.fileno(), model, size))
             stack.callback(process.kill)
             pids.append(process.pid)
         yield FastApiRival([each.getsockname() for each in sockets], ProcessTree(pids), pictures, folder)
 
 
-def _start(descriptor: int, model: Path, size: int) -> subprocess.Popen[bytes]:
+def _start(module: str, descriptor: int, model: Path, size: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "cronnx_lab.bench.fastapi_server", str(descriptor), str(model), str(size)],
+        [sys.executable, "-m", module, str(descriptor), str(model), str(size)],
         pass_fds=[descriptor],
         stdin=subprocess.DEVNULL,
         stdout=sys.stderr,

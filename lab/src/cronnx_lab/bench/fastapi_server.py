@@ -26,7 +26,7 @@ CROP = 0.875
 
 
 def app(model: str, *, size: int) -> FastAPI:
-    """Make an app with `POST /classify`: the body is an image file, the answer holds the model's outputs.
+    """Make an app with `POST /infer`: the body is an image file, the answer holds the model's outputs.
 
     Args:
         model: The model's file.
@@ -36,7 +36,7 @@ def app(model: str, *, size: int) -> FastAPI:
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     made = FastAPI()
-    made.post("/classify")(_classify(session, size))
+    made.post("/infer")(_classify(session, size))
     return made
 
 
@@ -67,14 +67,14 @@ def pixels(body: bytes, *, size: int) -> npt.NDArray[np.uint8]:
     return np.asarray(resized.crop((left, top, left + size, top + size)))
 
 
-def main() -> None:
-    """Serve on an inherited listening socket; the arguments are its descriptor, the model's file and its input size."""
+def serve_inherited_socket(make_app: Callable[..., FastAPI]) -> None:
+    """Serve on an inherited listening socket; the process's arguments are its descriptor, the model and its size."""
     descriptor, model, size = sys.argv[1:]
     config = uvicorn.Config(
-        app(model, size=int(size)), loop="uvloop", http="httptools", access_log=False, log_level="warning"
+        make_app(model, size=int(size)), loop="uvloop", http="httptools", access_log=False, log_level="warning"
     )
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=int(descriptor))])
 
 
 if __name__ == "__main__":
-    main()
+    serve_inherited_socket(app)

@@ -14,7 +14,7 @@ from cronnx_lab.fuzz.images import payloads
 from cronnx_lab.fuzz.judgement import message_fault
 from cronnx_lab.fuzz.tally import Tally, tallied
 from cronnx_preprocess import InvalidImageError, Options, Preprocessor
-from cronnx_preprocess.geometry import Resize
+from cronnx_preprocess.geometry import Position, Recipe, Resize, Rounding
 from cronnx_preprocess.options import Layout, Tensors
 from cronnx_preprocess.resizing import FILTERS, resized
 
@@ -45,26 +45,41 @@ class Resizing:
     resample: Image.Resampling
 
 
+@st.composite
+def options_of_models(draw: st.DrawFn) -> Options:
+    """Any options that a model can have."""
+    sizes = st.tuples(st.integers(1, 300), st.integers(1, 300))
+    canvas, resize = draw(sizes | st.none()), draw(st.sampled_from(Resize))
+    if canvas is None and resize is Resize.EXACT:
+        resize = Resize.LETTERBOX
+    shorter, size = draw(st.integers(1, 300)), draw(sizes)
+    recipe = Recipe(
+        canvas=canvas,
+        resize=resize,
+        resize_size=(shorter, shorter) if resize is Resize.SHORTEST_EDGE else size,
+        longest_edge=draw(st.integers(300, 400) | st.none()) if resize is Resize.SHORTEST_EDGE else None,
+        multiple=draw(st.integers(1, 32)) if canvas is None else 1,
+        position=draw(st.sampled_from(Position)),
+        rounding=draw(st.sampled_from(Rounding)),
+    )
+    layout = Layout.UINT8_NHWC if canvas is None else draw(st.sampled_from(Layout))
+    geometry_name = draw(st.sampled_from(("", "geometry")))
+    resample = draw(st.sampled_from(FILTERS))
+    return Options(
+        tensors=Tensors(
+            input_name="image", output_name="pixels", geometry_name=geometry_name, layout=layout, canvas=canvas
+        ),
+        recipe=recipe,
+        resample=resample,
+        antialias=resample is not Image.Resampling.BILINEAR or draw(st.booleans()),
+        max_pixels=MAX_PIXELS,
+        threads=1,
+    )
+
+
 def decodings() -> st.SearchStrategy[Decoding]:
     """Any payload with any options."""
-    sides = st.integers(1, 300)
-    tensors = st.builds(
-        Tensors,
-        input_name=st.just("image"),
-        output_name=st.just("pixels"),
-        layout=st.sampled_from(Layout),
-        size=st.tuples(sides, sides),
-    )
-    options = st.builds(
-        Options,
-        tensors=tensors,
-        resize=st.sampled_from(Resize),
-        resample=st.sampled_from(FILTERS),
-        crop=st.floats(0.1, 1.0),
-        max_pixels=st.just(MAX_PIXELS),
-        threads=st.just(1),
-    )
-    return st.builds(Decoding, payloads().map(lambda payload: payload.content), options)
+    return st.builds(Decoding, payloads().map(lambda payload: payload.content), options_of_models())
 
 
 @st.composite

@@ -44,7 +44,7 @@ def profiles(classifier: str) -> dict[str, str]:
 
 def preprocess_config(size: int) -> str:
     """The configuration of `preprocess_<size>`."""
-    return _filled("preprocess", size=size)
+    return _filled("preprocess", size=size, resize_size=int(size / 0.875))
 
 
 def ensemble_config(name: str, *, size: int, top_k: int, max_batch_size: int) -> str:

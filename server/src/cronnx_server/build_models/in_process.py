@@ -53,10 +53,10 @@ class InProcessClassifier:
         Raises:
             InvalidImageError: A file is not an acceptable image.
         """
-        (pixels,) = self._preprocessor.preprocess([np.array(images, dtype=object).reshape(-1, 1)])
-        if isinstance(pixels, Exception):
-            raise pixels
-        return pixels
+        (answer,) = self._preprocessor.preprocess([np.array(images, dtype=object).reshape(-1, 1)])
+        if isinstance(answer, Exception):
+            raise answer
+        return answer.pixels
 
     def classify_pixels(self, pixels: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[Any]]:
         """Classify `pixels` UINT8 [batch, size, size, 3]; the model's outputs by name, [batch, …]."""

@@ -22,7 +22,7 @@ def test_triton_gets_a_header_in_json_and_the_image_behind_its_length() -> None:
 
 def test_fastapi_gets_the_image() -> None:
     head, body = parts(to_fastapi(b"image"))
-    assert head.startswith("POST /classify HTTP/1.1\r\n")
+    assert head.startswith("POST /infer HTTP/1.1\r\n")
     assert body == b"image"
 
 

@@ -140,7 +140,7 @@ def test_a_name_that_is_another_models(repositories: Repositories) -> None:
     ("came", "changed", "reason"),
     [
         ("TYPE_UINT8", "TYPE_FP32", r"expected UINT8 pixels \[32, 32, 3\] from preprocess_32; rename"),
-        ('"0.875"', '"7"', r"cannot add mine\.onnx: parameter 'crop': expected a number .* got '7'"),
+        ('"shortest_edge"', '"7"', r"cannot add mine\.onnx: parameter 'resize': expected one of .* got '7'"),
     ],
 )
 def test_a_preprocess_model_that_will_not_do(repositories: Repositories, came: str, changed: str, reason: str) -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import onnxruntime
 
+from cronnx_preprocess import Images
 from cronnx_server.build_models.build import CAT
 from cronnx_server.build_models.catalogue import Model, OnnxFile, WebFile, catalogue
 from cronnx_server.build_models.in_process import preprocessor
@@ -44,8 +45,9 @@ def _twin(model: Model, zoo: Mirror) -> Model | None:
 
 def _answer(model: Model, twin: bytes) -> int:
     """The class that a twin answers for the cat, normalised here and not in the graph."""
-    (pixels,) = preprocessor(model.size).preprocess([np.array([[CAT.read_bytes()]], dtype=object)])
-    images = (np.asarray(pixels, np.float32) / 255 - np.float32(model.mean)) / np.float32(model.std)
+    (answer,) = preprocessor(model.size).preprocess([np.array([[CAT.read_bytes()]], dtype=object)])
+    assert isinstance(answer, Images), answer
+    images = (np.asarray(answer.pixels, np.float32) / 255 - np.float32(model.mean)) / np.float32(model.std)
     session = onnxruntime.InferenceSession(twin)
     (scores,) = session.run(None, {session.get_inputs()[0].name: images.transpose(0, 3, 1, 2)})
     return int(scores.argmax())

@@ -34,7 +34,7 @@ def test_the_platform_of_onnx_models_is_a_backend(disk: OnDisk, laptop: Machine)
         ("net", "intra_op_thread_cout", "1", "unknown parameter 'intra_op_thread_cout'"),
         ("net", "execution_mode", "2", "parameter 'execution_mode': expected a whole number from 0 to 1, got '2'"),
         ("preprocess", "resise", "exact", "unknown parameter 'resise'"),
-        ("preprocess", "crop", "7", "expected a number from 0.1 to 1"),
+        ("preprocess", "fill", "700", "expected one or three whole numbers from 0 to 255"),
     ],
 )
 def test_a_parameter_that_its_backend_refuses_is_named(
