@@ -1,0 +1,1 @@
+"""Heads: what turns a network's outputs into an answer, as part of the ONNX graph."""
