@@ -70,6 +70,15 @@ class Facts:
         """Add a default, unless a fact of its name is known; `reason` says what makes it likely."""
         self._add(Fact(name, value, f"assumed: {reason}" if reason else "assumed", assumed=True))
 
+    def correct(self, name: str, value: Any, source: str) -> None:  # noqa: ANN401
+        """Replace a fact by one that the network itself proves."""
+        self._facts.pop(name, None)
+        self.add(name, value, source)
+
+    def fact(self, name: str) -> Fact | None:
+        """A fact with its source; None if it is not known."""
+        return self._facts.get(name)
+
     def __contains__(self, name: str) -> bool:
         return name in self._facts
 
