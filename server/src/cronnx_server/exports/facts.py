@@ -86,6 +86,15 @@ class Facts:
         if name not in self._facts:
             raise ModelFileError(f"{source}: {reason}; if you know better, pass --{name}")
 
+    def correct(self, name: str, value: Any, source: str) -> None:  # noqa: ANN401
+        """Replace a fact by one that the network itself proves."""
+        self._facts.pop(name, None)
+        self.add(name, value, source)
+
+    def fact(self, name: str) -> Fact | None:
+        """A fact with its source; None if it is not known."""
+        return self._facts.get(name)
+
     def __contains__(self, name: str) -> bool:
         return name in self._facts
 

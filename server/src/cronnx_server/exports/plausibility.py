@@ -1,0 +1,149 @@
+"""Warns where the answers for photographs look wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from cronnx_server.errors import ModelFileError
+from cronnx_server.exports.facts import Facts
+from cronnx_server.exports.measurement import NORMALISATIONS, Answers, Runner
+from cronnx_server.model_spec import ModelSpec, NetworkInput, Task
+
+SCORE_TASKS = (Task.CLASSIFICATION, Task.MULTI_LABEL)
+SATURATED = 0.9999
+MANY_ROWS, MANY_CONFIDENT = 1000, 0.5
+"""A grid of more boxes has few that show an object."""
+PIXELS = "if the input is wrong, pass --mean, --std, --scale or --bgr"
+
+Array = npt.NDArray[Any]
+
+
+def plausibility_warnings(
+    runner: Runner, images: Sequence[Image.Image], spec: ModelSpec, facts: Facts, answers: Answers
+) -> Iterator[str]:
+    """One sentence for each thing that looks wrong in the answers, with the option that may settle it.
+
+    Raises:
+        ModelFileError: The answers are no numbers.
+    """
+    for name in spec.outputs:
+        if not all(np.isfinite(value).all() for value in answers.values(name)):
+            raise ModelFileError(f"expected finite numbers in '{name}' for photographs, got NaN or infinity; {PIXELS}")
+    main = answers.values(spec.outputs[0])
+    if len(main) > 1 and main[0].size and all(_equal(main[0], value) for value in main[1:]):
+        yield f"'{spec.outputs[0]}' is the same for every photograph; {PIXELS}"
+    if spec.task in SCORE_TASKS:
+        scores = [scores_of(value, spec.activation) for value in main]
+        yield from _score_warnings(scores, spec)
+        yield from _sensitivity(runner, images, spec, facts, scores)
+    yield from _detection_warnings(answers, spec)
+    if spec.task is Task.DEPTH and any(np.ptp(value) == 0 for value in main):
+        yield f"the depth of a photograph is one value everywhere; {PIXELS}"
+    if spec.output_format == "class_map" and max(value.max() for value in main) >= len(spec.labels):
+        yield f"expected classes below {len(spec.labels)} in the class map, got {int(np.max(main))}; pass --labels"
+
+
+def scores_of(values: Array, activation: str) -> Array:
+    """The scores of one photograph [classes]."""
+    flat = values.reshape(-1).astype(np.float64)
+    if activation == "softmax":
+        exponentials = np.exp(flat - flat.max())
+        return np.asarray(exponentials / exponentials.sum())
+    return 1 / (1 + np.exp(-flat)) if activation == "sigmoid" else flat
+
+
+def _score_warnings(scores: Sequence[Array], spec: ModelSpec) -> Iterator[str]:
+    if spec.activation == "none" and any(score.min() < -1e-3 or score.max() > 1.001 for score in scores):
+        low, high = min(s.min() for s in scores), max(s.max() for s in scores)
+        yield f"scores go from {low:.3g} to {high:.3g}, but expected 0 to 1; pass --activation softmax or sigmoid"
+    elif spec.task is Task.CLASSIFICATION and any(abs(score.sum() - 1) > 0.02 for score in scores):
+        yield "the scores of a photograph do not sum to 1; for independent labels pass --task multi_label"
+    if len(scores) > 1 and all(score.max() > SATURATED for score in scores):
+        yield f"the best score of every photograph is above {SATURATED}; that may be right, but {PIXELS}"
+    if len(scores) > 2 and len({int(score.argmax()) for score in scores}) == 1 and spec.task is Task.CLASSIFICATION:
+        label = spec.labels[int(scores[0].argmax())]
+        yield f"every photograph gets the class '{label}'; that may be right, but {PIXELS}"
+
+
+def _detection_warnings(answers: Answers, spec: ModelSpec) -> Iterator[str]:
+    best = [_row_scores([value[name] for name in spec.outputs], spec) for value in answers.photographs]
+    scores = [score for score in best if score is not None and score.size]
+    if not scores:
+        return
+    low, high = min(float(score.min()) for score in scores), max(float(score.max()) for score in scores)
+    if low < -1e-3 or high > 1.001:
+        yield f"scores go from {low:.3g} to {high:.3g}, but expected 0 to 1; pass --format or --activation"
+    elif high < spec.confidence:
+        yield (
+            f"no photograph has a detection of score {spec.confidence} or more (the best is {high:.3g}); that may be "
+            f"right, but {PIXELS}"
+        )
+    elif all(score.size > MANY_ROWS and (score >= spec.confidence).mean() > MANY_CONFIDENT for score in scores):
+        yield f"most boxes of every photograph have a score of {spec.confidence} or more; pass --format, or {PIXELS}"
+
+
+def _row_scores(outputs: Sequence[Array], spec: ModelSpec) -> Array | None:
+    """The best score of each row of one photograph; None where the format is a table that the values proved."""
+    classes = len(spec.labels)
+    first = np.asarray(outputs[0], np.float64)
+    match spec.output_format:
+        case "ultralytics":
+            return np.asarray(first[:, 4 : 4 + classes].max(axis=1))
+        case "ultralytics_rtdetr":
+            return np.asarray(first[..., 4:].max(axis=-1))
+        case "ultralytics_end2end" | "ultralytics_rtdetr_topk" | "columns_xyxy_score_class" | "dets_labels":
+            return np.asarray(first[..., 4])
+        case "yolov5" | "yolox":
+            return np.asarray(first[..., 4] * first[..., 5:].max(axis=-1))
+        case "boxes_scores" | "boxes_scores_fraction":
+            return np.asarray(outputs[1][..., spec.first_class :].max(axis=-1), np.float64)
+        case "boxes_labels_scores" | "boxes_labels_scores_fraction" | "counted" | "counted_tf":
+            return np.asarray(outputs[2], np.float64)
+        case "detr":
+            exponentials = np.exp(first - first.max(axis=-1, keepdims=True))
+            return np.asarray((exponentials / exponentials.sum(axis=-1, keepdims=True))[..., :-1].max(axis=-1))
+        case "detr_sigmoid":
+            return np.asarray(1 / (1 + np.exp(-first.max(axis=-1))))
+    return None
+
+
+def _sensitivity(
+    runner: Runner, images: Sequence[Image.Image], spec: ModelSpec, facts: Facts, scores: Sequence[Array]
+) -> Iterator[str]:
+    """How much an assumed normalisation matters."""
+    if not any(fact.assumed and fact.name in ("mean", "std", "scale", "channel_order") for fact in facts):
+        return
+    before = [int(score.argmax()) for score in scores]
+    changes = []
+    for name, candidate in _candidates(spec.input, facts):
+        answers = runner.answers(images, spec.recipe, candidate)
+        after = [int(value.argmax()) for value in answers.values(spec.outputs[0])]
+        changes.append(f"{sum(map(int.__ne__, before, after))} with {name}")
+    if changes:
+        yield (
+            f"the assumed values of the input matter: of {len(images)} photographs, the first class changes for "
+            f"{', '.join(changes)}"
+        )
+
+
+def _candidates(current: NetworkInput, facts: Facts) -> Iterator[tuple[str, NetworkInput]]:
+    flipped = "RGB" if current.channel_order == "BGR" else "BGR"
+    assumed = {fact.name for fact in facts if fact.assumed}
+    if current.datatype != "UINT8" and assumed & {"mean", "std"}:
+        for name, (mean, std) in NORMALISATIONS.items():
+            if (current.mean, current.std) != (mean, std):
+                yield name, replace(current, scale=1 / 255, mean=mean, std=std)
+    if current.datatype != "UINT8" and "scale" in assumed:
+        yield "--scale 1", replace(current, scale=1.0, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+    if "channel_order" in assumed and current.datatype != "UINT8":
+        yield "--bgr" if flipped == "BGR" else "RGB", replace(current, channel_order=flipped)
+
+
+def _equal(a: Array, b: Array) -> bool:
+    return a.shape == b.shape and bool(np.allclose(a, b, atol=1e-6, rtol=1e-4))
