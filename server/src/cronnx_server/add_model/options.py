@@ -1,41 +1,80 @@
-"""The options of `scripts/add_model`."""
+"""The options of `scripts/add_model`, and the facts that they state."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from cronnx_server.errors import ModelFileError
+from cronnx_server.exports.facts import Facts
+from cronnx_server.exports.labels import read_labels
+
 DEFAULT_MAX_BATCH_SIZE = 16
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+NO_LABELS = "none"
+"""The `--labels` of a model whose classes have no names."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Options:
     """The model to add; an option that is None was not given.
 
     Attributes:
-        file: The ONNX file.
+        source: The ONNX file, or the folder that an exporter wrote.
         name: The name that clients use.
-        labels: A file of labels, or the name of a known set.
-        size: Height and width of an image, in pixels.
-        mean: The mean of each channel, for pixels scaled to [0, 1].
-        std: The standard deviation of each channel, for pixels scaled to [0, 1].
+        facts: What the user states, by the names of facts; see `cronnx_server.exports.facts.NAMES`.
+        labels: A file of labels, the name of a known set, or `none`.
+        crop: The fraction of the resized image that the network sees.
         max_batch_size: The largest batch.
         max_queue_delay_ms: The longest time that a request waits for others to join its batch, in milliseconds.
+        quantise: A folder of photographs to calibrate an INT8 version on.
+        force: Whether to add an INT8 version whose answers change too much.
         raw: Whether to serve the graph unchanged.
     """
 
-    file: Path
+    source: Path
     name: str
+    facts: tuple[tuple[str, object], ...] = ()
     labels: str | None = None
-    size: int | None = None
-    mean: tuple[float, ...] | None = None
-    std: tuple[float, ...] | None = None
+    crop: float | None = None
     max_batch_size: int | None = None
     max_queue_delay_ms: float | None = None
+    quantise: Path | None = None
+    force: bool = False
     raw: bool = False
 
     @property
     def batch_size(self) -> int:
         """The largest batch of a new model whose graph takes batches."""
         return DEFAULT_MAX_BATCH_SIZE if self.max_batch_size is None else self.max_batch_size
+
+    def stated(self) -> Facts:
+        """The facts that the user states, before any other.
+
+        Raises:
+            ModelFileError: The labels cannot be read.
+        """
+        facts = Facts()
+        for name, value in self.facts:
+            facts.add(name, value, f"--{OPTION_NAMES.get(name, name).replace('_', '-')}")
+        if self.labels == NO_LABELS:
+            facts.add("labels", (), f"--labels {NO_LABELS}")
+        elif self.labels is not None:
+            facts.add("labels", tuple(read_labels(self.labels)), f"--labels {self.labels}")
+        return facts
+
+    def crop_of(self, size: tuple[int, int]) -> tuple[int, int] | None:
+        """The (height, width) that an image is resized to before `crop` cuts out the middle; None without it."""
+        if self.crop is None:
+            return None
+        if not 0 < self.crop <= 1:
+            raise ModelFileError(f"expected --crop above 0 and up to 1, got {self.crop:g}")
+        height, width = size
+        return int(height / self.crop), int(width / self.crop)
+
+
+OPTION_NAMES = {
+    "output_format": "format",
+    "outputs": "output",
+    "channel_order": "bgr",
+}
+"""The options that are not called as their facts are."""

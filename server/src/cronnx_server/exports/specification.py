@@ -9,7 +9,7 @@ from typing import Any
 from onnx import ModelProto
 from PIL import Image
 
-from cronnx_server.build_models.labels import LABEL_SETS
+from cronnx_server.exports.labels import LABEL_SETS
 from cronnx_server.errors import ModelFileError
 from cronnx_server.exports import detection_families, families
 from cronnx_server.exports.defaults import add_defaults

@@ -1,0 +1,130 @@
+"""A user's model made into one graph from pixels to the answer of its task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import onnx
+from onnx import ModelProto
+
+from cronnx_server.errors import ModelFileError
+from cronnx_server.exports import readers
+from cronnx_server.exports.facts import Facts
+from cronnx_server.exports.source import Source
+from cronnx_server.exports.specification import Inspection, inspect
+from cronnx_server.graphs.extra_inputs import Fill
+from cronnx_server.graphs.image_model import image_model
+from cronnx_server.graphs.network import Network, prepare
+from cronnx_server.graphs.structure import self_contained
+from cronnx_server.graphs.suppression import PluginSuppression, cut_before_suppression, replace_plugin
+from cronnx_server.model_spec import ModelSpec, Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServedModel:
+    """A user's model, ready to be written as one graph.
+
+    Attributes:
+        source: What the exporter wrote.
+        inspection: What it was found to be.
+        spec: The specification.
+        network: The network, made fit to serve.
+    """
+
+    source: Source
+    inspection: Inspection
+    spec: ModelSpec
+    network: Network
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was changed, and what cannot be had, one sentence each."""
+        alone = f"Images are answered one at a time: {self.network.reason}."
+        return (*self.network.notes, *([] if self.network.batchable else [alone]))
+
+    def content(self, *, name: str, version: int) -> bytes:
+        """The model file of the whole model.
+
+        Raises:
+            ModelFileError: The graph cannot be merged with normalisation and head.
+        """
+        try:
+            model = image_model(
+                self.network.model,
+                self.spec,
+                served_by=f"{name}/{version}@{self.source.sha256[:8]}",
+                batchable=self.network.batchable,
+            )
+            onnx.checker.check_model(model)
+        except (onnx.checker.ValidationError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            raise ModelFileError(f"cannot put the answer's head behind {self.source.name}: {reason}") from error
+        return model.SerializeToString()
+
+
+def read_model(source: Source, facts: Facts) -> ServedModel:
+    """Find out what a model is, and make it fit to serve.
+
+    Args:
+        source: What the exporter wrote.
+        facts: What is known already: options, and earlier versions; what is found is added.
+
+    Raises:
+        ModelFileError: Something needed is not known, or the graph cannot be served.
+    """
+    model = self_contained(source.model)
+    plugin = replace_plugin(model)
+    if plugin:
+        model = plugin.model
+        _add_plugin_facts(plugin, facts)
+    readers.read_all(source, facts)
+    inspection = inspect(model, facts)
+    spec, model = _before_suppression(model, inspection)
+    network = prepare(
+        model,
+        image_input=spec.input.name,
+        image_shape=_image_shape(spec),
+        outputs=spec.outputs,
+        fills={name: Fill(fill) for name, fill in inspection.fills.items()},
+    )
+    return ServedModel(source=source, inspection=inspection, spec=spec, network=network)
+
+
+def _image_shape(spec: ModelSpec) -> tuple[int | None, ...]:
+    height, width = spec.recipe.height, spec.recipe.width
+    return (3, height, width) if spec.input.layout == "NCHW" else (height, width, 3)
+
+
+def _before_suppression(model: ModelProto, inspection: Inspection) -> tuple[ModelSpec, ModelProto]:
+    """The network before a suppression that answers the exported batch only, and its specification."""
+    spec = inspection.spec
+    if not inspection.cut_suppression:
+        return spec, model
+    raw = cut_before_suppression(
+        model, image_input=spec.input.name, image_shape=_image_shape(spec), classes=len(spec.labels)
+    )
+    if raw is None:
+        return spec, model
+    outputs = (raw.output, *spec.outputs[1:])
+    return replace(spec, output_format=raw.output_format, outputs=outputs), raw.model
+
+
+def _add_plugin_facts(plugin: PluginSuppression, facts: Facts) -> None:
+    """State what TensorRT's node says about the tensors that it read."""
+    source = "graph: TensorRT's suppression of boxes"
+    if not plugin.corners:
+        raise ModelFileError(
+            "expected boxes x1 y1 x2 y2 before TensorRT's suppression, got centre and size; export the model without it"
+        )
+    stated = {
+        "task": Task.DETECTION.value,
+        "output_format": "boxes_scores_fraction" if plugin.normalised else "boxes_scores",
+        "outputs": (plugin.boxes, plugin.scores),
+        "activation": plugin.activation,
+        "first_class": plugin.background_class + 1,
+        "confidence": plugin.confidence,
+        "iou": plugin.iou,
+        "max_detections": plugin.max_detections,
+    }
+    for name, value in stated.items():
+        facts.add(name, value, source)
