@@ -12,9 +12,10 @@ from onnx import ModelProto, helper, numpy_helper
 
 from cronnx_server.add_model.classifier_signature import USE_RAW, ClassifierSignature
 from cronnx_server.add_model.model_file import ModelFile, error_text, session
-from cronnx_server.build_models.classifier_graph import classifier_graph
 from cronnx_server.errors import ModelFileError
 from cronnx_server.graphs.onnx_graph import set_dims, standard_form
+from cronnx_server.graphs.image_model import image_model
+from cronnx_server.model_spec import ModelSpec, NetworkInput, Recipe, Task
 
 BATCH_TOLERANCE = 0.02
 """In largest scores. A dynamic quantisation takes its range from the whole batch and differs by less; a graph that
@@ -76,19 +77,26 @@ class Classifier:
             ModelFileError: The graph cannot be merged with normalisation and head.
         """
         try:
-            model = classifier_graph(
-                self.network.model,
-                size=self.signature.size,
-                mean=self.wrapping.mean,
-                std=self.wrapping.std,
-                labels=self.wrapping.labels,
-                served_by=f"{name}/{version}@{self.file.sha256[:8]}",
-            )
+            served_by = f"{name}/{version}@{self.file.sha256[:8]}"
+            model = image_model(self.network.model, self._spec(), served_by=served_by)
             onnx.checker.check_model(model)
         except (onnx.checker.ValidationError, ValueError) as error:
             reason = " ".join(str(error).split())
             raise ModelFileError(f"cannot add normalisation and labels to {self.file.path.name}: {reason}") from error
         return model.SerializeToString()
+
+    def _spec(self) -> ModelSpec:
+        (image,), (scores,) = self.network.model.graph.input, self.network.model.graph.output
+        (red, green, blue), (red_std, green_std, blue_std) = self.wrapping.mean, self.wrapping.std
+        return ModelSpec(
+            task=Task.CLASSIFICATION,
+            output_format="scores",
+            outputs=(scores.name,),
+            labels=tuple(self.wrapping.labels),
+            recipe=Recipe(height=self.signature.size, width=self.signature.size),
+            input=NetworkInput(name=image.name, mean=(red, green, blue), std=(red_std, green_std, blue_std)),
+            activation="softmax",
+        )
 
 
 def read_network(model: ModelProto, signature: ClassifierSignature) -> Network:

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import onnx
-from onnx import numpy_helper
 
 from cronnx_onnxruntime.errors import ConfigError
 from cronnx_onnxruntime.signature import Config, Signature
@@ -16,6 +14,7 @@ from cronnx_server import repository
 from cronnx_server.add_model.classifier import Wrapping
 from cronnx_server.build_models.catalogue import catalogue
 from cronnx_server.errors import ModelFileError, RepositoryError
+from cronnx_server.graphs.image_model import read_spec
 
 
 @dataclass(frozen=True)
@@ -76,18 +75,10 @@ class ExistingModel:
                 f"{self.folder.name} has no model file from which to take mean, std and labels; "
                 "build one with scripts/build_models"
             )
-        graph = onnx.load(files[0]).graph
-        constants = {tensor.name: tensor for tensor in graph.initializer if tensor.name in ("mean", "scale")}
-        labels = next((node for node in graph.node if node.name == "class_id_to_label"), None)
-        if len(constants) < 2 or labels is None:
+        spec = read_spec(onnx.load(files[0]))
+        if spec is None or spec.recipe.width is None:
             raise RepositoryError(f"{self.folder.name} serves unchanged graphs; add its next version with --raw")
-        mean, scale = (numpy_helper.to_array(constants[name]).astype(np.float64).ravel() for name in ("mean", "scale"))
-        (names,) = (attribute.strings for attribute in labels.attribute if attribute.name == "values_strings")
         return ExistingClassifier(
-            size=graph.input[0].type.tensor_type.shape.dim[1].dim_value,
-            wrapping=Wrapping(
-                mean=tuple((mean / 255).tolist()),
-                std=tuple((1 / (255 * scale)).tolist()),
-                labels=[name.decode() for name in names],
-            ),
+            size=spec.recipe.width,
+            wrapping=Wrapping(mean=spec.input.mean, std=spec.input.std, labels=list(spec.labels)),
         )

@@ -18,9 +18,9 @@ from cronnx_server.add_model.model_file import ModelFile, session
 from cronnx_server.add_model.options import IMAGENET_MEAN, IMAGENET_STD, Options
 from cronnx_server.add_model.placement import Placement, Repositories
 from cronnx_server.add_model.proof import Proof, prove_classifier, prove_it_runs
-from cronnx_server.build_models.classifier_graph import TOP_K
 from cronnx_server.errors import ModelFileError, RepositoryError
 from cronnx_server.exports.labels import read_labels
+from cronnx_server.graphs.heads.classification import TOP_K
 from cronnx_server.paths import MODEL_REPOSITORY
 
 WARM_UP = MODEL_REPOSITORY / "preprocess_224" / "warmup"

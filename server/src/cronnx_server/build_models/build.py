@@ -11,7 +11,6 @@ from google.protobuf.message import DecodeError
 from cronnx_server import progress
 from cronnx_server.build_models import efficientnet_lite
 from cronnx_server.build_models.catalogue import LIVE_VERSION, EfficientNetLite, Model, OnnxFile, Quantised
-from cronnx_server.build_models.classifier_graph import classifier_graph
 from cronnx_server.build_models.in_process import InProcessClassifier
 from cronnx_server.build_models.quantisation import calibration_batches, quantise
 from cronnx_server.build_models.torch_weights import read_state_dict
@@ -19,6 +18,7 @@ from cronnx_server.errors import BuildError
 from cronnx_server.exports.labels import LABEL_SETS
 from cronnx_server.files import write_whole
 from cronnx_server.graphs.onnx_graph import standard_form
+from cronnx_server.graphs.image_model import image_model
 from cronnx_server.paths import MODEL_REPOSITORY, PICTURES, WEIGHTS
 
 CAT, COFFEE = PICTURES / "chelsea.jpg", PICTURES / "coffee.jpg"
@@ -59,14 +59,9 @@ def build(
 
 def _graph(model: Model, version: int, published: Path) -> onnx.ModelProto:
     source = model.versions[version]
-    classifier = classifier_graph(
-        _network(model, source.of if isinstance(source, Quantised) else source, published),
-        size=model.size,
-        mean=model.mean,
-        std=model.std,
-        labels=LABEL_SETS[model.labels](),
-        served_by=model.served_by(version),
-    )
+    network = _network(model, source.of if isinstance(source, Quantised) else source, published)
+    spec = model.spec(image=network.graph.input[0].name, scores=network.graph.output[0].name)
+    classifier = image_model(network, spec, served_by=model.served_by(version))
     if isinstance(source, Quantised):
         return quantise(classifier, calibration=calibration_batches(sorted(PICTURES.glob("*.jpg")), size=model.size))
     return classifier

@@ -15,7 +15,9 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColu
 
 from cronnx_server import packages, progress
 from cronnx_server.build_models.download import MIRROR_VARIABLE, download, sha256_of
+from cronnx_server.build_models.labels import LABEL_SETS
 from cronnx_server.errors import DownloadError, SetupError
+from cronnx_server.model_spec import ModelSpec, NetworkInput, Recipe, Task
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -23,6 +25,8 @@ else:
     import tomli as tomllib
 
 CATALOGUE = Path(__file__).with_name("catalogue.toml")
+CROP = 0.875
+"""What the crop leaves of the shorter side of a resized image."""
 LIVE_VERSION = 1
 """The version that the ensembles in git pin."""
 
@@ -130,8 +134,8 @@ class Model:
 
     name: str
     size: int
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
     labels: str
     max_batch_size: int
     max_queue_delay_microseconds: int
@@ -153,6 +157,25 @@ class Model:
     def weights(self, version: int = LIVE_VERSION) -> Weights:
         """The weights from which a version is built."""
         return self.versions[version].weights
+
+    def spec(self, *, image: str, scores: str) -> ModelSpec:
+        """The specification of a network with this image input and this output."""
+        uncropped = int(self.size / CROP)
+        return ModelSpec(
+            task=Task.CLASSIFICATION,
+            output_format="scores",
+            outputs=(scores,),
+            labels=tuple(LABEL_SETS[self.labels]()),
+            recipe=Recipe(
+                height=self.size,
+                width=self.size,
+                resize="shortest_edge",
+                resize_size=(uncropped, uncropped),
+                resample="bicubic",
+            ),
+            input=NetworkInput(name=image, mean=self.mean, std=self.std),
+            activation="softmax",
+        )
 
     def served_by(self, version: int = LIVE_VERSION) -> str:
         """The `served_by` of a version's answers: model, version and the start of the weights' SHA-256."""

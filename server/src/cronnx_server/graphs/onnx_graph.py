@@ -87,11 +87,11 @@ class GraphEdit:
     def path(self, tensor: str, operators: Sequence[str]) -> list[NodeProto]:
         """The chain of nodes with these operators that starts at `tensor`.
 
-        Empty if the graph has another operator there, or if a tensor of the chain has several consumers.
+        Empty if the graph has another operator there, or if several nodes read the values of a tensor of the chain.
         """
         nodes: list[NodeProto] = []
         for operator in operators:
-            consumers = [node for node in self.graph.node if tensor in node.input]
+            consumers = [node for node in self.graph.node if tensor in node.input and node.op_type != "Shape"]
             if [node.op_type for node in consumers] != [operator]:
                 return []
             nodes += consumers

@@ -13,7 +13,7 @@ from cronnx_onnxruntime.signature import Signature
 from cronnx_server import repository
 from cronnx_server.add_model import configs
 from cronnx_server.build_models.catalogue import Model, catalogue
-from cronnx_server.build_models.classifier_graph import classifier_graph
+from cronnx_server.graphs.image_model import image_model
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
 from tests.unit.cronnx_server.add_model import graphs
 
@@ -32,14 +32,9 @@ def delay_ms(model: Model) -> float:
 
 def signature(model: Model) -> Signature:
     """The signature of a model of the catalogue, without its weights."""
-    made = classifier_graph(
-        graphs.classifier(size=model.size, classes=1000, batch="batch"),
-        size=model.size,
-        mean=model.mean,
-        std=model.std,
-        labels=["some"] * 1000,
-        served_by="toy/1@0123abcd",
-    )
+    network = graphs.classifier(size=model.size, classes=1000, batch="batch")
+    spec = model.spec(image=network.graph.input[0].name, scores=network.graph.output[0].name)
+    made = image_model(network, spec, served_by="toy/1@0123abcd")
     return Signature.of(onnxruntime.InferenceSession(made.SerializeToString()))
 
 

@@ -8,7 +8,8 @@ import onnxruntime
 import pytest
 from onnx import ModelProto, TensorProto, checker, helper, numpy_helper
 
-from cronnx_server.build_models.classifier_graph import classifier_graph
+from cronnx_server.graphs.image_model import image_model
+from cronnx_server.model_spec import ModelSpec, NetworkInput, Recipe, Task
 
 LABELS = ["tench", "goldfish", "shark", "ray", "cock", "hen", "ostrich"]
 PUBLISHED = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
@@ -31,6 +32,27 @@ def flat_network(*, size: int, classes: int | None = None) -> ModelProto:
     initializers = [numpy_helper.from_array(value, name) for name, value in constants.items()]
     graph = helper.make_graph(nodes, "normaliser", [image], [scores], initializers)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def classifier_graph(
+    network: ModelProto,
+    *,
+    size: int,
+    mean: tuple[float, float, float],
+    std: tuple[float, float, float],
+    labels: list[str],
+    served_by: str,
+) -> ModelProto:
+    spec = ModelSpec(
+        task=Task.CLASSIFICATION,
+        output_format="scores",
+        outputs=("score",),
+        labels=tuple(labels),
+        recipe=Recipe(height=size, width=size),
+        input=NetworkInput(name="pixels", mean=mean, std=std),
+        activation="softmax",
+    )
+    return image_model(network, spec, served_by=served_by)
 
 
 def session(model: ModelProto) -> onnxruntime.InferenceSession:
