@@ -47,12 +47,21 @@ def read_config(folder: Path, *, profile: str | None = None) -> ModelConfig:
     """
     path = config_path(folder, profile=profile)
     try:
-        config: ModelConfig = text_format.Parse(path.read_text(), ModelConfig())
+        return parse_config(path.read_text(), folder.name)
     except (OSError, UnicodeDecodeError) as error:
         raise RepositoryError(f"cannot read {path}: {error}") from error
     except text_format.ParseError as error:
         raise RepositoryError(f"{path}:{error}") from error
-    config.name = config.name or folder.name
+
+
+def parse_config(text: str, name: str) -> ModelConfig:
+    """Parse the text of a configuration; `name` is the model's, unless the text has one.
+
+    Raises:
+        text_format.ParseError: The text is not a model configuration.
+    """
+    config: ModelConfig = text_format.Parse(text, ModelConfig())
+    config.name = config.name or name
     return config
 
 

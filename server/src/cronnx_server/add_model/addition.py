@@ -1,60 +1,100 @@
-"""Add a model: read the file, write and prove a version, publish it, load it into a running server."""
+"""Add a model: read it, write and prove a version, publish it, load it into a running server."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from cronnx import Client, CronnxError
 from cronnx_onnxruntime.errors import ConfigError as OnnxConfigError
 from cronnx_preprocess.errors import ConfigError as PreprocessConfigError
 from cronnx_server import progress
-from cronnx_server.add_model import proof
+from cronnx_server.add_model import answers, facts_table
 from cronnx_server.add_model.existing_model import ExistingModel
-from cronnx_server.add_model.model_file import read_model_file
 from cronnx_server.add_model.model_version import (
     ModelVersion,
-    new_classifier,
+    inherit,
+    new_model,
     new_raw_model,
-    next_classifier,
+    next_model,
     next_raw_model,
 )
 from cronnx_server.add_model.options import Options
 from cronnx_server.add_model.placement import PROJECT, Placement, Repositories, check_name, placement
+from cronnx_server.add_model.served_model import ServedModel, read_model
 from cronnx_server.errors import ModelFileError, RepositoryError
+from cronnx_server.exports.facts import Facts
+from cronnx_server.exports.source import Source, read_source
 from cronnx_server.key import read_key
 from cronnx_server.serve import first_answer
 
 LOAD_TIMEOUT_S = 600.0
 
 
-def add(options: Options, *, url: str | None, repositories: Repositories = PROJECT) -> Iterator[str]:
+@dataclass(frozen=True)
+class Message:
+    """A part of the report, as soon as it is known.
+
+    Attributes:
+        kind: `facts`, `warnings`, `notes`, `answer`, `added`, `served` or `next`.
+        text: For people.
+        value: The same as JSON types.
+    """
+
+    kind: str
+    text: str
+    value: Any
+
+
+def add(
+    options: Options, *, url: str | None, repositories: Repositories = PROJECT, dry_run: bool = False
+) -> Iterator[Message]:
     """Add a model.
 
     Args:
         options: The model.
         url: The HTTP port of the server that loads the model; without it, none does.
         repositories: The repositories that get the model.
+        dry_run: Whether to say what would be added, and to write nothing.
 
     Yields:
-        The paragraphs of a report, each as soon as it is known.
+        The parts of a report.
 
     Raises:
         CommandError: The model cannot be served, and nothing is added; or the server does not load it.
     """
+    existing = ExistingModel(repositories.models / f"{options.name}_onnx")
+    check_name(options.name, repositories)
+    _check_options(options, existing)
+    source = read_source(options.source)
     with placement(repositories.staging) as placed:
         try:
-            version = _written_version(options, repositories, placed)
+            if options.raw:
+                version = _raw_version(source, options, existing, repositories, placed)
+            else:
+                served = _read(source, options, existing)
+                yield from _report(served)
+                version = _version(served, options, existing, repositories, placed)
         except (OnnxConfigError, PreprocessConfigError) as error:
-            raise ModelFileError(f"cannot add {options.file.name}: {error}") from error
+            raise ModelFileError(f"cannot add {options.source.name}: {error}") from error
         if version.proof:
-            yield str(version.proof)
+            yield Message("answer", str(version.proof), str(version.proof).splitlines())
+        folders = [f"{place.parent.name}/{place.name}" for place in placed.folders]
+        if dry_run:
+            yield Message("added", "\n".join(f"would add {folder}" for folder in folders), [])
+            return
         placed.publish()
-        yield "\n".join(f"added {place.parent.name}/{place.name}" for place in placed.folders)
+        yield Message("added", "\n".join(f"added {folder}" for folder in folders), folders)
         if url:
-            yield _load(url, version, placed)
+            served_answer = _load(url, version, placed)
+            yield Message("served", served_answer, served_answer.splitlines())
         if version.ensemble and not version.is_live:
-            yield f".venv/bin/cronnx promote {version.ensemble} {version.version}"
+            command = f".venv/bin/cronnx promote {version.ensemble} {version.version}"
+            yield Message("next", command, command)
 
 
 def is_live(url: str) -> bool:
@@ -63,20 +103,49 @@ def is_live(url: str) -> bool:
         return client.is_server_live()
 
 
-def _written_version(options: Options, repositories: Repositories, placed: Placement) -> ModelVersion:
-    existing = ExistingModel(repositories.models / f"{options.name}_onnx")
-    check_name(options.name, repositories)
-    file = read_model_file(options.file)
-    if not existing.exists:
-        return (new_raw_model if options.raw else new_classifier)(file, options, repositories, placed)
-    if options.max_batch_size is not None or options.max_queue_delay_ms is not None:
+def _check_options(options: Options, existing: ExistingModel) -> None:
+    if existing.exists and (options.max_batch_size is not None or options.max_queue_delay_ms is not None):
         raise ModelFileError(
             f"{existing.folder.name} exists already, and its config.pbtxt has the batch size and the queue delay of "
             "all versions; omit --max-batch-size and --max-queue-delay-ms"
         )
-    if options.raw:
-        return next_raw_model(file, existing, placed)
-    return next_classifier(file, options, existing, placed)
+
+
+def _read(source: Source, options: Options, existing: ExistingModel) -> ServedModel:
+    """Read what a model is: from options, its files, its earlier versions, its graph and photographs."""
+    facts = options.stated()
+    earlier = existing.spec() if existing.exists else None
+    return read_model(
+        source,
+        facts,
+        crop=options.crop,
+        inherit=lambda known: inherit(known, earlier, source, name=options.name) if earlier else None,
+    )
+
+
+def _report(served: ServedModel) -> Iterator[Message]:
+    facts: Facts = served.inspection.facts
+    yield Message("facts", facts_table.table(facts), facts_table.as_json(facts))
+    for warning in served.inspection.warnings:
+        yield Message("warnings", warning, warning)
+    for note in served.notes:
+        yield Message("notes", note, note)
+
+
+def _version(
+    served: ServedModel, options: Options, existing: ExistingModel, repositories: Repositories, placed: Placement
+) -> ModelVersion:
+    if existing.exists:
+        return next_model(served, options, existing, repositories, placed)
+    return new_model(served, options, repositories, placed)
+
+
+def _raw_version(
+    source: Source, options: Options, existing: ExistingModel, repositories: Repositories, placed: Placement
+) -> ModelVersion:
+    if existing.exists:
+        return next_raw_model(source, existing, placed)
+    return new_raw_model(source, options, repositories, placed)
 
 
 def _load(url: str, version: ModelVersion, placed: Placement) -> str:
@@ -103,10 +172,12 @@ def _load(url: str, version: ModelVersion, placed: Placement) -> str:
 
 
 def _first_answer(client: Client, url: str, version: ModelVersion) -> str:
-    if version.is_live:
-        return f"{first_answer.classified(client, version.ensemble)}\n\n{first_answer.curl(url, version.ensemble)}"
     if version.proof is None:
         return f"{version.model_name} is ready: {url}/v2/models/{version.model_name}"
-    pixels = {"pixels": version.proof.pixels}
-    outputs = client.infer(version.model_name, pixels, model_version=str(version.version))
-    return proof.described(outputs, origin=f"at {url}")
+    if not version.is_live:
+        outputs = client.infer(version.model_name, version.proof.inputs, model_version=str(version.version))
+        return answers.described(outputs, version.proof.task, origin=f"at {url}")
+    image = {"image": np.array([[first_answer.PICTURE.read_bytes()]], dtype=object)}
+    outputs = client.infer(version.ensemble, image)
+    answer = answers.described(outputs, version.proof.task, origin=f"at {url}")
+    return f"{answer}\n\n{first_answer.curl(url, version.ensemble)}"

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from string import Template
 from typing import Any
 
 from cronnx_onnxruntime.autocomplete import completions
 from cronnx_onnxruntime.signature import Config, Signature
+from cronnx_server.model_spec import ModelSpec, Recipe, Task
 
 TEMPLATES = Path(__file__).with_name("templates")
-PROFILES = ("cuda", "tensorrt")
+PREPROCESS_BATCH_SIZE = 32
+NETWORK_ONLY_OUTPUTS = ("logits",)
+"""Outputs of a network's model that its ensemble does not answer."""
+TENSORRT_TASKS = (Task.CLASSIFICATION, Task.MULTI_LABEL, Task.EMBEDDING, Task.DEPTH)
+"""The tasks whose head TensorRT runs well; others suppress boxes or have outputs of variable size."""
+GEOMETRY_FILE = "geometry"
+VARIABLE_SIDE = 640
+"""The side of a warm-up image where it follows the photograph and nothing names a size."""
 
 
 def onnx_config(config: Config, *, max_queue_delay_ms: float | None) -> str:
@@ -30,26 +39,103 @@ def onnx_config(config: Config, *, max_queue_delay_ms: float | None) -> str:
     )
 
 
-def classifier_config(signature: Signature, *, size: int, max_batch_size: int, max_queue_delay_ms: float | None) -> str:
-    """The configuration of a graph of `cronnx_server.build_models.classifier_graph`."""
+def network_config(
+    signature: Signature, spec: ModelSpec, *, max_batch_size: int, max_queue_delay_ms: float | None
+) -> str:
+    """The configuration of a graph of `cronnx_server.graphs.image_model`."""
     config = completions({"max_batch_size": max_batch_size, "input": [], "output": []}, signature)
+    height, width = warm_up_size(spec.recipe)
+    inputs = f'inputs {{ key: "pixels" value {{ data_type: TYPE_UINT8 dims: [ {height}, {width}, 3 ] random_data: true }} }}'
+    if any(tensor["name"] == "geometry" for tensor in config["input"]):
+        value = f'data_type: TYPE_FP32 dims: [ 6 ] input_data_file: "{GEOMETRY_FILE}"'
+        inputs += f'\n    inputs {{ key: "geometry" value {{ {value} }} }}'
     graph = onnx_config(config, max_queue_delay_ms=max_queue_delay_ms)
-    return graph + _filled("onnx_classifier", max_batch_size=max_batch_size, size=size)
+    return graph + _filled("onnx_image_model", max_batch_size=max_batch_size, inputs=inputs)
 
 
-def profiles(classifier: str) -> dict[str, str]:
-    """The profiles of a classifier's configuration, by their paths in the model's folder."""
-    return {f"configs/{name}.pbtxt": classifier + _filled(name) for name in PROFILES}
+def warm_up_size(recipe: Recipe) -> tuple[int, int]:
+    """The (height, width) of a warm-up image."""
+    aimed = recipe.resize_size or (VARIABLE_SIDE, VARIABLE_SIDE)
+    height, width = recipe.height or aimed[0], recipe.width or aimed[1]
+    return height, width
 
 
-def preprocess_config(size: int) -> str:
-    """The configuration of `preprocess_<size>`."""
-    return _filled("preprocess", size=size, resize_size=int(size / 0.875))
+def profiles(network: str, task: Task) -> dict[str, str]:
+    """The profiles of a network's configuration, by their paths in the model's folder."""
+    tensorrt = "tensorrt" if task in TENSORRT_TASKS else "tensorrt_on_cuda"
+    templates = {"cuda": "cuda", "tensorrt": tensorrt}
+    return {f"configs/{profile}.pbtxt": network + _filled(template) for profile, template in templates.items()}
 
 
-def ensemble_config(name: str, *, size: int, top_k: int, max_batch_size: int) -> str:
-    """The configuration of an ensemble of `preprocess_<size>` and version 1 of `<name>_onnx`."""
-    return _filled("ensemble", name=name, size=size, top_k=top_k, max_batch_size=max_batch_size)
+def preprocess_config(recipe: Recipe, *, geometry: bool, name: str = "preprocess") -> str:
+    """The configuration of the `preprocess` model of a recipe."""
+    dims = _list([recipe.height or -1, recipe.width or -1, 3])
+    outputs = [{"name": "pixels", "data_type": "TYPE_UINT8", "dims": dims}]
+    if geometry:
+        outputs.append({"name": "geometry", "data_type": "TYPE_FP32", "dims": "[ 6 ]"})
+    described = ",\n".join(
+        "  {{\n    name: \"{name}\"\n    data_type: {data_type}\n    dims: {dims}\n  }}".format(**output)
+        for output in outputs
+    )
+    return _filled(
+        "preprocess",
+        name=name,
+        max_batch_size=PREPROCESS_BATCH_SIZE,
+        outputs=described,
+        parameters="\n".join(
+            f'parameters {{ key: "{key}" value {{ string_value: "{value}" }} }}'
+            for key, value in _parameters(recipe).items()
+        ),
+    )
+
+
+def ensemble_config(
+    name: str, *, task: Task, preprocess: str, network: Mapping[str, Any], max_batch_size: int
+) -> str:
+    """The configuration of an ensemble of a `preprocess` model and version 1 of `<name>_onnx`.
+
+    Args:
+        name: The name of the ensemble.
+        task: The task.
+        preprocess: The name of the `preprocess` model.
+        network: The configuration of `<name>_onnx`, as JSON.
+        max_batch_size: The largest batch.
+    """
+    outputs = [output for output in network["output"] if output["name"] not in NETWORK_ONLY_OUTPUTS]
+    handed_on = [tensor["name"] for tensor in network["input"]]
+    return _filled(
+        "ensemble",
+        name=name,
+        task=task.value,
+        preprocess=preprocess,
+        max_batch_size=max_batch_size,
+        outputs=_tensors(outputs),
+        handed_out=_maps("output", handed_on),
+        handed_in=_maps("input", handed_on),
+        answers=_maps("output", [output["name"] for output in outputs]),
+    )
+
+
+def _maps(kind: str, names: Sequence[str]) -> str:
+    return "\n".join(f'      {kind}_map {{ key: "{name}" value: "{name}" }}' for name in names)
+
+
+def _parameters(recipe: Recipe) -> dict[str, str]:
+    """The parameters of a recipe; those that are the backend's defaults are left out, but for the resize."""
+    defaults = {"longest_edge": None, "multiple": 1, "position": "centre", "rounding": "floor", "fill": (0, 0, 0)}
+    defaults |= {"antialias": True, "resize_size": None}
+    values = {field.name: getattr(recipe, field.name) for field in fields(recipe)}
+    return {
+        name: _parameter(value)
+        for name, value in values.items()
+        if name not in ("height", "width") and (name not in defaults or value != defaults[name])
+    }
+
+
+def _parameter(value: object) -> str:
+    if isinstance(value, tuple):
+        return str(value[0]) if len(set(value)) == 1 else ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _filled(template: str, **values: object) -> str:
@@ -67,7 +153,8 @@ def _tensors(entries: Iterable[Mapping[str, Any]]) -> str:
 
 def _tensor(entry: Mapping[str, Any]) -> str:
     text = f"name: {_quoted(entry['name'])} data_type: {entry['data_type']} dims: {_list(entry['dims'])}"
-    return f"{text} reshape: {{ shape: {_list(entry['reshape']['shape'])} }}" if "reshape" in entry else text
+    shape = entry.get("reshape", {}).get("shape") if entry.get("reshape") else None
+    return text if shape is None else f"{text} reshape: {{ shape: {_list(shape)} }}"
 
 
 def _list(numbers: Iterable[int]) -> str:

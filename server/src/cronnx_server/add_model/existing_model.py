@@ -11,23 +11,11 @@ import onnx
 from cronnx_onnxruntime.errors import ConfigError
 from cronnx_onnxruntime.signature import Config, Signature
 from cronnx_server import repository
-from cronnx_server.add_model.classifier import Wrapping
 from cronnx_server.build_models.catalogue import catalogue
 from cronnx_server.errors import ModelFileError, RepositoryError
 from cronnx_server.graphs.image_model import read_spec
-
-
-@dataclass(frozen=True)
-class ExistingClassifier:
-    """A version of a classifier.
-
-    Attributes:
-        size: Height and width of an image, in pixels.
-        wrapping: The constants of the nodes around the network.
-    """
-
-    size: int
-    wrapping: Wrapping
+from cronnx_server.model_spec import ModelSpec
+from cronnx_server.graphs.image_model import read_spec
 
 
 @dataclass(frozen=True)
@@ -63,22 +51,27 @@ class ExistingModel:
                 f"expected the inputs and outputs of {self.folder.name}/config.pbtxt: {error}; choose another --name"
             ) from error
 
-    def classifier(self) -> ExistingClassifier:
-        """Read the oldest version.
+    @property
+    def files(self) -> list[Path]:
+        """The model files of its versions, the oldest first."""
+        return sorted(self.folder.glob("*/model.onnx"), key=lambda path: int(path.parent.name))
+
+    def spec(self) -> ModelSpec:
+        """The specification of the oldest version.
 
         Raises:
             RepositoryError: No version has a file, or the graph is not one that this project built.
         """
-        files = sorted(self.folder.glob("*/model.onnx"), key=lambda path: int(path.parent.name))
-        if not files:
+        if not self.files:
             raise RepositoryError(
-                f"{self.folder.name} has no model file from which to take mean, std and labels; "
+                f"{self.folder.name} has no model file from which to take labels and preprocessing; "
                 "build one with scripts/build_models"
             )
-        spec = read_spec(onnx.load(files[0]))
-        if spec is None or spec.recipe.width is None:
-            raise RepositoryError(f"{self.folder.name} serves unchanged graphs; add its next version with --raw")
-        return ExistingClassifier(
-            size=spec.recipe.width,
-            wrapping=Wrapping(mean=spec.input.mean, std=spec.input.std, labels=list(spec.labels)),
-        )
+        spec = read_spec(onnx.load(self.files[0], load_external_data=False))
+        if spec is None:
+            raise RepositoryError(
+                f"{self.files[0].parent.parent.name}/{self.files[0].parent.name}/model.onnx does not say what it is; "
+                "if it serves an unchanged graph, add its next version with --raw, and if an earlier release built it, "
+                "delete the file and build it again"
+            )
+        return spec

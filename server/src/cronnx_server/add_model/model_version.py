@@ -1,29 +1,30 @@
-"""Write a user's file as a version of a model: a new model or a next version, a classifier or an unchanged graph."""
+"""Write a user's model as a version: a new model or a next version, with a typed answer or as an unchanged graph."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, fields
 
-from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig
+import numpy as np
 
 from cronnx_onnxruntime.autocomplete import completions
 from cronnx_onnxruntime.signature import Signature
 from cronnx_server import repository
 from cronnx_server.add_model import configs
-from cronnx_server.add_model.classifier import Classifier, Wrapping, read_network
-from cronnx_server.add_model.classifier_signature import classifier_signature
 from cronnx_server.add_model.existing_model import ExistingModel
-from cronnx_server.add_model.model_file import ModelFile, session
-from cronnx_server.add_model.options import IMAGENET_MEAN, IMAGENET_STD, Options
+from cronnx_server.add_model.options import Options
 from cronnx_server.add_model.placement import Placement, Repositories
-from cronnx_server.add_model.proof import Proof, prove_classifier, prove_it_runs
+from cronnx_server.add_model.preprocess_model import PreprocessModel, preprocess_model, read_preprocess_model
+from cronnx_server.add_model.proof import Proof, prove, prove_it_runs
+from cronnx_server.add_model.served_model import ServedModel
 from cronnx_server.errors import ModelFileError, RepositoryError
-from cronnx_server.exports.labels import read_labels
-from cronnx_server.graphs.heads.classification import TOP_K
-from cronnx_server.paths import MODEL_REPOSITORY
+from cronnx_server.exports.facts import Facts
+from cronnx_server.exports.graph_facts import Graph
+from cronnx_server.exports.source import Source
+from cronnx_server.graphs.trial import session
+from cronnx_server.model_spec import ModelSpec, Recipe
 
-WARM_UP = MODEL_REPOSITORY / "preprocess_224" / "warmup"
+INHERITED = ("labels", "first_class", "confidence", "iou", "max_detections", "keypoint_shape")
+VALUES = ("channel_order", "scale", "mean", "std")
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class ModelVersion:
         model_name: The model that a server loads.
         version: The number of the version.
         ensemble: The ensemble that clients call; empty for an unchanged graph.
-        proof: The answer of a classifier.
+        proof: Its answer to a photograph; None for an unchanged graph.
     """
 
     model_name: str
@@ -48,150 +49,165 @@ class ModelVersion:
         return self.model_name == self.ensemble
 
 
-def new_classifier(file: ModelFile, options: Options, repositories: Repositories, placed: Placement) -> ModelVersion:
-    """Write a new classifier, its ensemble, and its `preprocess_<size>` unless that exists.
+def new_model(served: ServedModel, options: Options, repositories: Repositories, placed: Placement) -> ModelVersion:
+    """Write a new model, its ensemble, and the `preprocess` model of its recipe unless there is one.
 
     Raises:
-        ModelFileError: The file cannot be served as a classifier.
-        RepositoryError: An existing `preprocess_<size>` does not fit.
+        ModelFileError: The model cannot be served.
+        RepositoryError: The `preprocess` model takes smaller batches than asked for.
     """
-    signature = classifier_signature(file.signature, size=options.size)
-    network = read_network(file.model, signature)
-    wrapping = Wrapping(
-        mean=options.mean or IMAGENET_MEAN,
-        std=options.std or IMAGENET_STD,
-        labels=_labels(options.labels, network.classes),
+    max_batch_size = options.batch_size if served.network.batchable else 1
+    content = served.content(name=options.name, version=1)
+    signature = Signature.of(session(content))
+    geometry = any(tensor.name == "geometry" for tensor in signature.inputs)
+    preprocess = preprocess_model(
+        served.spec.recipe, geometry=geometry, repository_folder=repositories.models, placed=placed
     )
-    classifier = Classifier(file, signature, network, wrapping)
-    content = classifier.content(name=options.name, version=1)
-    preprocess = _preprocess(signature.size, options, repositories, placed)
-    _write_classifier(classifier, content, options, repositories, placed)
-    proof = prove_classifier(content, classifier, repository=preprocess.parent)
+    _check_batch_size(max_batch_size, preprocess)
+    config = configs.network_config(
+        signature, served.spec, max_batch_size=max_batch_size, max_queue_delay_ms=options.max_queue_delay_ms
+    )
+    name = f"{options.name}_onnx"
+    warm_up = {f"warmup/{configs.GEOMETRY_FILE}": _warm_up_geometry(served.spec.recipe)} if geometry else {}
+    profiles = configs.profiles(config, served.spec.task)
+    placed.write(
+        repositories.models / name,
+        {
+            "config.pbtxt": config.encode(),
+            **{path: profile.encode() for path, profile in profiles.items()},
+            **warm_up,
+            "1/.gitkeep": b"",
+            "1/model.onnx": content,
+        },
+    )
+    ensemble = configs.ensemble_config(
+        options.name,
+        task=served.spec.task,
+        preprocess=preprocess.name,
+        network=repository.as_json(repository.parse_config(config, name)),
+        max_batch_size=max_batch_size,
+    )
+    placed.write(repositories.ensembles / options.name, {"config.pbtxt": ensemble.encode(), "1/.gitkeep": b""})
+    proof = prove(content, served, preprocess.options)
     return ModelVersion(options.name, version=1, proof=proof, ensemble=options.name)
 
 
-def next_classifier(file: ModelFile, options: Options, existing: ExistingModel, placed: Placement) -> ModelVersion:
-    """Write the next version of a classifier; options that are not given are those of its oldest version.
+def next_model(
+    served: ServedModel, options: Options, existing: ExistingModel, repositories: Repositories, placed: Placement
+) -> ModelVersion:
+    """Write the next version of a model.
 
     Raises:
         ModelFileError: The file cannot be a version of this model.
-        RepositoryError: The existing model is not a classifier, or has no version yet.
+        RepositoryError: The ensemble or its `preprocess` model cannot be read.
     """
-    oldest, version = existing.classifier(), existing.next_version
-    if options.size not in (None, oldest.size):
-        raise ModelFileError(
-            f"expected --size {oldest.size}, the size of {existing.folder.name}, got {options.size}; omit --size"
-        )
-    signature = classifier_signature(file.signature, size=oldest.size)
-    network = read_network(file.model, signature)
-    wrapping = _next_wrapping(oldest.wrapping, options, classes=network.classes)
-    classifier = Classifier(file, signature, network, wrapping)
-    content = classifier.content(name=options.name, version=version)
+    _check_same_answer(served.spec, existing.spec(), options.name)
+    version = existing.next_version
+    content = served.content(name=options.name, version=version)
     existing.check(Signature.of(session(content)))
-    proof = prove_classifier(content, classifier, repository=existing.folder.parent)
+    if existing.config["max_batch_size"] > 1 and not served.network.batchable:
+        raise ModelFileError(
+            f"expected a graph that takes batches like the versions of {options.name}, got one that takes one image "
+            f"({served.network.reason}); choose another --name"
+        )
+    preprocess, *_ = repository.steps(repository.read_config(repositories.ensembles / options.name))
+    proof = prove(content, served, read_preprocess_model(repositories.models / preprocess).options)
     placed.write(existing.folder / str(version), {"model.onnx": content})
     return ModelVersion(existing.folder.name, version=version, proof=proof, ensemble=options.name)
 
 
-def new_raw_model(file: ModelFile, options: Options, repositories: Repositories, placed: Placement) -> ModelVersion:
+def inherit(facts: Facts, earlier: ModelSpec, source: Source, *, name: str) -> None:
+    """Add what an earlier version says, where neither the user nor the file does."""
+    where = f"version 1 of {name}"
+    recipe = earlier.recipe
+    facts.add("task", earlier.task.value, where)
+    facts.add("size", (recipe.height, recipe.width), where)
+    for field in fields(recipe):
+        if field.name not in ("height", "width"):
+            facts.add(field.name, getattr(recipe, field.name), where)
+    for field_name in INHERITED:
+        facts.add(field_name, getattr(earlier, field_name) or None, where)
+    if not _says_its_values(source):
+        for field_name in VALUES:
+            facts.add(field_name, getattr(earlier.input, field_name), where)
+
+
+def _says_its_values(source: Source) -> bool:
+    """Whether the graph takes bytes, or normalises its image itself."""
+    graph = Graph(source.model)
+    image = graph.image()
+    return image.integral or graph.scaling(image.name) is not None
+
+
+def new_raw_model(source: Source, options: Options, repositories: Repositories, placed: Placement) -> ModelVersion:
     """Write a new model whose configuration is the signature of its graph.
 
     Raises:
         ModelFileError: The graph cannot be served like this.
     """
-    batchable = file.signature.batchable
-    if options.max_batch_size and not batchable:
+    content, signature = _raw(source)
+    if options.max_batch_size and not signature.batchable:
         raise ModelFileError(
             f"expected a variable first dimension of every input and output for --max-batch-size "
-            f"{options.max_batch_size}, got a fixed one in {file.path.name}; omit --max-batch-size"
+            f"{options.max_batch_size}, got a fixed one in {source.name}; omit --max-batch-size"
         )
-    prove_it_runs(file)
-    wanted = {"max_batch_size": options.batch_size if batchable else 0, "input": [], "output": []}
+    wanted = {"max_batch_size": options.batch_size if signature.batchable else 0, "input": [], "output": []}
     config = configs.onnx_config(
-        {**wanted, **completions(wanted, file.signature)}, max_queue_delay_ms=options.max_queue_delay_ms
+        {**wanted, **completions(wanted, signature)}, max_queue_delay_ms=options.max_queue_delay_ms
     )
     folder = repositories.models / f"{options.name}_onnx"
-    placed.write(folder, {"config.pbtxt": config.encode(), "1/.gitkeep": b"", "1/model.onnx": file.content})
+    placed.write(folder, {"config.pbtxt": config.encode(), "1/.gitkeep": b"", "1/model.onnx": content})
     return ModelVersion(folder.name, version=1)
 
 
-def next_raw_model(file: ModelFile, existing: ExistingModel, placed: Placement) -> ModelVersion:
+def next_raw_model(source: Source, existing: ExistingModel, placed: Placement) -> ModelVersion:
     """Write the next version of a model that serves unchanged graphs.
 
     Raises:
         ModelFileError: The graph cannot be a version of this model.
     """
-    existing.check(file.signature)
-    prove_it_runs(file)
+    content, signature = _raw(source)
+    existing.check(signature)
     version = existing.next_version
-    placed.write(existing.folder / str(version), {"model.onnx": file.content})
+    placed.write(existing.folder / str(version), {"model.onnx": content})
     return ModelVersion(existing.folder.name, version=version)
 
 
-def _next_wrapping(oldest: Wrapping, options: Options, *, classes: int) -> Wrapping:
-    if classes != len(oldest.labels):
-        raise ModelFileError(
-            f"expected {len(oldest.labels)} classes like the versions of {options.name}, got {classes}; "
-            "choose another --name"
-        )
-    return Wrapping(
-        mean=options.mean or oldest.mean,
-        std=options.std or oldest.std,
-        labels=oldest.labels if options.labels is None else _labels(options.labels, classes),
-    )
+def _raw(source: Source) -> tuple[bytes, Signature]:
+    content = source.model.SerializeToString()
+    signature = Signature.of(session(content))
+    prove_it_runs(content, signature, source.name)
+    return content, signature
 
 
-def _labels(option: str | None, classes: int) -> list[str]:
-    labels = [f"class {class_id}" for class_id in range(classes)] if option is None else read_labels(option)
-    if len(labels) != classes:
-        raise ModelFileError(
-            f"{option}: expected {classes} labels, one for each class of the network, got {len(labels)}; "
-            "pass a matching --labels"
-        )
-    return labels
+def _check_same_answer(spec: ModelSpec, earlier: ModelSpec, name: str) -> None:
+    """Refuse a version whose ensemble would have to be another one."""
+    for what, got, expected in (
+        ("task", spec.task.value, earlier.task.value),
+        ("number of classes", len(spec.labels), len(earlier.labels)),
+        ("preprocessing", _described(spec.recipe), _described(earlier.recipe)),
+    ):
+        if got != expected:
+            raise ModelFileError(
+                f"expected the {what} of the versions of {name}, {expected}, got {got}; choose another --name"
+            )
 
 
-def _write_classifier(
-    classifier: Classifier, content: bytes, options: Options, repositories: Repositories, placed: Placement
-) -> None:
-    size, top_k = classifier.signature.size, min(TOP_K, classifier.network.classes)
-    config = configs.classifier_config(
-        Signature.of(session(content)),
-        size=size,
-        max_batch_size=options.batch_size,
-        max_queue_delay_ms=options.max_queue_delay_ms,
-    )
-    ensemble = configs.ensemble_config(options.name, size=size, top_k=top_k, max_batch_size=options.batch_size)
-    placed.write(
-        repositories.models / f"{options.name}_onnx",
-        {
-            "config.pbtxt": config.encode(),
-            **{path: profile.encode() for path, profile in configs.profiles(config).items()},
-            "1/.gitkeep": b"",
-            "1/model.onnx": content,
-        },
-    )
-    placed.write(repositories.ensembles / options.name, {"config.pbtxt": ensemble.encode(), "1/.gitkeep": b""})
+def _described(recipe: Recipe) -> str:
+    default = Recipe(height=recipe.height, width=recipe.width)
+    changed = (field.name for field in fields(recipe) if getattr(recipe, field.name) != getattr(default, field.name))
+    parts = [f"{name} {getattr(recipe, name)}" for name in changed]
+    return f"{recipe.width or 'any'} x {recipe.height or 'any'}, {', '.join(parts) or recipe.resize}"
 
 
-def _preprocess(size: int, options: Options, repositories: Repositories, placed: Placement) -> Path:
-    """The folder of `preprocess_<size>`; a new one is written to the placement."""
-    folder = repositories.models / f"preprocess_{size}"
-    if not folder.exists():
-        files = {f"warmup/{path.name}": path.read_bytes() for path in WARM_UP.iterdir()}
-        config = configs.preprocess_config(size).encode()
-        placed.write(folder, {"config.pbtxt": config, "1/.gitkeep": b"", **files})
-        folder = placed.folder(folder)
-    _check_preprocess(repository.read_config(folder), size, options)
-    return folder
-
-
-def _check_preprocess(config: ModelConfig, size: int, options: Options) -> None:
-    outputs = [(tensor.name, tensor.data_type, list(tensor.dims)) for tensor in config.output]
-    if outputs != [("pixels", DataType.TYPE_UINT8, [size, size, 3])]:
-        raise RepositoryError(f"expected UINT8 pixels [{size}, {size}, 3] from {config.name}; rename that model")
-    if options.batch_size > config.max_batch_size:
+def _check_batch_size(max_batch_size: int, preprocess: PreprocessModel) -> None:
+    if max_batch_size > preprocess.max_batch_size:
         raise RepositoryError(
-            f"expected --max-batch-size up to {config.max_batch_size}, the limit of {config.name}, "
-            f"got {options.batch_size}"
+            f"expected --max-batch-size up to {preprocess.max_batch_size}, the limit of {preprocess.name}, "
+            f"got {max_batch_size}"
         )
+
+
+def _warm_up_geometry(recipe: Recipe) -> bytes:
+    height, width = configs.warm_up_size(recipe)
+    return np.array([width, height, 1, 1, 0, 0], np.float32).tobytes()

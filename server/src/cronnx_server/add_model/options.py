@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from cronnx_server.errors import ModelFileError
 from cronnx_server.exports.facts import Facts
 from cronnx_server.exports.labels import read_labels
+from cronnx_server.exports.specification import NUMBERED
 
 DEFAULT_MAX_BATCH_SIZE = 16
-NO_LABELS = "none"
-"""The `--labels` of a model whose classes have no names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +20,7 @@ class Options:
         source: The ONNX file, or the folder that an exporter wrote.
         name: The name that clients use.
         facts: What the user states, by the names of facts; see `cronnx_server.exports.facts.NAMES`.
-        labels: A file of labels, the name of a known set, or `none`.
+        labels: A file of labels, the name of a known set, or `numbers`.
         crop: The fraction of the resized image that the network sees.
         max_batch_size: The largest batch.
         max_queue_delay_ms: The longest time that a request waits for others to join its batch, in milliseconds.
@@ -56,10 +54,16 @@ class Options:
         facts = Facts()
         for name, value in self.facts:
             facts.add(name, value, f"--{OPTION_NAMES.get(name, name).replace('_', '-')}")
-        if self.labels == NO_LABELS:
-            facts.add("labels", (), f"--labels {NO_LABELS}")
-        elif self.labels is not None:
-            facts.add("labels", tuple(read_labels(self.labels)), f"--labels {self.labels}")
+        if self.labels is not None:
+            labels = NUMBERED if self.labels == NUMBERED else tuple(read_labels(self.labels))
+            facts.add("labels", labels, f"--labels {self.labels}")
+        return facts
+
+
+OPTION_NAMES.get(name, name).replace('_', '-')}")
+        if self.labels is not None:
+            labels = NUMBERED if self.labels == NUMBERED else tuple(read_labels(self.labels))
+            facts.add("labels", labels, f"--labels {self.labels}")
         return facts
 
     def crop_of(self, size: tuple[int, int]) -> tuple[int, int] | None:

@@ -74,16 +74,26 @@ def _names(recipe: Recipe) -> Iterator[str]:
     return chain((plain,), (f"{plain}_{number}" for number in count(2)))
 
 
+def read_preprocess_model(folder: Path) -> PreprocessModel:
+    """Read the model of a folder.
+
+    Raises:
+        RepositoryError: It is not a `preprocess` model, or its configuration is wrong.
+    """
+    config = repository.read_config(folder)
+    if config.backend != BACKEND:
+        raise RepositoryError(f"expected {folder.name} to be a model of the backend {BACKEND}, got '{config.backend}'")
+    try:
+        options = Options.from_model_config(repository.as_json(config))
+    except ConfigError as error:
+        raise RepositoryError(f"{folder.name}/config.pbtxt: {error}; correct it") from error
+    return PreprocessModel(folder, options, config.max_batch_size)
+
+
 def _existing(folder: Path) -> Iterator[PreprocessModel]:
-    for name, path in repository.models(folder).items():
-        config = repository.read_config(path)
-        if config.backend != BACKEND:
-            continue
-        try:
-            options = Options.from_model_config(repository.as_json(config))
-        except ConfigError as error:
-            raise RepositoryError(f"{name}/config.pbtxt: {error}; correct it") from error
-        yield PreprocessModel(path, options, config.max_batch_size)
+    for path in repository.models(folder).values():
+        if repository.read_config(path).backend == BACKEND:
+            yield read_preprocess_model(path)
 
 
 def _read(text: str, name: str) -> Options:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import onnx
@@ -10,6 +11,7 @@ from onnx import ModelProto
 from cronnx_server.errors import ModelFileError
 from cronnx_server.exports import readers
 from cronnx_server.exports.facts import Facts
+from cronnx_server.exports.graph_facts import Graph, image_size
 from cronnx_server.exports.source import Source
 from cronnx_server.exports.specification import Inspection, inspect
 from cronnx_server.graphs.extra_inputs import Fill
@@ -62,12 +64,16 @@ class ServedModel:
         return model.SerializeToString()
 
 
-def read_model(source: Source, facts: Facts) -> ServedModel:
+def read_model(
+    source: Source, facts: Facts, *, crop: float | None = None, inherit: Callable[[Facts], None] = lambda _: None
+) -> ServedModel:
     """Find out what a model is, and make it fit to serve.
 
     Args:
         source: What the exporter wrote.
-        facts: What is known already: options, and earlier versions; what is found is added.
+        facts: What the user states; what is found is added.
+        crop: The fraction of the resized image that the network sees; None if the user does not say.
+        inherit: Adds what an earlier version says, once the files have been read.
 
     Raises:
         ModelFileError: Something needed is not known, or the graph cannot be served.
@@ -78,6 +84,9 @@ def read_model(source: Source, facts: Facts) -> ServedModel:
         model = plugin.model
         _add_plugin_facts(plugin, facts)
     readers.read_all(source, facts)
+    inherit(facts)
+    if crop is not None:
+        _add_crop(crop, model, facts)
     inspection = inspect(model, facts)
     spec, model = _before_suppression(model, inspection)
     network = prepare(
@@ -88,6 +97,15 @@ def read_model(source: Source, facts: Facts) -> ServedModel:
         fills={name: Fill(fill) for name, fill in inspection.fills.items()},
     )
     return ServedModel(source=source, inspection=inspection, spec=spec, network=network)
+
+
+def _add_crop(crop: float, model: ModelProto, facts: Facts) -> None:
+    """Turn a fraction into the size that images are resized to before the middle is cut out."""
+    graph = Graph(model)
+    height, width = facts.get("size") or image_size(graph.image(facts.get("input")), layout=facts.get("layout"))
+    if height is None or width is None:
+        raise ModelFileError("expected the size of the network's images with --crop, got none; pass --size")
+    facts.correct("resize_size", (int(height / crop), int(width / crop)), f"--crop {crop:g}")
 
 
 def _image_shape(spec: ModelSpec) -> tuple[int | None, ...]:

@@ -92,11 +92,12 @@ def run_tensors(model: ModelProto, feeds: Mapping[str, Array], names: Sequence[s
     return values
 
 
-def session(model: ModelProto) -> onnxruntime.InferenceSession:
+def session(model: ModelProto | bytes) -> onnxruntime.InferenceSession:
     """Load a graph on the CPU; ONNX Runtime prints no warnings."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
-    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    content = model if isinstance(model, bytes) else model.SerializeToString()
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
 def error_text(error: Exception) -> str:
