@@ -162,9 +162,10 @@ def _options(node: NodeProto, options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _without_class_dimension(model: ModelProto, boxes: str) -> str:
     """BatchedNMS takes boxes [batch, anchors, 1, 4], as boxes may differ between classes."""
-    axes, name = "suppression/axes", "suppression/boxes"
-    model.graph.initializer.append(numpy_helper.from_array(np.array([2], np.int64), axes))
-    model.graph.node.append(helper.make_node("Squeeze", [boxes, axes], [name], name=name))
+    first, name = "suppression/first", "suppression/shared_boxes"
+    model.graph.initializer.append(numpy_helper.from_array(np.array(0, np.int64), first))
+    # Gather, unlike Squeeze, has one form in every opset.
+    model.graph.node.append(helper.make_node("Gather", [boxes, first], [name], name=name, axis=2))
     return name
 
 
