@@ -219,7 +219,7 @@ def _cut(
     builder.op("Identity", raw, to=output)
     graph.graph.node.extend(builder.nodes)
     graph.graph.initializer.extend(builder.constants)
-    graph.graph.output.insert(0, ValueInfoProto(name=output))
+    graph.graph.output[0].CopyFrom(ValueInfoProto(name=output))
     extract(graph, [output, *others])
     return RawDetector(model=graph, output=output, output_format="yolov5" if layout == "yolov5" else "ultralytics")
 
