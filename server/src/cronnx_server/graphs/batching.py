@@ -160,7 +160,11 @@ class _Liberation:
         return source.shapes is not None and axis == position and source.shapes[0][axis] == exported[position]
 
     def _place(self, source: Tracked, axis: int, target: Shape) -> tuple[int, int] | None:
-        """The dimension of a reshaped tensor that has the batch, and what precedes the batch in it."""
+        """The dimension of a reshaped tensor that has the batch, and what precedes the batch in it.
+
+        Of several that may have it, those are likelier that hold no features, nothing before the batch, and that
+        have the same place as before.
+        """
         assert source.shapes is not None  # noqa: S101 - the axis is known
         before = math.prod(source.shapes[0][:axis]) * source.outer
         found = []
@@ -168,8 +172,8 @@ class _Liberation:
             prefix = math.prod(target[:position])
             if prefix and before % prefix == 0 and dim and dim % (before // prefix * self.batch) == 0:
                 outer = before // prefix
-                found.append((outer != 1, position != axis, position, outer))
-        return (min(found)[2], min(found)[3]) if found else None
+                found.append((position == len(target) - 1, outer != 1, position != axis, position, outer))
+        return min(found)[3:] if found else None
 
     def _write_shape(
         self, node: NodeProto, written: list[int], exported: Shape, position: int, *, copies: bool
@@ -394,7 +398,7 @@ class _Liberation:
         if any(each is None or each.shapes is None for each in outputs):
             self._problem(node, "gives as many rows as the image has answers")
         elif node.op_type not in ("Shape", "Size", "Reshape") and all(each and each.axis is None for each in outputs):
-            self._problem(node, "picks the images of a batch one by one")
+            self._problem(node, "does not keep the images of a batch apart")
 
     def _problem(self, node: NodeProto, what: str) -> None:
         name = f" '{node.name}'" if node.name else ""

@@ -263,8 +263,9 @@ def _declare(
         known = freed.tensors.get(tensor.name)
         written = [dim.dim_value for dim in tensor.type.tensor_type.shape.dim]
         dims: Sequence[int] = written if len(written) == answer.ndim else [0] * answer.ndim
-        if known is not None and known.shapes is not None and None not in image_shape:
-            dims = known.shapes[0]
+        if known is not None and known.shapes is not None:
+            fits = len(written) == len(known.shapes[0])
+            dims = known.shapes[0] if None not in image_shape else written if fits else [0] * len(known.shapes[0])
         named = [dim or f"{tensor.name}/{axis}" for axis, dim in enumerate(dims)]
         tensor.type.tensor_type.elem_type = helper.np_dtype_to_tensor_dtype(answer.dtype)
         _set_dims(tensor, [1, *named] if batch is None else [batch, *named[1:]])

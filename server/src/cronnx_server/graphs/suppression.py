@@ -162,9 +162,10 @@ def _options(node: NodeProto, options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _without_class_dimension(model: ModelProto, boxes: str) -> str:
     """BatchedNMS takes boxes [batch, anchors, 1, 4], as boxes may differ between classes."""
-    axes, name = "suppression/axes", "suppression/boxes"
-    model.graph.initializer.append(numpy_helper.from_array(np.array([2], np.int64), axes))
-    model.graph.node.append(helper.make_node("Squeeze", [boxes, axes], [name], name=name))
+    first, name = "suppression/first", "suppression/shared_boxes"
+    model.graph.initializer.append(numpy_helper.from_array(np.array(0, np.int64), first))
+    # Gather, unlike Squeeze, has one form in every opset.
+    model.graph.node.append(helper.make_node("Gather", [boxes, first], [name], name=name, axis=2))
     return name
 
 
@@ -218,7 +219,7 @@ def _cut(
     builder.op("Identity", raw, to=output)
     graph.graph.node.extend(builder.nodes)
     graph.graph.initializer.extend(builder.constants)
-    graph.graph.output.insert(0, ValueInfoProto(name=output))
+    graph.graph.output[0].CopyFrom(ValueInfoProto(name=output))
     extract(graph, [output, *others])
     return RawDetector(model=graph, output=output, output_format="yolov5" if layout == "yolov5" else "ultralytics")
 

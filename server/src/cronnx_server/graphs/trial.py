@@ -69,10 +69,13 @@ class Trial:
         return ""
 
     def _difference(self, together: Array, alone: Sequence[Array]) -> str:
-        if any(not each.ndim or len(each) != self._exported for each in alone):
+        if all(each.ndim == together.ndim > 0 and len(each) == self._exported for each in alone):
+            expected = [each[0] for each in alone]
+        elif self._exported == 1 and all(each.ndim == together.ndim - 1 for each in alone):
+            expected = list(alone)  # the exporter squeezed the batch of 1
+        else:
             return "has no batch dimension"
-        expected = [each[0] for each in alone]
-        if together.ndim != expected[0].ndim + 1 or len(together) != len(expected):
+        if len(together) != len(expected):
             return "has no row for each image"
         if any(each.shape != row.shape for each, row in zip(expected, together, strict=True)):
             return "has other shapes for several images at once"
