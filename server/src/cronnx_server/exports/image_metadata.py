@@ -26,24 +26,25 @@ def read(source: Source, facts: Facts) -> bool:
     Raises:
         ModelFileError: The metadata says what this project cannot do.
     """
-    metadata = {key: value.lower().removeprefix("bitmappixelformat_") for key, value in source.metadata.items()}
-    if order := metadata.get(PIXEL_FORMAT):
+    metadata = source.metadata
+    if value := metadata.get(PIXEL_FORMAT):
+        order = value.lower().removeprefix("bitmappixelformat_")
         if order not in CHANNEL_ORDERS:
-            facts.refuse("channel_order", f"expected Rgb8 or Bgr8, got {order}", f"metadata: {PIXEL_FORMAT}")
+            facts.refuse("channel_order", f"expected Rgb8 or Bgr8, got {value}", f"metadata: {PIXEL_FORMAT}")
         facts.add("channel_order", CHANNEL_ORDERS.get(order), f"metadata: {PIXEL_FORMAT}")
     if values := metadata.get(PIXEL_RANGE):
         _add_range(values, facts)
-    if metadata.get(COLOUR_SPACE, "srgb") != "srgb":
+    if metadata.get(COLOUR_SPACE, "srgb").lower() != "srgb":
         facts.refuse("scale", f"expected SRGB, got {metadata[COLOUR_SPACE]}", f"metadata: {COLOUR_SPACE}")
     return PIXEL_FORMAT in metadata or PIXEL_RANGE in metadata
 
 
 def _add_range(values: str, facts: Facts) -> None:
     where = f"metadata: {PIXEL_RANGE}"
-    if values not in RANGES:
+    if values.lower() not in RANGES:
         facts.refuse("scale", f"expected NominalRange_0_255, Normalized_0_1 or Normalized_1_1, got {values}", where)
         return
-    scale, mean = RANGES[values]
+    scale, mean = RANGES[values.lower()]
     facts.add("scale", scale, where)
     facts.add("mean", (mean,) * 3, where)
     facts.add("std", (1.0, 1.0, 1.0), where)

@@ -270,8 +270,8 @@ def _add_resize(processor: _Processor, sides: Mapping[str, int], facts: Facts) -
 def _add_exact(processor: _Processor, size: tuple[int, int], facts: Facts) -> None:
     entries, where = processor.entries, processor.where("size")
     multiple = entries.number("ensure_multiple_of") or 1
+    _refuse_padding(processor, facts)
     if entries.flag("keep_aspect_ratio"):
-        _refuse_padding(processor, facts)
         facts.add("size", (None, None), processor.where("keep_aspect_ratio"))
         facts.add("resize", "nearest_scale", processor.where("keep_aspect_ratio"))
         facts.add("resize_size", size, where)
@@ -284,7 +284,6 @@ def _add_exact(processor: _Processor, size: tuple[int, int], facts: Facts) -> No
         return
     if "ensure_multiple_of" in entries:
         size = (int(round(size[0] / multiple) * multiple), int(round(size[1] / multiple) * multiple))
-        _refuse_padding(processor, facts)
     facts.add("resize", "exact", where)
     _add_crop(processor, size, facts)
 
@@ -367,6 +366,7 @@ def _add_padded(processor: _Processor, resize: str, resized: tuple[int, int], fa
     facts.add("resize", resize, where)
     facts.add("resize_size", resized, where)
     facts.add("position", "top_left", where)
+    facts.add("rounding", "floor", where)
     facts.add("fill", _padding(entries), where)
     if pad is None:
         facts.add("size", (None, None), where)

@@ -4,13 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cronnx_server.exports import hugging_face, image_metadata, labels, timm, ultralytics
+from cronnx_server.exports import (
+    custom_vision,
+    hugging_face,
+    image_metadata,
+    labels,
+    mmdeploy,
+    paddle,
+    timm,
+    ultralytics,
+)
 from cronnx_server.exports.facts import Facts
 from cronnx_server.exports.source import Source
 
 Reader = Callable[[Source, Facts], bool]
 
-EXPORTERS: tuple[Reader, ...] = (ultralytics.read, timm.read, hugging_face.read)
+EXPORTERS: tuple[Reader, ...] = (
+    ultralytics.read,
+    timm.read,
+    hugging_face.read,
+    mmdeploy.read,
+    paddle.read,
+    custom_vision.read,
+)
 """Readers of which at most one applies: a preprocessing of two exporters' parts would be nobody's."""
 
 ADDITIONS: tuple[Reader, ...] = (image_metadata.read, labels.read)

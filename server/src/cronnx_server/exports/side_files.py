@@ -1,12 +1,15 @@
-"""Text and JSON files beside a model: read whole, with values of the expected types or an error that names the key."""
+"""Text, JSON and YAML files beside a model; every value is checked, and errors name the file and the key."""
 
 from __future__ import annotations
 
 import json
 import math
+import reprlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
+
+import yaml
 
 from cronnx_server.errors import ModelFileError
 
@@ -14,6 +17,10 @@ MAX_BYTES = 16 * 1024 * 1024
 MAX_SHOWN = 80
 
 T = TypeVar("T")
+
+# YAML may repeat a part without end, so that all of it must not be printed.
+_SHOWN = reprlib.Repr()
+_SHOWN.maxlevel, _SHOWN.maxstring, _SHOWN.maxother = 2, MAX_SHOWN, MAX_SHOWN
 
 
 def read_text(path: Path) -> str:
@@ -52,13 +59,27 @@ def parse_json(text: str, name: str) -> Any:  # noqa: ANN401 - JSON
         raise ModelFileError(f"{name}: expected JSON of a few levels, got a deeper one") from error
 
 
+def parse_yaml(text: str, name: str) -> Any:  # noqa: ANN401 - YAML
+    """Parse YAML of plain values; tags that make Python's objects are refused.
+
+    Args:
+        text: The YAML.
+        name: The file's name, for the error.
+
+    Raises:
+        ModelFileError: The text is not YAML, or is nested too deep.
+    """
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:
+        raise ModelFileError(f"{name}: expected YAML, got {shown(text)}: {' '.join(str(error).split())}") from error
+    except RecursionError as error:
+        raise ModelFileError(f"{name}: expected YAML of a few levels, got a deeper one") from error
+
+
 def shown(value: object) -> str:
     """A value as an error shows it: short, in one line."""
-    try:
-        text = repr(value)
-    except (RecursionError, ValueError):
-        text = f"a {type(value).__name__}"
-    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"
+    return _SHOWN.repr(value)
 
 
 class Entries(Mapping[str, Any]):
@@ -136,6 +157,15 @@ class Entries(Mapping[str, Any]):
     def entries(self, key: str) -> Entries | None:
         """An object, or None if it is left out."""
         return Entries(self._values[key], self.where(key)) if key in self._values else None
+
+    def sides(self, key: str) -> tuple[int, int] | None:
+        """A height and a width, or None if it is left out; one number stands for both."""
+        sides = self.numbers(key, 2)
+        if sides is None:
+            return None
+        if min(sides) < 1:
+            raise self.error(key, "a height and a width")
+        return int(sides[0]), int(sides[1])
 
     def items_of(self, key: str) -> list[Entries]:
         """A list of objects; empty if it is left out."""

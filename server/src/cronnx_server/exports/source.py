@@ -14,7 +14,7 @@ import onnx
 from google.protobuf.message import DecodeError, EncodeError
 
 from cronnx_server.errors import ModelFileError
-from cronnx_server.exports.side_files import Entries, parse_json, read_text
+from cronnx_server.exports.side_files import Entries, parse_json, parse_yaml, read_text
 
 ONNX_FOLDER = "onnx"  # in it, Optimum and Transformers.js put models, and their side files beside it
 MAIN_FILES = ("model.onnx", "end2end.onnx", "inference.onnx")
@@ -73,18 +73,23 @@ class Source:
         return None if text is None else parse_json(text, name)
 
     def entries(self, name: str) -> Entries | None:
-        """The entries of a JSON side file, or None without the file.
+        """The entries of a JSON or YAML side file, or None without the file.
 
         Raises:
-            ModelFileError: The file has no JSON object.
+            ModelFileError: The file has no object.
         """
-        return Entries(self.json(name), name) if self.has(name) else None
+        text = self.text(name)
+        if text is None:
+            return None
+        return Entries(parse_yaml(text, name) if name.endswith(".yml") else parse_json(text, name), name)
 
     def side_files(self, pattern: str) -> list[str]:
         """The names of side files that match a pattern."""
         return [path.name for folder in self.folders for path in sorted(folder.glob(pattern)) if path.is_file()]
 
     def _side_file(self, name: str) -> Path | None:
+        if name != Path(name).name:  # a manifest that names a file of another folder
+            return None
         return next((folder / name for folder in self.folders if (folder / name).is_file()), None)
 
 

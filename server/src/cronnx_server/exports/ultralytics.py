@@ -42,9 +42,7 @@ def read(source: Source, facts: Facts) -> bool:
     if "names" not in texts or "stride" not in texts:
         return False
     metadata = Entries({key: _value(text) for key, text in texts.items()}, "metadata")
-    names = metadata["names"]
-    where = metadata.where("names")
-    facts.add("labels", numbered(names, where) if isinstance(names, dict) else _listed(names, where), where)
+    facts.add("labels", _labels(metadata), metadata.where("names"))
     if metadata.get("channels", 3) != 3:
         facts.refuse("task", f"expected 3 channels, got {metadata['channels']}", metadata.where("channels"))
     if "task" in metadata:
@@ -166,15 +164,20 @@ def _value(text: str) -> Any:  # noqa: ANN401 - any Python literal
         return text
 
 
-def _listed(names: object, where: str) -> list[str]:
-    return named(names if isinstance(names, list | tuple) else [names], where)
+def _labels(metadata: Entries) -> list[str]:
+    names, where = metadata["names"], metadata.where("names")
+    if isinstance(names, dict):
+        return numbered(names, where)
+    if not isinstance(names, list | tuple):
+        raise metadata.error("names", "a dict or a list")
+    return named(names, where)
 
 
 def _image_size(metadata: Entries) -> tuple[int, int]:
-    sides = metadata.numbers("imgsz", 2)
-    if sides is None or min(sides) < 1:
+    size = metadata.sides("imgsz")
+    if size is None:
         raise metadata.error("imgsz", "a height and a width")
-    return int(sides[0]), int(sides[1])
+    return size
 
 
 def _stride(metadata: Entries) -> int:
