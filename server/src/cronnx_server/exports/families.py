@@ -284,7 +284,7 @@ def _map(evidence: Evidence, output: Output) -> Iterator[Interpretation]:
         if task == Task.DEPTH.value:
             yield _depth(output, "graph: output shape")
         elif task == Task.SEMANTIC_SEGMENTATION.value and len(output.shape) == 4:
-            yield _class_logits(output, "class_logits", 1)
+            yield _class_logits(output, "class_logits", None)  # one score tells two classes
         elif task is None:
             raise ModelFileError(
                 f"expected a known meaning of one value for each pixel, got '{output.name}' {list(output.shape)}; pass "
@@ -337,7 +337,7 @@ def _depth(output: Output, source: str) -> Interpretation:
     return Interpretation(task=Task.DEPTH, output_format="depth", outputs=(output.name,), source=source)
 
 
-def _class_logits(output: Output, output_format: str, classes: int) -> Interpretation:
+def _class_logits(output: Output, output_format: str, classes: int | None) -> Interpretation:
     return Interpretation(
         task=Task.SEMANTIC_SEGMENTATION,
         output_format=output_format,

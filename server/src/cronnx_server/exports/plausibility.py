@@ -103,12 +103,12 @@ def _row_scores(outputs: Sequence[Array], spec: ModelSpec) -> Array | None:
             return np.asarray(first[..., 4] * first[..., 5:].max(axis=-1))
         case "boxes_scores" | "boxes_scores_fraction":
             return np.asarray(outputs[1][..., spec.first_class :].max(axis=-1), np.float64)
-        case "boxes_labels_scores" | "boxes_labels_scores_fraction" | "counted" | "counted_tf":
+        case "boxes_labels_scores" | "boxes_labels_scores_fraction" | "counted" | "counted_tf" | "torchvision":
             return np.asarray(outputs[2], np.float64)
         case "detr":
             exponentials = np.exp(first - first.max(axis=-1, keepdims=True))
             return np.asarray((exponentials / exponentials.sum(axis=-1, keepdims=True))[..., :-1].max(axis=-1))
-        case "detr_sigmoid":
+        case "detr_sigmoid" | "detr_masks":
             return np.asarray(1 / (1 + np.exp(-first.max(axis=-1))))
     return None
 

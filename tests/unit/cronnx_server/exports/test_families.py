@@ -130,6 +130,15 @@ def test_rfdetr_has_sigmoids() -> None:
     assert (inspection.spec.output_format, inspection.spec.outputs) == ("detr_sigmoid", ("labels", "dets"))
 
 
+def test_masks_beside_boxes_are_instances() -> None:
+    queries = {"dets": boxes(20), "labels": detr_logits(3), "masks": random.normal(size=(1, 20, 16, 16))}
+    spec = inspected({name: value.astype(np.float32) for name, value in queries.items()}).spec
+    assert (spec.output_format, spec.outputs) == ("detr_masks", ("labels", "dets", "masks"))
+    masks = {"masks": random.random(size=(7, 1, 28, 28)).astype(np.float32)}
+    spec = inspected({**DETECTORS["boxes_labels_scores"], **masks}).spec
+    assert (spec.output_format, spec.outputs) == ("torchvision", ("5121", "5122", "5123", "masks"))
+
+
 def test_three_labels_do_not_make_boxes_of_detr_logits() -> None:
     assert inspected(DETECTORS["detr"]).spec.outputs == ("logits", "pred_boxes")
 
