@@ -229,7 +229,7 @@ def _every_cell(evidence: Evidence, output: Output, *, anchor_free: bool) -> Ite
     columns = table.shape[1]
     if not is_unit(table[:, 4]):
         return
-    if columns == 6 and anchor_free and is_whole(table[:, 5]) and table[:, 5].max() > 1:
+    if columns == 6 and anchor_free and is_whole(table[:, 5]):  # no sigmoid is a whole number everywhere
         yield _detection("columns_xyxy_score_class", (output.name,), VALUES, {"first_class": 0})
     elif is_unit(table[:, 5:]):
         # In pixels, some centre is far from the corner; relative to its own cell, none is.

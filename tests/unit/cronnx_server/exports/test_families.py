@@ -139,6 +139,19 @@ def test_masks_beside_boxes_are_instances() -> None:
     assert (spec.output_format, spec.outputs) == ("torchvision", ("5121", "5122", "5123", "masks"))
 
 
+@pytest.mark.parametrize(
+    "output_format", ["ultralytics_end2end", "rows_batch_xyxy_score_class", "ultralytics_rtdetr_topk"]
+)
+def test_a_class_without_a_label_is_refused(output_format: str) -> None:
+    with pytest.raises(ModelFileError, match="expected labels for 3 classes or more"):
+        inspected(DETECTORS[output_format], facts={"labels": ("cat", "dog")})
+
+
+def test_deepstream_rows_of_one_class_are_no_objectness() -> None:
+    rows = yolo_rows(2.0, 3.0, 40.0, 50.0, 0.9, 0.0, count=CELLS)
+    assert inspected({"output": rows}, facts={"labels": ("cat",)}).spec.output_format == "columns_xyxy_score_class"
+
+
 def test_three_labels_do_not_make_boxes_of_detr_logits() -> None:
     assert inspected(DETECTORS["detr"]).spec.outputs == ("logits", "pred_boxes")
 
