@@ -54,6 +54,8 @@ FORMATS: Mapping[str, tuple[str, Defaults]] = {
     "ssd_rows": ("as SSD", {**STRETCH_OPENCV, **BYTES}),
     "detr": ("as DETR", {**STRETCH, **IMAGENET}),
     "detr_sigmoid": ("as RF-DETR", TRANSFORMER),
+    "detr_masks": ("as RF-DETR", TRANSFORMER),
+    "torchvision": ("as torchvision's detectors", {**STRETCH, **UNIT}),
     "boxes_labels_scores": ("as torchvision's detectors", {**STRETCH, **UNIT}),
     "boxes_labels_scores_fraction": ("as SSD", {**STRETCH, **IMAGENET}),
     "dets_labels": ("as MMDetection", {**LETTERBOX, **IMAGENET}),

@@ -78,12 +78,15 @@ def boxes_labels_scores(evidence: Evidence) -> Iterator[Interpretation]:
         return
     names = tuple(output.name for output in roles)
     boxes = evidence.rows(roles[0])
-    if not boxes.size:
+    wanted = evidence.facts.get("output_format")
+    if not boxes.size and wanted is None:
         raise ModelFileError(
             "expected boxes for a photograph, to tell pixels from fractions, got none; pass --format "
             "boxes_labels_scores or boxes_labels_scores_fraction"
         )
     output_format = "boxes_labels_scores_fraction" if _is_fraction(boxes) else "boxes_labels_scores"
+    if not boxes.size:
+        output_format = wanted
     labels = np.concatenate([value.ravel() for value in evidence.answers.values(names[1])])
     from_zero = "detected_boxes" in names or len(evidence.graph.inputs) > 1 or not labels.min(initial=1)
     # Torchvision's and the zoo's detectors keep 0 for the background.
@@ -92,7 +95,7 @@ def boxes_labels_scores(evidence: Evidence) -> Iterator[Interpretation]:
     if masks and evidence.facts.get("task") in (None, Task.INSTANCE_SEGMENTATION.value):
         yield Interpretation(
             task=Task.INSTANCE_SEGMENTATION,
-            output_format=output_format,
+            output_format="torchvision",
             outputs=(*names, masks[0].name),
             source="graph: output shapes",
             facts=facts,
@@ -226,7 +229,7 @@ def _every_cell(evidence: Evidence, output: Output, *, anchor_free: bool) -> Ite
     columns = table.shape[1]
     if not is_unit(table[:, 4]):
         return
-    if columns == 6 and anchor_free and is_whole(table[:, 5]) and table[:, 5].max() > 1:
+    if columns == 6 and anchor_free and is_whole(table[:, 5]):  # no sigmoid is a whole number everywhere
         yield _detection("columns_xyxy_score_class", (output.name,), VALUES, {"first_class": 0})
     elif is_unit(table[:, 5:]):
         # In pixels, some centre is far from the corner; relative to its own cell, none is.
@@ -294,10 +297,12 @@ def _query_format(
     """Tell softmax with a last class `no object` from sigmoids: by files, by the labels, or by the values."""
     columns, labels = logits.shape[2], evidence.label_count
     activation, wanted = evidence.facts.get("activation"), evidence.facts.get("output_format")
-    if wanted in ("detr", "detr_sigmoid"):
-        output_format, source = wanted, "output_format"
+    if task is Task.INSTANCE_SEGMENTATION:
+        output_format, source = "detr_masks", NAMES
+    elif wanted in ("detr", "detr_sigmoid"):
+        output_format, source = wanted, NAMES
     elif activation in ("softmax", "sigmoid"):
-        output_format, source = "detr" if activation == "softmax" else "detr_sigmoid", "activation"
+        output_format, source = "detr" if activation == "softmax" else "detr_sigmoid", "--activation"
     elif is_rfdetr:
         output_format, source = "detr_sigmoid", NAMES
     elif labels == columns:

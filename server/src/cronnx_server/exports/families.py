@@ -232,17 +232,17 @@ def _vector(evidence: Evidence, output: Output) -> Iterator[Interpretation]:
     if task == Task.EMBEDDING.value:
         yield _embedding(output, "graph: output shape")
         return
+    if task is None and evidence.facts.get("activation") == "sigmoid":
+        task = Task.MULTI_LABEL.value
     activation, source = scores_activation(evidence, output)
     values = np.concatenate([value.reshape(1, -1) for value in evidence.answers.values(output.name)])
     sums_to_one = output.last_operator == "Softmax" or (output.vector > 1 and is_softmax(values))
     if task is None and output.last_operator == "Normalise":
         yield _embedding(output, "graph: ends with a division by the vector's length")
-    elif sums_to_one and output.vector > 1:
+    elif output.vector > 1 and (sums_to_one or (activation and task == Task.CLASSIFICATION.value)):
         yield _scores(Task.CLASSIFICATION, output, source, {"activation": "none"})
     elif activation or (task == Task.MULTI_LABEL.value and is_unit(values) and (values > 0).any()):
-        if task == Task.CLASSIFICATION.value and output.vector > 1:
-            yield _scores(Task.CLASSIFICATION, output, source, {"activation": "none"})
-        elif output.vector > 1 or evidence.label_count == 1 or task is not None:
+        if output.vector > 1 or evidence.label_count == 1 or task is not None:
             yield _scores(Task.MULTI_LABEL, output, source or "measured: values from 0 to 1", {"activation": "none"})
         else:
             raise ModelFileError(
@@ -255,7 +255,7 @@ def _vector(evidence: Evidence, output: Output) -> Iterator[Interpretation]:
                 f"expected scores of classes or a vector, got one number for each image in '{output.name}'; a "
                 "regression is served with --raw; if it is the score of one label, pass --task multi_label"
             )
-        yield _scores(Task.MULTI_LABEL, output, "--task", {"activation": "sigmoid"})
+        yield _scores(Task.MULTI_LABEL, output, "graph: output shape", {"activation": "sigmoid"})
     elif task == Task.MULTI_LABEL.value:
         yield _scores(Task.MULTI_LABEL, output, "graph: output shape", {"activation": "sigmoid"})
     elif task == Task.CLASSIFICATION.value:
@@ -284,7 +284,7 @@ def _map(evidence: Evidence, output: Output) -> Iterator[Interpretation]:
         if task == Task.DEPTH.value:
             yield _depth(output, "graph: output shape")
         elif task == Task.SEMANTIC_SEGMENTATION.value and len(output.shape) == 4:
-            yield _class_logits(output, "class_logits", 1)
+            yield _class_logits(output, "class_logits", None)  # one score tells two classes
         elif task is None:
             raise ModelFileError(
                 f"expected a known meaning of one value for each pixel, got '{output.name}' {list(output.shape)}; pass "
@@ -337,7 +337,7 @@ def _depth(output: Output, source: str) -> Interpretation:
     return Interpretation(task=Task.DEPTH, output_format="depth", outputs=(output.name,), source=source)
 
 
-def _class_logits(output: Output, output_format: str, classes: int) -> Interpretation:
+def _class_logits(output: Output, output_format: str, classes: int | None) -> Interpretation:
     return Interpretation(
         task=Task.SEMANTIC_SEGMENTATION,
         output_format=output_format,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +17,23 @@ from cronnx_server.model_spec import ModelSpec, NetworkInput, Task
 
 SCORE_TASKS = (Task.CLASSIFICATION, Task.MULTI_LABEL)
 SATURATED = 0.9999
+CLASS_COLUMNS: Mapping[str, tuple[int, int | None]] = {
+    "ultralytics_end2end": (0, 5),
+    "ultralytics_rtdetr_topk": (0, 5),
+    "columns_xyxy_score_class": (0, 5),
+    "rows_batch_xyxy_class_score": (0, 5),
+    "rows_batch_xyxy_score_class": (0, 6),
+    "rows_class_score_xyxy": (0, 0),
+    "ssd_rows": (0, 1),
+    "counted": (3, None),
+    "counted_tf": (3, None),
+    "boxes_labels_scores": (1, None),
+    "boxes_labels_scores_fraction": (1, None),
+    "torchvision": (1, None),
+    "dets_labels": (1, None),
+    "class_map": (0, None),
+}
+"""Where an output format names classes: the place of the output, and the column; None if all values are classes."""
 MANY_ROWS, MANY_CONFIDENT = 1000, 0.5
 """A grid of more boxes has few that show an object."""
 PIXELS = "if the input is wrong, pass --mean, --std, --scale or --bgr"
@@ -30,7 +47,7 @@ def plausibility_warnings(
     """One sentence for each thing that looks wrong in the answers, with the option that may settle it.
 
     Raises:
-        ModelFileError: The answers are no numbers.
+        ModelFileError: The answers are no numbers, or name classes that have no label.
     """
     for name in spec.outputs:
         if not all(np.isfinite(value).all() for value in answers.values(name)):
@@ -42,11 +59,10 @@ def plausibility_warnings(
         scores = [scores_of(value, spec.activation) for value in main]
         yield from _score_warnings(scores, spec)
         yield from _sensitivity(runner, images, spec, facts, scores)
+    _check_classes(answers, spec)
     yield from _detection_warnings(answers, spec)
     if spec.task is Task.DEPTH and any(np.ptp(value) == 0 for value in main):
         yield f"the depth of a photograph is one value everywhere; {PIXELS}"
-    if spec.output_format == "class_map" and max(value.max() for value in main) >= len(spec.labels):
-        yield f"expected classes below {len(spec.labels)} in the class map, got {int(np.max(main))}; pass --labels"
 
 
 def scores_of(values: Array, activation: str) -> Array:
@@ -69,6 +85,22 @@ def _score_warnings(scores: Sequence[Array], spec: ModelSpec) -> Iterator[str]:
     if len(scores) > 2 and len({int(score.argmax()) for score in scores}) == 1 and spec.task is Task.CLASSIFICATION:
         label = spec.labels[int(scores[0].argmax())]
         yield f"every photograph gets the class '{label}'; that may be right, but {PIXELS}"
+
+
+def _check_classes(answers: Answers, spec: ModelSpec) -> None:
+    """Compare the classes that the outputs name with the labels."""
+    if spec.output_format not in CLASS_COLUMNS:
+        return
+    output, column = CLASS_COLUMNS[spec.output_format]
+    values = answers.values(spec.outputs[output])
+    classes = np.concatenate([(value if column is None else value[..., column]).ravel() for value in values])
+    highest = int(classes.max(initial=-1)) - spec.first_class
+    # 255 in a class map is no class.
+    if highest >= len(spec.labels) and not (spec.output_format == "class_map" and highest == 255):
+        raise ModelFileError(
+            f"expected labels for {highest + 1} classes or more, as photographs show, got {len(spec.labels)}; pass a "
+            "matching --labels, or --first-class if the network counts from another number"
+        )
 
 
 def _detection_warnings(answers: Answers, spec: ModelSpec) -> Iterator[str]:
@@ -103,12 +135,12 @@ def _row_scores(outputs: Sequence[Array], spec: ModelSpec) -> Array | None:
             return np.asarray(first[..., 4] * first[..., 5:].max(axis=-1))
         case "boxes_scores" | "boxes_scores_fraction":
             return np.asarray(outputs[1][..., spec.first_class :].max(axis=-1), np.float64)
-        case "boxes_labels_scores" | "boxes_labels_scores_fraction" | "counted" | "counted_tf":
+        case "boxes_labels_scores" | "boxes_labels_scores_fraction" | "counted" | "counted_tf" | "torchvision":
             return np.asarray(outputs[2], np.float64)
         case "detr":
             exponentials = np.exp(first - first.max(axis=-1, keepdims=True))
             return np.asarray((exponentials / exponentials.sum(axis=-1, keepdims=True))[..., :-1].max(axis=-1))
-        case "detr_sigmoid":
+        case "detr_sigmoid" | "detr_masks":
             return np.asarray(1 / (1 + np.exp(-first.max(axis=-1))))
     return None
 

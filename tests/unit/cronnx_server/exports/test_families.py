@@ -130,6 +130,28 @@ def test_rfdetr_has_sigmoids() -> None:
     assert (inspection.spec.output_format, inspection.spec.outputs) == ("detr_sigmoid", ("labels", "dets"))
 
 
+def test_masks_beside_boxes_are_instances() -> None:
+    queries = {"dets": boxes(20), "labels": detr_logits(3), "masks": random.normal(size=(1, 20, 16, 16))}
+    spec = inspected({name: value.astype(np.float32) for name, value in queries.items()}).spec
+    assert (spec.output_format, spec.outputs) == ("detr_masks", ("labels", "dets", "masks"))
+    masks = {"masks": random.random(size=(7, 1, 28, 28)).astype(np.float32)}
+    spec = inspected({**DETECTORS["boxes_labels_scores"], **masks}).spec
+    assert (spec.output_format, spec.outputs) == ("torchvision", ("5121", "5122", "5123", "masks"))
+
+
+@pytest.mark.parametrize(
+    "output_format", ["ultralytics_end2end", "rows_batch_xyxy_score_class", "ultralytics_rtdetr_topk"]
+)
+def test_a_class_without_a_label_is_refused(output_format: str) -> None:
+    with pytest.raises(ModelFileError, match="expected labels for 3 classes or more"):
+        inspected(DETECTORS[output_format], facts={"labels": ("cat", "dog")})
+
+
+def test_deepstream_rows_of_one_class_are_no_objectness() -> None:
+    rows = yolo_rows(2.0, 3.0, 40.0, 50.0, 0.9, 0.0, count=CELLS)
+    assert inspected({"output": rows}, facts={"labels": ("cat",)}).spec.output_format == "columns_xyxy_score_class"
+
+
 def test_three_labels_do_not_make_boxes_of_detr_logits() -> None:
     assert inspected(DETECTORS["detr"]).spec.outputs == ("logits", "pred_boxes")
 

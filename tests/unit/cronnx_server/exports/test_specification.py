@@ -89,6 +89,11 @@ def test_logits_of_a_multi_label_task_get_a_sigmoid() -> None:
     assert spec.activation == "sigmoid"
 
 
+def test_an_option_that_asks_for_sigmoids_makes_labels_independent() -> None:
+    spec = inspected(LOGITS, facts={"activation": "sigmoid"}).spec
+    assert (spec.task.value, spec.activation) == ("multi_label", "sigmoid")
+
+
 def test_a_regression_is_refused() -> None:
     with pytest.raises(ModelFileError, match=r"regression.*--raw.*--task multi_label"):
         inspected(np.array([[7.3]], np.float32))
