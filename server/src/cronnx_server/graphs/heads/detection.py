@@ -62,7 +62,7 @@ def add_detection_head(
         that the labels do not reach to keeps its number and has the label "".
     """
     canvas = Canvas(graph, geometry=geometry, pixels_shape=pixels_shape)
-    return answer(graph, keep_detections(graph, tensors, spec, canvas), spec, canvas)
+    return detection_answer(graph, keep_detections(graph, tensors, spec, canvas), spec, canvas)
 
 
 def keep_detections(graph: GraphBuilder, tensors: Sequence[str], spec: ModelSpec, canvas: Canvas) -> Kept:
@@ -94,7 +94,7 @@ def drop(graph: GraphBuilder, kept: Kept, *, stays: str, spec: ModelSpec) -> tup
     ), row
 
 
-def answer(graph: GraphBuilder, kept: Kept, spec: ModelSpec, canvas: Canvas) -> dict[str, str]:
+def detection_answer(graph: GraphBuilder, kept: Kept, spec: ModelSpec, canvas: Canvas) -> dict[str, str]:
     """Add what makes the answer of the detections; the tensor of each of its outputs, by its name."""
 
     def valid_or_0(tensor: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,15 +39,20 @@ def detector(
 
 
 def run_head(
-    spec: ModelSpec, outputs: Sequence[Array], *, batch: int, opset: int = 17, geometry: Sequence[float] = GEOMETRY
+    spec: ModelSpec,
+    outputs: Sequence[Array],
+    *,
+    batch: int,
+    opset: int = 17,
+    add_head: Callable[..., dict[str, str]] = add_detection_head,
 ) -> Mapping[str, Array]:
     """The answer of the head for these outputs of a network."""
     graph = GraphBuilder("head/", opset=opset)
-    answer = add_detection_head(graph, spec.outputs, "geometry", spec, pixels_shape="pixels_shape")
+    answer = add_head(graph, spec.outputs, "geometry", spec, pixels_shape="pixels_shape")
     session = _session(graph, answer, dict(zip(spec.outputs, outputs, strict=True)), opset)
     feeds = {
         **dict(zip(spec.outputs, outputs, strict=True)),
-        "geometry": np.array([geometry] * batch, np.float32),
+        "geometry": np.array([GEOMETRY] * batch, np.float32),
         "pixels_shape": np.array([batch, *SIZE, 3], np.int64),
     }
     return dict(zip(answer, session.run(None, feeds), strict=True))

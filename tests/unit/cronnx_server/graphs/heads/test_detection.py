@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from onnx import TensorProto
 
+from cronnx_server.graphs.builder import GraphBuilder
+from cronnx_server.graphs.heads.boxes import Canvas
+from cronnx_server.graphs.heads.detection import detection_answer, drop, keep_detections
 from cronnx_server.graphs.heads.detection_formats import FORMATS
+from cronnx_server.model_spec import ModelSpec
 from tests.unit.cronnx_server.graphs.heads import numpy_reference
 from tests.unit.cronnx_server.graphs.heads.head_session import GEOMETRY, SIZE, detector, run_head
 from tests.unit.cronnx_server.graphs.heads.planted_detections import FIRST_CLASS, OUTPUTS, Planted, encode, plant
@@ -143,3 +149,22 @@ def test_every_class_of_a_box_counts_in_a_format_of_pairs() -> None:
     assert answer["num_detections"].tolist() == [[2]]
     np.testing.assert_allclose(answer["score"][0, :2], [0.9, 0.6])
     assert answer["class_id"][0, :2].tolist() == [0, 1]
+
+
+def test_dropped_detections_leave_no_gap() -> None:
+    rows = np.array([[[0, 40, 9 + row, 90, 0.9 - row / 10, row % 4] for row in range(5)]], np.float32)
+    answer = run_head(detector("ultralytics_end2end", 1), [rows], batch=1, add_head=_without_even_classes)
+    assert answer["num_detections"].tolist() == [[2]]
+    np.testing.assert_allclose(answer["score"][0, :3], [0.8, 0.6, 0], atol=1e-6)
+    assert answer["class_id"][0, :3].tolist() == [1, 3, -1]
+    assert answer["row"][0, :2].tolist() == [1, 3]
+
+
+def _without_even_classes(
+    graph: GraphBuilder, tensors: Sequence[str], geometry: str, spec: ModelSpec, *, pixels_shape: str
+) -> dict[str, str]:
+    canvas = Canvas(graph, geometry=geometry, pixels_shape=pixels_shape)
+    kept = keep_detections(graph, tensors, spec, canvas)
+    odd = graph.op("Equal", graph.op("Mod", kept.class_id, graph.ints(2)), graph.ints(1))
+    remaining, row = drop(graph, kept, stays=odd, spec=spec)
+    return {**detection_answer(graph, remaining, spec, canvas), "row": graph.cast(row, TensorProto.FLOAT)}
