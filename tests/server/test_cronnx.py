@@ -46,7 +46,7 @@ def inputs(count: int) -> Iterator[bytes]:
 
 
 def is_answered_with_its_own(outcome: Outcome) -> bool:
-    return outcome.classification is not None and outcome.classification.label.encode() == outcome.image
+    return outcome.answer is not None and outcome.answer.label.encode() == outcome.image
 
 
 @pytest.mark.parametrize(("protocol", "ordered"), [("grpc", True), ("http", False)])

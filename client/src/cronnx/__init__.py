@@ -1,9 +1,13 @@
 """Client of an NVIDIA Triton server that serves ONNX image models."""
 
+from cronnx._answers import Outcome
 from cronnx._async_client import AsyncClient
-from cronnx._classification import Classification, Outcome, ScoredClass
+from cronnx._classification import Classification, ScoredClass
 from cronnx._client import Client
 from cronnx._config import Tls
+from cronnx._depth import Depth
+from cronnx._detection import BoxMask, Detection, Detections
+from cronnx._embedding import Embedding
 from cronnx._errors import (
     ConnectionFailed,
     CronnxError,
@@ -16,15 +20,23 @@ from cronnx._errors import (
 )
 from cronnx._models import ModelInfo, ModelStatistics, ModelStatus, StepInfo, TensorInfo
 from cronnx._promotion import Promotion
+from cronnx._resampling import Geometry
 from cronnx._retry import Retry
+from cronnx._segmentation import Segmentation
 
 __all__ = [
     "AsyncClient",
+    "BoxMask",
     "Classification",
     "Client",
     "ConnectionFailed",
     "CronnxError",
     "DeadlineExceeded",
+    "Depth",
+    "Detection",
+    "Detections",
+    "Embedding",
+    "Geometry",
     "InvalidInput",
     "ModelInfo",
     "ModelNotFound",
@@ -36,6 +48,7 @@ __all__ = [
     "Promotion",
     "Retry",
     "ScoredClass",
+    "Segmentation",
     "ServerFault",
     "StepInfo",
     "TensorInfo",

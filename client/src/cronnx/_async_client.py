@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, overload
+from typing import Any, TypeVar, overload
 
 import numpy.typing as npt
 
-from cronnx._classification import MAX_TOP_K, Classification, Classifier, Outcome
-from cronnx._classify_many import ImageT, classify_many, flattened
+from cronnx._answers import Outcome
+from cronnx._classification import MAX_TOP_K, Classification
 from cronnx._config import DEFAULT_CONCURRENCY, DEFAULT_MODEL_NAME, DEFAULT_RETRY, DEFAULT_TIMEOUT_S, DEFAULT_URL, Tls
+from cronnx._depth import Depth
+from cronnx._detection import Detections
+from cronnx._embedding import Embedding
 from cronnx._errors import InvalidInput
+from cronnx._image_model import ImageModel, KnownModels
 from cronnx._inputs import ImageLike, checked_tensors
 from cronnx._models import (
     ModelInfo,
@@ -23,12 +27,17 @@ from cronnx._models import (
     model_statistics,
     model_status,
 )
+from cronnx._predict_many import ImageT, flattened, predict_many
 from cronnx._promotion import Promotion, promote, rollback
 from cronnx._retry import Retry
+from cronnx._segmentation import Segmentation
 from cronnx._session import Session
+from cronnx._tasks import DETECT, EMBED, ESTIMATE_DEPTH, PREDICT, SEGMENT, Answer, Method, classify_method
 from cronnx._traffic_split import split
 from cronnx._transports.base import InferRequest, Transport
 from cronnx._transports.connection import connect
+
+A = TypeVar("A")
 
 
 class AsyncClient:
@@ -59,7 +68,7 @@ class AsyncClient:
         if transport is None:
             transport = connect(url, key=key, headers=headers, tls=tls, shared_memory=shared_memory)
         self._session = Session(transport, timeout_s=timeout_s, retry=retry)
-        self._max_batch_sizes: dict[str, int] = {}
+        self._known_models = KnownModels(self._session)
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -105,10 +114,7 @@ class AsyncClient:
         timeout_s: float | None = None,
     ) -> Classification | list[Classification]:
         """Classify an image, or each image of a sequence; see `Client.classify`."""
-        classifier = Classifier(self._session, model_name, model_version, top_k=top_k, timeout_s=timeout_s)
-        if isinstance(image, Sequence) and not isinstance(image, str | bytes | bytearray | memoryview):
-            return await classifier.classify_all(image, batch_size=await self._batch_size(model_name, timeout_s))
-        return await classifier.classify(image)
+        return await self._ask(classify_method(top_k), image, model_name, model_version, timeout_s)
 
     def classify_many(
         self,
@@ -121,14 +127,199 @@ class AsyncClient:
         model_version: str = "",
         top_k: int = MAX_TOP_K,
         timeout_s: float | None = None,
-    ) -> AsyncGenerator[Outcome[ImageT], None]:
+    ) -> AsyncGenerator[Outcome[ImageT, Classification], None]:
         """Classify many images, many at a time; see `Client.classify_many`.
 
         The images may also come from an asynchronous iterable. Close the generator, for instance with
         `contextlib.aclosing`, to abandon the running requests.
         """
-        classifier = Classifier(self._session, model_name, model_version, top_k=top_k, timeout_s=timeout_s)
-        return flattened(classify_many(images, classifier, concurrency=concurrency, ordered=ordered, progress=progress))
+        model = self._model(classify_method(top_k), model_name, model_version, timeout_s)
+        return flattened(predict_many(images, model, concurrency=concurrency, ordered=ordered, progress=progress))
+
+    @overload
+    async def detect(  # type: ignore[overload-overlap]  # see `classify`
+        self, image: ImageLike, *, model_name: str, model_version: str = ..., timeout_s: float | None = ...
+    ) -> Detections: ...
+
+    @overload
+    async def detect(
+        self, image: Sequence[ImageLike], *, model_name: str, model_version: str = ..., timeout_s: float | None = ...
+    ) -> list[Detections]: ...
+
+    async def detect(
+        self,
+        image: ImageLike | Sequence[ImageLike],
+        *,
+        model_name: str,
+        model_version: str = "",
+        timeout_s: float | None = None,
+    ) -> Detections | list[Detections]:
+        """Find the objects in an image, or in each image of a sequence; see `Client.detect`."""
+        return await self._ask(DETECT, image, model_name, model_version, timeout_s)
+
+    def detect_many(
+        self,
+        images: Iterable[ImageT] | AsyncIterable[ImageT],
+        *,
+        concurrency: int = DEFAULT_CONCURRENCY,
+        ordered: bool = True,
+        progress: bool = False,
+        model_name: str,
+        model_version: str = "",
+        timeout_s: float | None = None,
+    ) -> AsyncGenerator[Outcome[ImageT, Detections], None]:
+        """Find the objects in many images; see `Client.detect_many`."""
+        model = self._model(DETECT, model_name, model_version, timeout_s)
+        return flattened(predict_many(images, model, concurrency=concurrency, ordered=ordered, progress=progress))
+
+    @overload
+    async def segment(  # type: ignore[overload-overlap]  # see `classify`
+        self, image: ImageLike, *, model_name: str, model_version: str = ..., timeout_s: float | None = ...
+    ) -> Segmentation | Detections: ...
+
+    @overload
+    async def segment(
+        self, image: Sequence[ImageLike], *, model_name: str, model_version: str = ..., timeout_s: float | None = ...
+    ) -> list[Segmentation | Detections]: ...
+
+    async def segment(
+        self,
+        image: ImageLike | Sequence[ImageLike],
+        *,
+        model_name: str,
+        model_version: str = "",
+        timeout_s: float | None = None,
+    ) -> Segmentation | Detections | list[Segmentation | Detections]:
+        """Find what each pixel shows, in an image or in each image of a sequence; see `Client.segment`."""
+        return await self._ask(SEGMENT, image, model_name, model_version, timeout_s)
+
+    def segment_many(
+        self,
+        images: Iterable[ImageT] | AsyncIterable[ImageT],
+        *,
+        concurrency: int = DEFAULT_CONCURRENCY,
+        ordered: bool = True,
+        progress: bool = False,
+        model_name: str,
+        model_version: str = "",
+        timeout_s: float | None = None,
+    ) -> AsyncGenerator[Outcome[ImageT, Segmentation | Detections], None]:
+        """Segment many images; see `Client.segment_many`."""
+        model = self._model(SEGMENT, model_name, model_version, timeout_s)
+        return flattened(predict_many(images, model, concurrency=concurrency, ordered=ordered, progress=progress))
+
+    @overload
+    async def embed(  # type: ignore[overload-overlap]  # see `classify`
+        self, image: ImageLike, *, model_name: str, model_version: str = ..., timeout_s: float | None = ...
+    ) -> Embedding: ...
+
+    @overload
+    async def embed(
+        self, image: Sequence[ImageLike], *, model_name: str, model_version: str = ..., timeout_s: float | None = ...
+    ) -> list[Embedding]: ...
+
+    async def embed(
+        self,
+        image: ImageLike | Sequence[ImageLike],
+        *,
+        model_name: str,
+        model_version: str = "",
+        timeout_s: float | None = None,
+    ) -> Embedding | list[Embedding]:
+        """Turn an image, or each image of a sequence, into a vector; see `Client.embed`."""
+        return await self._ask(EMBED, image, model_name, model_version, timeout_s)
+
+    def embed_many(
+        self,
+        images: Iterable[ImageT] | AsyncIterable[ImageT],
+        *,
+        concurrency: int = DEFAULT_CONCURRENCY,
+        ordered: bool = True,
+        progress: bool = False,
+        model_name: str,
+        model_version: str = "",
+        timeout_s: float | None = None,
+    ) -> AsyncGenerator[Outcome[ImageT, Embedding], None]:
+        """Embed many images; see `Client.embed_many`."""
+        model = self._model(EMBED, model_name, model_version, timeout_s)
+        return flattened(predict_many(images, model, concurrency=concurrency, ordered=ordered, progress=progress))
+
+    @overload
+    async def estimate_depth(  # type: ignore[overload-overlap]  # see `classify`
+        self, image: ImageLike, *, model_name: str, model_version: str = ..., timeout_s: float | None = ...
+    ) -> Depth: ...
+
+    @overload
+    async def estimate_depth(
+        self, image: Sequence[ImageLike], *, model_name: str, model_version: str = ..., timeout_s: float | None = ...
+    ) -> list[Depth]: ...
+
+    async def estimate_depth(
+        self,
+        image: ImageLike | Sequence[ImageLike],
+        *,
+        model_name: str,
+        model_version: str = "",
+        timeout_s: float | None = None,
+    ) -> Depth | list[Depth]:
+        """Estimate the depth of each pixel, in an image or in each image of a sequence; see `Client.estimate_depth`."""
+        return await self._ask(ESTIMATE_DEPTH, image, model_name, model_version, timeout_s)
+
+    def estimate_depth_many(
+        self,
+        images: Iterable[ImageT] | AsyncIterable[ImageT],
+        *,
+        concurrency: int = DEFAULT_CONCURRENCY,
+        ordered: bool = True,
+        progress: bool = False,
+        model_name: str,
+        model_version: str = "",
+        timeout_s: float | None = None,
+    ) -> AsyncGenerator[Outcome[ImageT, Depth], None]:
+        """Estimate the depth of many images; see `Client.estimate_depth_many`."""
+        model = self._model(ESTIMATE_DEPTH, model_name, model_version, timeout_s)
+        return flattened(predict_many(images, model, concurrency=concurrency, ordered=ordered, progress=progress))
+
+    @overload
+    async def predict(  # type: ignore[overload-overlap]  # see `classify`
+        self, image: ImageLike, *, model_name: str = ..., model_version: str = ..., timeout_s: float | None = ...
+    ) -> Answer: ...
+
+    @overload
+    async def predict(
+        self,
+        image: Sequence[ImageLike],
+        *,
+        model_name: str = ...,
+        model_version: str = ...,
+        timeout_s: float | None = ...,
+    ) -> list[Answer]: ...
+
+    async def predict(
+        self,
+        image: ImageLike | Sequence[ImageLike],
+        *,
+        model_name: str = DEFAULT_MODEL_NAME,
+        model_version: str = "",
+        timeout_s: float | None = None,
+    ) -> Answer | list[Answer]:
+        """Ask any image model about an image, or about each image of a sequence; see `Client.predict`."""
+        return await self._ask(PREDICT, image, model_name, model_version, timeout_s)
+
+    def predict_many(
+        self,
+        images: Iterable[ImageT] | AsyncIterable[ImageT],
+        *,
+        concurrency: int = DEFAULT_CONCURRENCY,
+        ordered: bool = True,
+        progress: bool = False,
+        model_name: str = DEFAULT_MODEL_NAME,
+        model_version: str = "",
+        timeout_s: float | None = None,
+    ) -> AsyncGenerator[Outcome[ImageT, Answer], None]:
+        """Ask any image model about many images; see `Client.predict_many`."""
+        model = self._model(PREDICT, model_name, model_version, timeout_s)
+        return flattened(predict_many(images, model, concurrency=concurrency, ordered=ordered, progress=progress))
 
     async def infer(
         self,
@@ -202,8 +393,25 @@ class AsyncClient:
         """Change how an ensemble's traffic is split between versions; see `Client.split`."""
         return await split(self._session, model_name, weights, timeout_s=timeout_s)
 
-    async def _batch_size(self, model_name: str, timeout_s: float | None) -> int:
-        if model_name not in self._max_batch_sizes:
-            config = await self._session.model_config(model_name, timeout_s=timeout_s)
-            self._max_batch_sizes[model_name] = max(1, int(config.get("max_batch_size", 0)))
-        return self._max_batch_sizes[model_name]
+    def _model(self, method: Method[A], model_name: str, model_version: str, timeout_s: float | None) -> ImageModel[A]:
+        return ImageModel(
+            self._session,
+            self._known_models,
+            method,
+            model_name=model_name,
+            model_version=model_version,
+            timeout_s=timeout_s,
+        )
+
+    async def _ask(
+        self,
+        method: Method[A],
+        image: ImageLike | Sequence[ImageLike],
+        model_name: str,
+        model_version: str,
+        timeout_s: float | None,
+    ) -> A | list[A]:
+        model = self._model(method, model_name, model_version, timeout_s)
+        if isinstance(image, Sequence) and not isinstance(image, str | bytes | bytearray | memoryview):
+            return await model.ask_all(image)
+        return await model.ask(image)

@@ -1,28 +1,20 @@
-"""Classification of images by a model, and its answers."""
+"""The answer of a classifier."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
+from cronnx._answers import ImageTensors, text
+from cronnx._errors import InvalidInput
 
-from cronnx._errors import CronnxError, InvalidInput, ServerFault
-from cronnx._inputs import ImageLike, image_file
-from cronnx._models import checked_version
-from cronnx._session import Session
-from cronnx._transports.base import InferRequest
+if TYPE_CHECKING:
+    from PIL import Image
 
-T = TypeVar("T")
+    from cronnx._inputs import ImageLike
 
 MAX_TOP_K = 5
 """The number of classes that a model scores for an image; a model with fewer classes scores them all."""
-
-_OUTPUT_KINDS = {"label": "O", "class_id": "i", "score": "f", "served_by": "O"}
-"""A classifier's outputs and their numpy kinds. `served_by` has one column, the others 1 to MAX_TOP_K."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +34,20 @@ class ScoredClass:
 
 @dataclass(frozen=True, slots=True)
 class Classification:
-    """The answer for one image.
+    """The answer of `classify` for one image.
 
     Attributes:
         top: The most probable classes, best first; at least one.
         served_by: The model version that answered, `<model>/<version>@<first 8 of the weights' sha256>`.
         model_name: The model that was asked.
+        independent: Whether each score stands alone, as those of a multi-label model do: several classes, or none, may
+            be in the image. Otherwise the scores of all classes sum to 1.
     """
 
     top: tuple[ScoredClass, ...]
     served_by: str
     model_name: str
+    independent: bool = False
 
     @property
     def label(self) -> str:
@@ -69,140 +64,45 @@ class Classification:
         """The probability of the best class, 0 to 1."""
         return self.top[0].score
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the answer as JSON types: the best class, `served_by`, and all of `top`."""
+    def to_dict(self) -> dict[str, Any]:
+        """Return the answer as JSON types: the best class, `served_by`, all of `top`, and `independent`."""
         return {
             **asdict(self.top[0]),
             "served_by": self.served_by,
             "top": [asdict(scored) for scored in self.top],
+            "independent": self.independent,
         }
 
+    def draw(self, image: ImageLike) -> Image.Image:
+        """Return the image with the classes and their scores in its corner.
 
-@dataclass(frozen=True, slots=True)
-class Outcome(Generic[T]):
-    """The answer or the error for one image of `classify_many`.
-
-    Attributes:
-        image: The image as given: the same path, bytes or PIL image.
-        index: The image's position in the input, from 0.
-        classification: The answer; None if there is an error.
-        error: Why there is no answer; None if there is one.
-        seconds: The time from taking the image from the input to its answer or error, in seconds. It includes
-            reading the image, waiting and retries.
-    """
-
-    image: T
-    index: int
-    classification: Classification | None
-    error: CronnxError | None
-    seconds: float
-
-
-class Classifier:
-    """One version of one model, and how to ask it."""
-
-    def __init__(
-        self, session: Session, model_name: str, model_version: str, *, top_k: int, timeout_s: float | None
-    ) -> None:
-        """Make a classifier; see `Client.classify` for the arguments.
+        Args:
+            image: The image that was asked about.
 
         Raises:
-            InvalidInput: An argument cannot be used.
+            InvalidInput: The image cannot be read.
         """
-        if not 1 <= top_k <= MAX_TOP_K:
-            raise InvalidInput(
-                f"top_k: expected 1 to {MAX_TOP_K}, the number of classes that a model scores; got {top_k}"
-            )
-        self._session = session
-        self._model_name = model_name
-        self._model_version = checked_version(model_version)
-        self._top_k = top_k
-        self._timeout_s = session.timeout_s(timeout_s)
+        from cronnx._drawing import draw_classification  # imported here because Pillow loads slowly
 
-    async def classify(self, image: ImageLike) -> Classification:
-        """Classify one image."""
-        (answer,) = await self._classify_batch([image])
-        return answer
-
-    async def classify_all(self, images: Sequence[ImageLike], *, batch_size: int) -> list[Classification]:
-        """Classify images in batches, one batch at a time.
-
-        Raises:
-            CronnxError: A batch failed; `images` says which.
-        """
-        answers: list[Classification] = []
-        for start in range(0, len(images), batch_size):
-            batch = images[start : start + batch_size]
-            try:
-                answers += await self._classify_batch(batch)
-            except CronnxError as error:
-                error.images = range(start, start + len(batch))
-                raise
-        return answers
-
-    async def _classify_batch(self, images: Sequence[ImageLike]) -> list[Classification]:
-        request = InferRequest(
-            model_name=self._model_name,
-            model_version=self._model_version,
-            inputs={"image": np.array(await _image_files(images), dtype=object).reshape(-1, 1)},
-            outputs=tuple(_OUTPUT_KINDS),
-            timeout_s=self._timeout_s,
-        )
-        outputs = await self._session.infer(request)
-        return classifications(outputs, request=request, top_k=self._top_k)
+        return draw_classification(self, image)
 
 
-async def _image_files(images: Sequence[ImageLike]) -> list[bytes]:
-    if all(isinstance(image, bytes) for image in images):
-        return [image_file(image) for image in images]  # nothing to read or encode, so no thread is needed
-    return await asyncio.to_thread(lambda: [image_file(image) for image in images])
-
-
-def classifications(
-    outputs: Mapping[str, npt.NDArray[Any]], *, request: InferRequest, top_k: int
-) -> list[Classification]:
-    """Read the answer for each image of a request.
-
-    Args:
-        outputs: The outputs by name: `label`, `class_id` and `score` of shape [batch, 1 to 5], `served_by` of shape
-            [batch, 1].
-        request: The request that they answer.
-        top_k: The number of classes to keep.
+def check_top_k(top_k: int) -> None:
+    """Check the number of classes that a caller asks for.
 
     Raises:
-        ServerFault: The outputs are not those of a classifier for this number of images.
+        InvalidInput: A model does not score this number of classes.
     """
-    _check(outputs, request)
-    columns = (outputs[name][:, :top_k].tolist() for name in _OUTPUT_KINDS)
-    return [
-        Classification(
-            top=tuple(map(_scored_class, labels, class_ids, scores)),
-            served_by=_text(served_by[0]),
-            model_name=request.model_name,
-        )
-        for labels, class_ids, scores, served_by in zip(*columns, strict=True)
-    ]
+    if not 1 <= top_k <= MAX_TOP_K:
+        raise InvalidInput(f"top_k: expected 1 to {MAX_TOP_K}, the number of classes that a model scores; got {top_k}")
 
 
-def _check(outputs: Mapping[str, npt.NDArray[Any]], request: InferRequest) -> None:
-    count = request.inputs["image"].shape[0]
-    found = {name: (array.dtype.kind, array.shape) for name, array in outputs.items()}
-    *_, columns = (MAX_TOP_K, *(outputs["label"].shape if "label" in outputs else ()))
-    columns = min(max(columns, 1), MAX_TOP_K)
-    expected = {name: (kind, (count, 1 if name == "served_by" else columns)) for name, kind in _OUTPUT_KINDS.items()}
-    if found != expected:
-        raise ServerFault(
-            f"outputs of model {request.model_name!r}: expected {expected}, got {found} (numpy kind, shape);"
-            " is it a classifier?",
-            model_name=request.model_name,
-            request_id=request.request_id,
-        )
-
-
-def _scored_class(label: bytes | str, class_id: int, score: float) -> ScoredClass:
-    return ScoredClass(label=_text(label), class_id=class_id, score=score)
-
-
-def _text(element: bytes | str) -> str:
-    # BYTES are bytes in binary tensors and str in JSON tensors.
-    return element.decode(errors="replace") if isinstance(element, bytes) else str(element)
+def read_classification(answered: ImageTensors, *, top_k: int = MAX_TOP_K, independent: bool = False) -> Classification:
+    """Read the answer for one image: `label`, `class_id` and `score`, [k] each."""
+    columns = (answered.tensors[name][:top_k].tolist() for name in ("label", "class_id", "score"))
+    return Classification(
+        top=tuple(ScoredClass(text(label), class_id, score) for label, class_id, score in zip(*columns, strict=True)),
+        served_by=answered.served_by,
+        model_name=answered.model_name,
+        independent=independent,
+    )

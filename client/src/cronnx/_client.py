@@ -11,24 +11,31 @@ from typing import Any, TypeVar, overload
 
 import numpy.typing as npt
 
+from cronnx._answers import Outcome
 from cronnx._async_client import AsyncClient
-from cronnx._classification import MAX_TOP_K, Classification, Classifier, Outcome
-from cronnx._classify_many import ImageT, classify_many
+from cronnx._classification import MAX_TOP_K, Classification
 from cronnx._config import DEFAULT_CONCURRENCY, DEFAULT_MODEL_NAME, DEFAULT_RETRY, DEFAULT_TIMEOUT_S, DEFAULT_URL, Tls
+from cronnx._depth import Depth
+from cronnx._detection import Detections
+from cronnx._embedding import Embedding
 from cronnx._errors import ConnectionFailed, CronnxError
 from cronnx._event_loop import EventLoopThread
 from cronnx._inputs import ImageLike, image_file
 from cronnx._models import ModelInfo, ModelStatistics, ModelStatus
+from cronnx._predict_many import ImageT, predict_many
 from cronnx._promotion import Promotion
 from cronnx._retry import Retry
+from cronnx._segmentation import Segmentation
+from cronnx._tasks import DETECT, EMBED, ESTIMATE_DEPTH, PREDICT, SEGMENT, Answer, Method, classify_method
 from cronnx._transports.base import Transport
 
+A = TypeVar("A")
 C = TypeVar("C", bound="Client")
 T = TypeVar("T")
 
 
 class Client:
-    """Asks a Triton server to classify images and run models, and manages the server's models.
+    """Asks a Triton server's models about images, runs any model, and manages the server's models.
 
     It runs an `AsyncClient` on an event loop in a thread, and connects with the first request. It is thread-safe.
     Close it, or use it as a context manager.
@@ -145,12 +152,7 @@ class Client:
             InvalidInput: An image or an argument cannot be used.
             CronnxError: There is no answer; the subclass says why. For a sequence, `images` says which images.
         """
-        if not isinstance(image, Sequence) or isinstance(image, str | bytes | bytearray | memoryview):
-            image = image_file(image)  # in this thread, which would wait for it anyway
-        call: Coroutine[Any, Any, Classification | list[Classification]] = self._client.classify(
-            image, model_name=model_name, model_version=model_version, top_k=top_k, timeout_s=timeout_s
-        )
-        return self._run(call)
+        return self._ask(classify_method(top_k), image, model_name, model_version, timeout_s)
 
     def classify_many(
         self,
@@ -163,7 +165,7 @@ class Client:
         model_version: str = "",
         top_k: int = MAX_TOP_K,
         timeout_s: float | None = None,
-    ) -> Generator[Outcome[ImageT], None, None]:
+    ) -> Generator[Outcome[ImageT, Classification], None, None]:
         """Classify many images, many at a time, and yield one outcome for each: its answer or its error.
 
         Nothing happens before the first outcome is requested. A thread then takes images from the iterable as there is
@@ -185,11 +187,217 @@ class Client:
         Raises:
             InvalidInput: An argument cannot be used. Errors of single images are in their outcomes.
         """
-        session = self._client._session
-        classifier = Classifier(session, model_name, model_version, top_k=top_k, timeout_s=timeout_s)
-        return self._iterate(
-            classify_many(images, classifier, concurrency=concurrency, ordered=ordered, progress=progress)
-        )
+        model = self._client._model(classify_method(top_k), model_name, model_version, timeout_s)
+        return self._iterate(predict_many(images, model, concurrency=concurrency, ordered=ordered, progress=progress))
+
+    @overload
+    def detect(  # type: ignore[overload-overlap]  # see `classify`
+        self, image: ImageLike, *, model_name: str, model_version: str = ..., timeout_s: float | None = ...
+    ) -> Detections: ...
+
+    @overload
+    def detect(
+        self, image: Sequence[ImageLike], *, model_name: str, model_version: str = ..., timeout_s: float | None = ...
+    ) -> list[Detections]: ...
+
+    def detect(
+        self,
+        image: ImageLike | Sequence[ImageLike],
+        *,
+        model_name: str,
+        model_version: str = "",
+        timeout_s: float | None = None,
+    ) -> Detections | list[Detections]:
+        """Find the objects in an image, or in each image of a sequence.
+
+        The model's task is detection, pose, oriented boxes or instance segmentation: the objects have boxes, and
+        keypoints, corners or masks where the task has them.
+
+        The arguments and errors are those of `classify`.
+        """
+        return self._ask(DETECT, image, model_name, model_version, timeout_s)
+
+    def detect_many(
+        self,
+        images: Iterable[ImageT],
+        *,
+        concurrency: int = DEFAULT_CONCURRENCY,
+        ordered: bool = True,
+        progress: bool = False,
+        model_name: str,
+        model_version: str = "",
+        timeout_s: float | None = None,
+    ) -> Generator[Outcome[ImageT, Detections], None, None]:
+        """Find the objects in many images; see `detect` and `classify_many`."""
+        model = self._client._model(DETECT, model_name, model_version, timeout_s)
+        return self._iterate(predict_many(images, model, concurrency=concurrency, ordered=ordered, progress=progress))
+
+    @overload
+    def segment(  # type: ignore[overload-overlap]  # see `classify`
+        self, image: ImageLike, *, model_name: str, model_version: str = ..., timeout_s: float | None = ...
+    ) -> Segmentation | Detections: ...
+
+    @overload
+    def segment(
+        self, image: Sequence[ImageLike], *, model_name: str, model_version: str = ..., timeout_s: float | None = ...
+    ) -> list[Segmentation | Detections]: ...
+
+    def segment(
+        self,
+        image: ImageLike | Sequence[ImageLike],
+        *,
+        model_name: str,
+        model_version: str = "",
+        timeout_s: float | None = None,
+    ) -> Segmentation | Detections | list[Segmentation | Detections]:
+        """Find what each pixel shows, in an image or in each image of a sequence.
+
+        A model of semantic segmentation gives a `Segmentation`; one of instance segmentation gives `Detections` with
+        masks.
+
+        The arguments and errors are those of `classify`.
+        """
+        return self._ask(SEGMENT, image, model_name, model_version, timeout_s)
+
+    def segment_many(
+        self,
+        images: Iterable[ImageT],
+        *,
+        concurrency: int = DEFAULT_CONCURRENCY,
+        ordered: bool = True,
+        progress: bool = False,
+        model_name: str,
+        model_version: str = "",
+        timeout_s: float | None = None,
+    ) -> Generator[Outcome[ImageT, Segmentation | Detections], None, None]:
+        """Segment many images; see `segment` and `classify_many`."""
+        model = self._client._model(SEGMENT, model_name, model_version, timeout_s)
+        return self._iterate(predict_many(images, model, concurrency=concurrency, ordered=ordered, progress=progress))
+
+    @overload
+    def embed(  # type: ignore[overload-overlap]  # see `classify`
+        self, image: ImageLike, *, model_name: str, model_version: str = ..., timeout_s: float | None = ...
+    ) -> Embedding: ...
+
+    @overload
+    def embed(
+        self, image: Sequence[ImageLike], *, model_name: str, model_version: str = ..., timeout_s: float | None = ...
+    ) -> list[Embedding]: ...
+
+    def embed(
+        self,
+        image: ImageLike | Sequence[ImageLike],
+        *,
+        model_name: str,
+        model_version: str = "",
+        timeout_s: float | None = None,
+    ) -> Embedding | list[Embedding]:
+        """Turn an image, or each image of a sequence, into a vector that can be compared with others.
+
+        The arguments and errors are those of `classify`.
+        """
+        return self._ask(EMBED, image, model_name, model_version, timeout_s)
+
+    def embed_many(
+        self,
+        images: Iterable[ImageT],
+        *,
+        concurrency: int = DEFAULT_CONCURRENCY,
+        ordered: bool = True,
+        progress: bool = False,
+        model_name: str,
+        model_version: str = "",
+        timeout_s: float | None = None,
+    ) -> Generator[Outcome[ImageT, Embedding], None, None]:
+        """Embed many images; see `embed` and `classify_many`."""
+        model = self._client._model(EMBED, model_name, model_version, timeout_s)
+        return self._iterate(predict_many(images, model, concurrency=concurrency, ordered=ordered, progress=progress))
+
+    @overload
+    def estimate_depth(  # type: ignore[overload-overlap]  # see `classify`
+        self, image: ImageLike, *, model_name: str, model_version: str = ..., timeout_s: float | None = ...
+    ) -> Depth: ...
+
+    @overload
+    def estimate_depth(
+        self, image: Sequence[ImageLike], *, model_name: str, model_version: str = ..., timeout_s: float | None = ...
+    ) -> list[Depth]: ...
+
+    def estimate_depth(
+        self,
+        image: ImageLike | Sequence[ImageLike],
+        *,
+        model_name: str,
+        model_version: str = "",
+        timeout_s: float | None = None,
+    ) -> Depth | list[Depth]:
+        """Estimate the depth of each pixel, in an image or in each image of a sequence.
+
+        The arguments and errors are those of `classify`.
+        """
+        return self._ask(ESTIMATE_DEPTH, image, model_name, model_version, timeout_s)
+
+    def estimate_depth_many(
+        self,
+        images: Iterable[ImageT],
+        *,
+        concurrency: int = DEFAULT_CONCURRENCY,
+        ordered: bool = True,
+        progress: bool = False,
+        model_name: str,
+        model_version: str = "",
+        timeout_s: float | None = None,
+    ) -> Generator[Outcome[ImageT, Depth], None, None]:
+        """Estimate the depth of many images; see `estimate_depth` and `classify_many`."""
+        model = self._client._model(ESTIMATE_DEPTH, model_name, model_version, timeout_s)
+        return self._iterate(predict_many(images, model, concurrency=concurrency, ordered=ordered, progress=progress))
+
+    @overload
+    def predict(  # type: ignore[overload-overlap]  # see `classify`
+        self, image: ImageLike, *, model_name: str = ..., model_version: str = ..., timeout_s: float | None = ...
+    ) -> Answer: ...
+
+    @overload
+    def predict(
+        self,
+        image: Sequence[ImageLike],
+        *,
+        model_name: str = ...,
+        model_version: str = ...,
+        timeout_s: float | None = ...,
+    ) -> list[Answer]: ...
+
+    def predict(
+        self,
+        image: ImageLike | Sequence[ImageLike],
+        *,
+        model_name: str = DEFAULT_MODEL_NAME,
+        model_version: str = "",
+        timeout_s: float | None = None,
+    ) -> Answer | list[Answer]:
+        """Ask any image model about an image, or about each image of a sequence.
+
+        The answer's type follows the model's task: `Classification`, `Detections`, `Segmentation`, `Embedding` or
+        `Depth`.
+
+        The arguments and errors are those of `classify`.
+        """
+        return self._ask(PREDICT, image, model_name, model_version, timeout_s)
+
+    def predict_many(
+        self,
+        images: Iterable[ImageT],
+        *,
+        concurrency: int = DEFAULT_CONCURRENCY,
+        ordered: bool = True,
+        progress: bool = False,
+        model_name: str = DEFAULT_MODEL_NAME,
+        model_version: str = "",
+        timeout_s: float | None = None,
+    ) -> Generator[Outcome[ImageT, Answer], None, None]:
+        """Ask any image model about many images; see `predict` and `classify_many`."""
+        model = self._client._model(PREDICT, model_name, model_version, timeout_s)
+        return self._iterate(predict_many(images, model, concurrency=concurrency, ordered=ordered, progress=progress))
 
     def infer(
         self,
@@ -339,6 +547,18 @@ class Client:
             CronnxError: There is no answer; the subclass says why.
         """
         return self._run(self._client.split(model_name, weights, timeout_s=timeout_s))
+
+    def _ask(
+        self,
+        method: Method[A],
+        image: ImageLike | Sequence[ImageLike],
+        model_name: str,
+        model_version: str,
+        timeout_s: float | None,
+    ) -> A | list[A]:
+        if not isinstance(image, Sequence) or isinstance(image, str | bytes | bytearray | memoryview):
+            image = image_file(image)  # in this thread, which would wait for it anyway
+        return self._run(self._client._ask(method, image, model_name, model_version, timeout_s))
 
     def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         if self._is_closed:

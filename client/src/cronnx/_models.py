@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from cronnx._errors import InvalidInput
+from cronnx._tasks import task_of
 from cronnx._transports.base import Json
 
 NEWEST = "-1"
@@ -76,6 +77,7 @@ class ModelInfo:
         inputs: The model's inputs.
         outputs: The model's outputs.
         steps: The steps of an ensemble; empty for any other model.
+        task: What the model answers, such as `detection`; empty if it is not an ensemble for images.
     """
 
     name: str
@@ -86,6 +88,7 @@ class ModelInfo:
     inputs: tuple[TensorInfo, ...]
     outputs: tuple[TensorInfo, ...]
     steps: tuple[StepInfo, ...] = ()
+    task: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +144,7 @@ def model_info(metadata: Json, config: Json) -> ModelInfo:
         inputs=_tensors(metadata.get("inputs", ())),
         outputs=_tensors(metadata.get("outputs", ())),
         steps=steps(config),
+        task=task_of(config),
     )
 
 

@@ -33,6 +33,13 @@ def classify(images: Sequence[bytes]) -> dict[str, npt.NDArray[Any]]:
     }
 
 
+def config(task: str = "") -> dict[str, Any]:
+    """The configuration of a classifier, or of an ensemble that names its task."""
+    outputs = [{"name": name} for name in ("label", "class_id", "score", "served_by")]
+    parameters = {"task": {"string_value": task}} if task else {}
+    return {"max_batch_size": MAX_BATCH_SIZE, "output": outputs, "parameters": parameters}
+
+
 def bytes_tensor(elements: Sequence[bytes]) -> bytes:
     """The wire format of BYTES: each element after its length, 4 bytes, little-endian."""
     return b"".join(struct.pack("<I", len(element)) + element for element in elements)

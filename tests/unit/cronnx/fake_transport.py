@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from cronnx import InvalidInput
 from cronnx._transports.base import InferRequest, Json, ServerRequest
-from tests.unit.cronnx.answers import MAX_BATCH_SIZE, DecodingError, classify
+from tests.unit.cronnx.answers import DecodingError, classify, config
 
 A = TypeVar("A")
 
@@ -22,7 +22,7 @@ class FakeTransport:
         self.requests: list[InferRequest] = []
         self.calls: list[tuple[str, str]] = []
         self.close_count = 0
-        self.max_batch = MAX_BATCH_SIZE
+        self.config = config()
         self.failure: Exception | None = None
         self.answer: Callable[[Sequence[bytes]], dict[str, npt.NDArray[Any]]] = classify
 
@@ -61,7 +61,7 @@ class FakeTransport:
 
     async def model_config(self, model_name: str, model_version: str = "") -> Json:  # noqa: ARG002 - the API's
         self._record("model_config", model_name)
-        return {"max_batch_size": self.max_batch}
+        return self.config
 
     async def model_statistics(self, model_name: str = "") -> Json:
         raise NotImplementedError(model_name)

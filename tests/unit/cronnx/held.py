@@ -8,7 +8,7 @@ from contextlib import aclosing
 from typing import Any, TypeVar
 
 from cronnx import Classification, Outcome, ScoredClass
-from cronnx._classify_many import ClassificationPool, flattened
+from cronnx._predict_many import PredictionPool, flattened
 
 T = TypeVar("T")
 
@@ -32,12 +32,14 @@ def outcomes_of(
     *,
     concurrency: int = 2,
     ordered: bool = True,
-) -> AsyncGenerator[Outcome[T], None]:
-    return flattened(ClassificationPool(classify, concurrency=concurrency, ordered=ordered).batches(images))
+) -> AsyncGenerator[Outcome[T, Classification], None]:
+    return flattened(PredictionPool(classify, concurrency=concurrency, ordered=ordered).batches(images))
 
 
-async def collect(outcomes: AsyncGenerator[Outcome[int], None], *, most: int | None = None) -> list[Outcome[int]]:
-    found: list[Outcome[int]] = []
+async def collect(
+    outcomes: AsyncGenerator[Outcome[int, Classification], None], *, most: int | None = None
+) -> list[Outcome[int, Classification]]:
+    found: list[Outcome[int, Classification]] = []
     async with aclosing(outcomes):
         while most is None or len(found) < most:
             outcome = await anext(outcomes, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.unit.cronnx.answers import MAX_BATCH_SIZE
+from tests.unit.cronnx.answers import config
 
 NAME = "efficientnet_lite0"
 
@@ -13,7 +13,7 @@ INDEX: list[dict[str, Any]] = [
     {"name": "mobilenet", "version": "3", "state": "UNAVAILABLE", "reason": "unloaded"},
     {"name": "resnet"},
 ]
-CONFIG: dict[str, Any] = {"name": NAME, "backend": "python", "max_batch_size": MAX_BATCH_SIZE}
+CONFIG: dict[str, Any] = {"name": NAME, "backend": "python", **config()}
 METADATA: dict[str, Any] = {
     "name": NAME,
     "versions": ["1"],

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from cronnx import Classification, ScoredClass, ServerFault
-from cronnx._classification import classifications
+from cronnx._image_model import read_answers
+from cronnx._tasks import classify_method
 from cronnx._transports.base import InferRequest
 
 REQUEST = InferRequest(
@@ -26,6 +27,11 @@ CAT = Classification(
 )
 
 
+def classifications(tensors: dict[str, Any], *, top_k: int) -> list[Classification]:
+    answer_format = classify_method(top_k).formats["classification"]
+    return read_answers(tensors, answer_format, request=REQUEST, files=[b"cat"])
+
+
 def outputs(**changed: Any) -> dict[str, Any]:
     arrays = {
         "label": np.array([[b"caf\xc3\xa9", b"b", b"c", b"d", b"e"]], dtype=object),
@@ -37,7 +43,7 @@ def outputs(**changed: Any) -> dict[str, Any]:
 
 
 def test_outputs_are_read_into_python_types() -> None:
-    (answer,) = classifications(outputs(), request=REQUEST, top_k=2)
+    (answer,) = classifications(outputs(), top_k=2)
     assert answer == Classification(
         top=(ScoredClass("café", 7, 0.5), ScoredClass("b", 2, 0.25)), served_by="m_onnx/1@0", model_name="m"
     )
@@ -47,13 +53,13 @@ def test_outputs_are_read_into_python_types() -> None:
 
 def test_a_model_of_fewer_classes_scores_them_all() -> None:
     two = {name: array[:, :2] for name, array in outputs().items()}
-    (answer,) = classifications(two, request=REQUEST, top_k=5)
+    (answer,) = classifications(two, top_k=5)
     assert [each.class_id for each in answer.top] == [7, 2]
 
 
 def test_text_of_a_server_without_binary_tensors_is_read() -> None:
     labels = np.array([["café", "b", "c", "d", "e"]], dtype=object)
-    (answer,) = classifications(outputs(label=labels), request=REQUEST, top_k=1)
+    (answer,) = classifications(outputs(label=labels), top_k=1)
     assert answer.label == "café"
 
 
@@ -62,7 +68,6 @@ def test_text_of_a_server_without_binary_tensors_is_read() -> None:
     [
         {"score": np.zeros((1, 4), np.float32)},
         {name: array[:, :0] for name, array in outputs().items() if name != "served_by"},
-        {name: np.repeat(array, 2, axis=1) for name, array in outputs().items() if name != "served_by"},
         {"score": np.zeros((2, 5), np.float32)},
         {"score": np.zeros((1, 5), np.int64)},
         {"served_by": np.array([b"m"], dtype=object)},
@@ -70,8 +75,8 @@ def test_text_of_a_server_without_binary_tensors_is_read() -> None:
     ],
 )
 def test_outputs_of_something_else_are_a_server_fault(changed: dict[str, Any]) -> None:
-    with pytest.raises(ServerFault, match=r"outputs of model 'm': expected .*, got") as caught:
-        classifications(outputs(**changed), request=REQUEST, top_k=1)
+    with pytest.raises(ServerFault, match=r"outputs of model 'm': expected .*; got") as caught:
+        classifications(outputs(**changed), top_k=1)
     assert (caught.value.model_name, caught.value.request_id) == ("m", "r1")
 
 
@@ -79,7 +84,7 @@ def test_a_missing_output_is_a_server_fault() -> None:
     partial = outputs()
     del partial["served_by"]
     with pytest.raises(ServerFault, match="served_by"):
-        classifications(partial, request=REQUEST, top_k=1)
+        classifications(partial, top_k=1)
 
 
 def test_the_best_class_is_the_answer() -> None:
@@ -87,7 +92,7 @@ def test_the_best_class_is_the_answer() -> None:
 
 
 def test_a_dict_of_an_answer_is_json() -> None:
-    assert json.loads(json.dumps(CAT.as_dict())) == {
+    assert json.loads(json.dumps(CAT.to_dict())) == {
         "label": "cat",
         "class_id": 281,
         "score": 0.75,
@@ -96,6 +101,7 @@ def test_a_dict_of_an_answer_is_json() -> None:
             {"label": "cat", "class_id": 281, "score": 0.75},
             {"label": "tiger cat", "class_id": 282, "score": 0.25},
         ],
+        "independent": False,
     }
 
 

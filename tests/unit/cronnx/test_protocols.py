@@ -49,6 +49,7 @@ def test_a_model_is_described(client: Client) -> None:
         max_batch_size=4,
         inputs=(TensorInfo("image", "BYTES", (-1, 1)),),
         outputs=(TensorInfo("score", "FP32", (-1, 5)),),
+        task="classification",
     )
 
 
@@ -117,7 +118,7 @@ def test_many_images_are_classified(client: Client, served: Served, ordered: boo
     images = [f"image {position}".encode() for position in range(200)]
     outcomes = sorted(client.classify_many(images, ordered=ordered), key=lambda outcome: outcome.index)
     assert [outcome.image for outcome in outcomes] == images
-    assert [outcome.classification and outcome.classification.label.encode() for outcome in outcomes] == images
+    assert [outcome.answer and outcome.answer.label.encode() for outcome in outcomes] == images
     assert len(served.triton.requests) == 200
 
 

@@ -68,13 +68,16 @@ def test_a_span_is_below_that_of_the_thread_that_calls(
 def test_a_span_has_the_model_the_request_id_and_the_attempts(
     transport: FakeTransport, spans: InMemorySpanExporter
 ) -> None:
-    transport.failure = NotReady("still loading")
-    with Client(transport=transport, retry=Retry(attempts=3, first_backoff_s=0)) as client, pytest.raises(NotReady):
-        client.classify(b"cat", model_version="2")
+    with Client(transport=transport, retry=Retry(attempts=3, first_backoff_s=0)) as client:
+        client.classify(b"cat")  # reads the model's configuration
+        spans.clear()
+        transport.failure = NotReady("still loading")
+        with pytest.raises(NotReady):
+            client.classify(b"cat", model_version="2")
     (span,) = spans.get_finished_spans()
     assert attribute(span, "triton.model_name") == "efficientnet_lite0"
     assert attribute(span, "triton.model_version") == "2"
-    assert attribute(span, "triton.request_id") == transport.requests[0].request_id
+    assert attribute(span, "triton.request_id") == transport.requests[-1].request_id
     assert attribute(span, "cronnx.attempts") == 3
     assert span.status.status_code is StatusCode.ERROR
     assert "still loading" in (span.status.description or "")

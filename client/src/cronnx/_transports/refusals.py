@@ -29,6 +29,9 @@ _BY_STATUS: dict[str, type[CronnxError]] = {
     "UNAVAILABLE": NotReady,
 }
 
+UNKNOWN_OUTPUT = "unexpected inference output"
+"""In the message for an output that the model does not have."""
+
 # Triton uses one status for several conditions. These phrases of its messages tell the conditions apart.
 _BY_PHRASE: dict[str, type[CronnxError]] = {
     "has no available versions": NotReady,  # the model exists, and is being loaded or unloaded

@@ -69,7 +69,7 @@ def _bench(options: argparse.Namespace, connect: Connect) -> ExitCode:
     if not images:
         return ExitCode.FAILED
     with open_client(options, connect) as client:
-        client.classify(images[0], model_name=options.model, model_version=options.model_version)  # connect, warm up
+        client.predict(images[0], model_name=options.model, model_version=options.model_version)  # connect, warm up
         measurements = [
             measure(
                 client,
@@ -136,7 +136,7 @@ def measure(
         ConnectionFailed: No server can be reached.
     """
     started_at = clock()
-    outcomes = client.classify_many(
+    outcomes = client.predict_many(
         itertools.takewhile(lambda _: clock() < started_at + seconds, itertools.cycle(images)),
         concurrency=concurrency,
         ordered=False,

@@ -11,10 +11,10 @@ from functools import partial
 
 from cronnx import Client, ConnectionFailed, CronnxError, InvalidInput
 from cronnx.command_line._bench import add_bench
-from cronnx.command_line._classify import add_classify
 from cronnx.command_line._models import add_models
 from cronnx.command_line._options import Commands, Connect, add_command
 from cronnx.command_line._ping import add_ping
+from cronnx.command_line._predict import add_predict
 from cronnx.command_line._report import EPILOG, ExitCode, print_error
 from cronnx.command_line._result_files import OutputError
 from cronnx.command_line._stats import add_stats
@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (add_classify, add_models, add_stats, add_ping, add_bench):
+    for add in (add_predict, add_models, add_stats, add_ping, add_bench):
         add(commands)
     _add_completion(commands, parser)
     return parser

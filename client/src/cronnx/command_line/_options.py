@@ -13,6 +13,7 @@ from cronnx import Client, ConnectionFailed, InvalidInput, Outcome, Tls
 from cronnx._config import DEFAULT_TIMEOUT_S, DEFAULT_URL
 from cronnx.command_line._report import EPILOG
 
+A = TypeVar("A")
 ImageT = TypeVar("ImageT", str, bytes)
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -80,7 +81,7 @@ def open_client(options: argparse.Namespace, connect: Connect, *, url: str | Non
     )
 
 
-def if_reachable(outcomes: Iterable[Outcome[ImageT]]) -> Iterator[Outcome[ImageT]]:
+def if_reachable(outcomes: Iterable[Outcome[ImageT, A]]) -> Iterator[Outcome[ImageT, A]]:
     """Yield outcomes, and stop if no server was ever reached.
 
     Raises:

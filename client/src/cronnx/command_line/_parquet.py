@@ -4,82 +4,41 @@
 from __future__ import annotations
 
 import itertools
-import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType, TracebackType
-from typing import Any
+from types import ModuleType
+from typing import Any, BinaryIO
 
-from cronnx.command_line._records import JsonLines, Record
-from cronnx.command_line._result_files import OutputError, ResultFile, digest, output_errors, sync_folder
+from cronnx.command_line._journal import JournaledFile
+from cronnx.command_line._result_files import OutputError, digest
 
 _ROWS_AT_ONCE = 10_000
 
 
-class ParquetFile:
-    """Appends records to `FILE.partial.jsonl`, and replaces `FILE` in one step when the run is complete."""
+class ParquetFile(JournaledFile):
+    """A Parquet file of the answers of one task, a row an image."""
 
-    def __init__(self, path: str) -> None:
-        """Open the journal of a Parquet file, or create it, and lock it until it is closed.
+    def __init__(self, path: str, task: str) -> None:
+        """Open the file's journal; see `JournaledFile`.
 
         Raises:
             OutputError: pyarrow is not installed, the file cannot be written, another process has locked it, or it
                 holds something else.
         """
-        self._path = path
         self._arrow, self._parquet = _pyarrow(path)
-        self._schema = _schema(self._arrow)
-        self._journal_path = f"{path}.partial.jsonl"
-        self._journal = ResultFile(self._journal_path, JsonLines())
-        self._added = False
+        self._schema = _schema(self._arrow, task)
+        super().__init__(path)
         try:
             self._stored = {digest(*row) for batch in self._batches(["path", "model"]) for row in _rows(batch)}
         except BaseException:
-            self._journal.close()
+            self.close()
             raise
 
-    def __enter__(self) -> ParquetFile:
-        return self
-
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def claim(self, path: str, model: str) -> bool:
-        """See `ResultFile.claim`."""
-        return digest(_text(path), model) not in self._stored and self._journal.claim(path, model)
-
-    def add(self, record: Record) -> None:
-        """Append a record to the journal."""
-        self._journal.add(record)
-
-    def finish(self) -> None:
-        """Write the file with the journal's records added, and remove the journal.
-
-        Raises:
-            OutputError: The file cannot be written. The journal stays.
-        """
-        aside = f"{self._path}.partial"
-        with output_errors(self._path):
-            if next(self._journaled(), None) or not Path(self._path).exists():
-                self._write(aside)
-                Path(aside).replace(self._path)
-                sync_folder(self._path)
-            Path(self._journal_path).unlink()
-
-    def close(self) -> None:
-        """Unlock and close the file."""
-        self._journal.close()
-
-    def _write(self, aside: str) -> None:
-        with Path(aside).open("wb") as file:
-            with self._parquet.ParquetWriter(file, self._schema) as writer:
-                for batch in itertools.chain(self._batches(), self._journaled_batches()):
-                    writer.write_batch(batch)
-            file.flush()
-            os.fsync(file.fileno())
+    def write(self, file: BinaryIO) -> None:
+        """See `JournaledFile.write`."""
+        with self._parquet.ParquetWriter(file, self._schema) as writer:
+            for batch in itertools.chain(self._batches(), self._journaled_batches()):
+                writer.write_batch(batch)
 
     def _batches(self, columns: list[str] | None = None) -> Iterator[Any]:
         if not Path(self._path).exists():
@@ -93,20 +52,15 @@ class ParquetFile:
 
     def _check(self, file: Any) -> None:
         if not file.schema_arrow.equals(self._schema):
-            raise OutputError(f"{self._path}: expected the columns of this command, got others; give another name")
+            raise OutputError(
+                f"{self._path}: expected the columns of this command and the model's task, got others; give another"
+                " name"
+            )
 
     def _journaled_batches(self) -> Iterator[Any]:
-        records = self._journaled()
+        records = self.journaled()
         while rows := list(itertools.islice(records, _ROWS_AT_ONCE)):
             yield self._arrow.RecordBatch.from_pylist(rows, schema=self._schema)
-
-    def _journaled(self) -> Iterator[Record]:
-        # A run that was killed after it had replaced the file leaves a journal of records that are in the file.
-        for encoded in self._journal.encoded():
-            record = json.loads(encoded)
-            record["path"] = _text(record["path"])
-            if digest(record["path"], record["model"]) not in self._stored:
-                yield record
 
 
 def _pyarrow(path: str) -> tuple[ModuleType, ModuleType]:
@@ -118,23 +72,33 @@ def _pyarrow(path: str) -> tuple[ModuleType, ModuleType]:
     return pyarrow, pyarrow.parquet
 
 
-def _schema(arrow: ModuleType) -> Any:
-    scored = [("label", arrow.string()), ("class_id", arrow.int64()), ("score", arrow.float64())]
+def _schema(arrow: ModuleType, task: str) -> Any:
     return arrow.schema(
-        [
-            ("path", arrow.string()),
-            ("model", arrow.string()),
-            *scored,
-            ("served_by", arrow.string()),
-            ("top", arrow.list_(arrow.struct(scored))),
-        ]
+        [("path", arrow.string()), ("model", arrow.string()), *_fields(arrow, task), ("served_by", arrow.string())]
     )
+
+
+def _fields(arrow: ModuleType, task: str) -> list[tuple[str, Any]]:
+    number, integer, word = arrow.float64(), arrow.int64(), arrow.string()
+    labelled = [("label", word), ("class_id", integer)]
+    scored = [*labelled, ("score", number)]
+    size = [("width", integer), ("height", integer)]
+    mask = ("segmentation", arrow.struct([("size", arrow.list_(integer)), ("counts", word)]))
+    match task:
+        case "classification" | "multi_label":
+            return [*scored, ("top", arrow.list_(arrow.struct(scored))), ("independent", arrow.bool_())]
+        case "semantic_segmentation":
+            return [*size, ("classes", arrow.list_(arrow.struct([*labelled, ("share", number), mask])))]
+        case "embedding":
+            return [("embedding", arrow.list_(arrow.float32()))]
+        case "depth":
+            geometry = [*size, *((name, number) for name in ("scale_x", "scale_y", "pad_x", "pad_y"))]
+            grid = arrow.list_(arrow.list_(arrow.float32()))
+            return [("geometry", arrow.struct(geometry)), ("minimum", number), ("maximum", number), ("grid", grid)]
+    points = arrow.list_(arrow.list_(number))
+    parts = [*scored, ("box", arrow.list_(number)), ("keypoints", points), ("corners", points), mask]
+    return [*size, ("detections", arrow.list_(arrow.struct(parts)))]
 
 
 def _rows(batch: Any) -> Iterator[tuple[str, str]]:
     return zip(batch["path"].to_pylist(), batch["model"].to_pylist(), strict=True)
-
-
-def _text(path: str) -> str:
-    """Escape the bytes of a path that are not UTF-8, which Parquet's text must be."""
-    return path.encode(errors="backslashreplace").decode()

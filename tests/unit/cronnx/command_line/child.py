@@ -18,10 +18,10 @@ DOT = bytes(64)
 
 
 class DottingServer(FakeServer):
-    def outcome(self, image: Any, index: int, top_k: int) -> Outcome[Any]:
+    def outcome(self, image: Any, index: int) -> Outcome[Any, Any]:
         if dots := os.environ.get("DOTS"):
             os.write(int(dots), DOT)
-        return super().outcome(image, index, top_k)
+        return super().outcome(image, index)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import PurePath
 from typing import Any
 
@@ -22,6 +22,7 @@ from cronnx import (
     ScoredClass,
     StepInfo,
 )
+from cronnx._tasks import Answer
 
 SERVED_BY = "net/1@abcd1234"
 
@@ -47,15 +48,17 @@ class FakeServer:
         self.lost_by_load: list[ModelStatus] = []
         self.commands: list[tuple[str, ...]] = []
         self.readings: list[list[ModelStatistics]] = []
+        self.task = "classification"
+        self.answer: Callable[[Any], Answer] = lambda image: answer(image, 5)
 
     def connect(self, url: str | list[str], **arguments: Any) -> FakeClient:
         self.connections.append((url, arguments))
         return FakeClient(self)
 
-    def outcome(self, image: Any, index: int, top_k: int) -> Outcome[Any]:
+    def outcome(self, image: Any, index: int) -> Outcome[Any, Any]:
         self.asked.append(image)
         error = self.failures.get(image, None if self.is_up else ConnectionFailed("nobody there"))
-        return Outcome(image, index, None if error else answer(image, top_k), error, seconds=0.25)
+        return Outcome(image, index, None if error else self.answer(image), error, seconds=0.25)
 
     def check(self) -> None:
         if not self.is_up:
@@ -72,25 +75,26 @@ class FakeClient:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def classify(self, image: str | bytes, **_: Any) -> Classification:
+    def predict(self, image: str | bytes, **_: Any) -> Classification:
         self._server.check()
         return answer(image, 5)
 
-    def classify_many(
-        self, images: Iterable[Any], *, top_k: int = 5, progress: bool = False, **options: Any
-    ) -> Iterator[Outcome[Any]]:
-        self._server.options = {"top_k": top_k, **options}
+    def predict_many(
+        self, images: Iterable[Any], *, progress: bool = False, **options: Any
+    ) -> Iterator[Outcome[Any, Any]]:
+        self._server.options = options
         with Progress(console=Console(stderr=True), disable=not progress) as bar:
             bar.add_task("fake progress")
             for index, image in enumerate(images):
-                yield self._server.outcome(image, index, top_k)
+                yield self._server.outcome(image, index)
 
     def models(self) -> list[ModelStatus]:
         self._server.check()
         return list(self._server.models)
 
-    def model(self, name: str) -> ModelInfo:
-        return ModelInfo(name, ("1",), "", "", 0, (), (), tuple(self._server.steps.get(name, ())))
+    def model(self, name: str, *, model_version: str = "") -> ModelInfo:  # noqa: ARG002 - the client's arguments
+        self._server.check()
+        return ModelInfo(name, ("1",), "", "", 0, (), (), tuple(self._server.steps.get(name, ())), self._server.task)
 
     def load(self, name: str) -> None:
         self._command("load", name)

@@ -70,7 +70,7 @@ class TimedClient:
         self._seconds = list(seconds)
         self.images: list[bytes] = []
 
-    def classify_many(self, images: Any, **_: Any) -> Iterator[Outcome[Any]]:
+    def predict_many(self, images: Any, **_: Any) -> Iterator[Outcome[Any, Any]]:
         for index, (image, taken) in enumerate(zip(images, self._seconds, strict=False)):
             self.images.append(image)
             error = taken if isinstance(taken, Exception) else None

@@ -23,7 +23,7 @@ Output = pytest.CaptureFixture[str]
 Command = Callable[[list[str]], int]
 Start = Callable[..., "subprocess.Popen[bytes]"]
 
-SERVER_COMMANDS = ("classify", "models", "load", "unload", "stats", "ping", "bench")
+SERVER_COMMANDS = ("predict", "models", "load", "unload", "stats", "ping", "bench")
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def images(folder: Path, monkeypatch: pytest.MonkeyPatch, grpc_triton: GrpcTrito
 
 @pytest.mark.usefixtures("images")
 def test_a_folder_is_classified_as_far_as_it_can_be(capsys: Output) -> None:
-    assert main(["classify", ".", "--json"]) == 1
+    assert main(["predict", ".", "--json"]) == 1
     output = capsys.readouterr()
     assert [json.loads(line)["label"] for line in output.out.splitlines()] == ["cat", "goldfish"]
     assert output.err == "cronnx: ./broken.jpg: in ensemble 'efficientnet_lite0', image[0]: truncated JPEG\n"
@@ -45,20 +45,20 @@ def test_a_folder_is_classified_as_far_as_it_can_be(capsys: Output) -> None:
 
 @pytest.mark.usefixtures("images")
 def test_an_url_option_goes_before_the_environment(http_triton: HttpTriton) -> None:
-    assert main(["classify", "cat.jpg", "--url", f"http://{http_triton.address}"]) == 0
+    assert main(["predict", "cat.jpg", "--url", f"http://{http_triton.address}"]) == 0
     assert len(http_triton.requests) == 1
 
 
 @pytest.mark.usefixtures("images")
 def test_a_deadline_is_a_failure_of_its_image(capsys: Output, grpc_triton: GrpcTriton) -> None:
     grpc_triton.hang()
-    assert main(["classify", "cat.jpg", "--timeout", "0.1"]) == 1
+    assert main(["predict", "cat.jpg", "--timeout", "0.1"]) == 1
     assert "cat.jpg: no answer from" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("images")
 def test_a_server_that_cannot_be_reached_ends_the_command(capsys: Output, deserted_address: str) -> None:
-    assert main(["classify", "cat.jpg", "goldfish.jpg", "--url", f"grpc://{deserted_address}"]) == 3
+    assert main(["predict", "cat.jpg", "goldfish.jpg", "--url", f"grpc://{deserted_address}"]) == 3
     output = capsys.readouterr()
     assert output.out == ""
     assert output.err.startswith(f"cronnx: cannot reach grpc://{deserted_address}: ")
@@ -83,13 +83,13 @@ def test_without_an_url_the_server_is_on_this_machine(cronnx: Command, server: F
     ("arguments", "complaint"),
     [
         ([], "COMMAND"),
-        (["classify"], "PATH"),
-        (["classify", "cat.jpg", "--top-k", "6"], "--top-k"),
-        (["classify", "cat.jpg", "--concurrency", "0"], "--concurrency"),
-        (["classify", "cat.jpg", "--json", "--output", "a.jsonl"], "not allowed with"),
-        (["classify", "cat.jpg", "--timeout", "soon"], "--timeout"),
-        (["classify", "cat.jpg", "--timeout", "0"], "timeout_s: expected a positive number of seconds, got 0.0"),
-        (["classify", "cat.jpg", "--url", "ftp://host:1"], "'ftp://host:1'"),
+        (["predict"], "PATH"),
+        (["predict", "cat.jpg", "--top-k", "6"], "--top-k"),
+        (["predict", "cat.jpg", "--concurrency", "0"], "--concurrency"),
+        (["predict", "cat.jpg", "--json", "--format", "csv"], "not allowed with"),
+        (["predict", "cat.jpg", "--timeout", "soon"], "--timeout"),
+        (["predict", "cat.jpg", "--timeout", "0"], "timeout_s: expected a positive number of seconds, got 0.0"),
+        (["predict", "cat.jpg", "--url", "ftp://host:1"], "'ftp://host:1'"),
         (["models", "--ca-file", "missing.pem"], "missing.pem"),
         (["load"], "NAME"),
         (["stats", "--interval", "0"], "--interval"),
@@ -142,20 +142,20 @@ def start(images: Path) -> Start:
 def test_a_name_that_is_not_text_is_found_and_shown_escaped(start: Start, images: Path) -> None:
     name = os.fsdecode(b"\xff.jpg")
     (images / name).write_bytes(b"cat")
-    output, complaints = start("classify", name).communicate()
+    output, complaints = start("predict", name).communicate()
     assert output.startswith(b"\\udcff.jpg  cat ")
     assert complaints == b""
 
 
 def test_paths_come_from_standard_input(start: Start) -> None:
-    output, _ = start("classify", "-", stdin=subprocess.PIPE).communicate(b"cat.jpg\ngoldfish.jpg\n")
+    output, _ = start("predict", "-", stdin=subprocess.PIPE).communicate(b"cat.jpg\ngoldfish.jpg\n")
     assert [line.split()[0] for line in output.splitlines()] == [b"cat.jpg", b"goldfish.jpg"]
 
 
 def test_a_broken_pipe_ends_the_command_quietly(start: Start) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    process = start("classify", "cat.jpg", "goldfish.jpg", stdout=writing)
+    process = start("predict", "cat.jpg", "goldfish.jpg", stdout=writing)
     os.close(writing)
     _, complaints = process.communicate()
     assert (process.returncode, complaints) == (141, b"")
@@ -163,7 +163,7 @@ def test_a_broken_pipe_ends_the_command_quietly(start: Start) -> None:
 
 def test_standard_output_that_is_full_is_an_error_in_a_line(start: Start) -> None:
     full = os.open("/dev/full", os.O_WRONLY)
-    process = start("classify", "cat.jpg", stdout=full)
+    process = start("predict", "cat.jpg", stdout=full)
     os.close(full)
     _, complaints = process.communicate()
     assert (process.returncode, complaints) == (1, b"cronnx: standard output: No space left on device\n")
@@ -175,7 +175,7 @@ def test_an_interrupt_ends_the_command_quietly(
 ) -> None:
     triton = grpc_triton if protocol == "grpc" else http_triton
     entered = triton.hang()
-    process = start("classify", "cat.jpg", "--url", f"{protocol}://{triton.address}")
+    process = start("predict", "cat.jpg", "--url", f"{protocol}://{triton.address}")
     assert entered.wait(30)
     process.send_signal(signal.SIGINT)
     output, complaints = process.communicate()
@@ -183,7 +183,7 @@ def test_an_interrupt_ends_the_command_quietly(
 
 
 def test_an_interrupt_while_standard_input_is_awaited_ends_the_command_quietly(start: Start) -> None:
-    process = start("classify", "-", stdin=subprocess.PIPE)
+    process = start("predict", "-", stdin=subprocess.PIPE)
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(b"cat.jpg\n")
@@ -198,7 +198,7 @@ def test_an_interrupt_while_standard_input_is_awaited_ends_the_command_quietly(s
 def test_the_script_has_every_command(cronnx: Command, capsys: Output, shell: str) -> None:
     assert cronnx(["completion", shell]) == 0
     script = capsys.readouterr().out
-    assert all(command in script for command in ("classify", "models", "unload", "stats", "bench", "--top-k"))
+    assert all(command in script for command in ("predict", "models", "unload", "stats", "bench", "--top-k"))
 
 
 def test_bash_completes_commands_options_and_files(cronnx: Command, capsys: Output, tmp_path: Path) -> None:
@@ -215,6 +215,6 @@ def test_bash_completes_commands_options_and_files(cronnx: Command, capsys: Outp
         return set(ended.stdout.split())
 
     (tmp_path / "cat.jpg").touch()
-    assert {"classify", "completion", "models"} <= completed("cronnx", "")
-    assert completed("cronnx", "classify", "--conc") == {"--concurrency"}
-    assert "cat.jpg" in completed("cronnx", "classify", "ca")
+    assert {"predict", "completion", "models"} <= completed("cronnx", "")
+    assert completed("cronnx", "predict", "--conc") == {"--concurrency"}
+    assert "cat.jpg" in completed("cronnx", "predict", "ca")

@@ -27,7 +27,7 @@ def journal(path: Path) -> Path:
 
 
 def run(path: Path, names: list[str] = NAMES, *, complete: bool = True) -> list[str]:
-    with ParquetFile(str(path)) as results:
+    with ParquetFile(str(path), "classification") as results:
         new = [name for name in names if results.claim(name, "net")]
         for name in new:
             results.add(record(name, "net", answer("cat.jpg", 2)))
@@ -86,8 +86,8 @@ def test_a_run_killed_while_it_wrote_the_file_is_completed(path: Path) -> None:
 
 
 def test_two_runs_at_once_are_refused(path: Path) -> None:
-    with ParquetFile(str(path)), pytest.raises(OutputError, match="another run is writing"):
-        ParquetFile(str(path))
+    with ParquetFile(str(path), "classification"), pytest.raises(OutputError, match="another run is writing"):
+        ParquetFile(str(path), "classification")
 
 
 def test_a_name_that_is_not_utf8_is_escaped_and_recognised(path: Path) -> None:
@@ -101,14 +101,14 @@ def test_a_name_that_is_not_utf8_is_escaped_and_recognised(path: Path) -> None:
 def test_a_file_of_something_else_is_refused_and_left_as_it_is(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(OutputError, match=r"results\.parquet: cannot be read as Parquet"):
-        ParquetFile(str(path))
+        ParquetFile(str(path), "classification")
     assert path.read_bytes() == content
 
 
 def test_a_table_of_something_else_is_refused(path: Path) -> None:
     pyarrow.parquet.write_table(pyarrow.table({"a": [1]}), path)
-    with pytest.raises(OutputError, match="expected the columns of this command, got others"):
-        ParquetFile(str(path))
+    with pytest.raises(OutputError, match="expected the columns of this command and the model's task"):
+        ParquetFile(str(path), "classification")
 
 
 def test_many_rows_come_in_order(path: Path) -> None:

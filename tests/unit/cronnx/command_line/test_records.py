@@ -21,7 +21,7 @@ ODD_NAMES = [
     "",
     os.fsdecode(b"\xff\xfe.jpg"),
 ]
-FORMATS = [(JsonLines(), 3), (Csv(1), 1), (Csv(3), 3)]
+FORMATS = [(JsonLines(), 3), (Csv("classification", 1), 1), (Csv("classification", 3), 3)]
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)
@@ -53,12 +53,12 @@ def test_other_bytes_are_not_the_beginning_of_a_record(record_format: RecordForm
 
 def test_json_has_the_answer_and_what_was_asked() -> None:
     written = json.loads(JsonLines().encode(record("cat.jpg", "net", answer("cat.jpg", 2))))
-    assert list(written) == ["path", "model", "label", "class_id", "score", "served_by", "top"]
+    assert list(written) == ["path", "model", "label", "class_id", "score", "served_by", "top", "independent"]
     assert (written["label"], written["score"], len(written["top"])) == ("cat", 0.5, 2)
 
 
 def test_csv_has_columns_for_every_rank_and_is_read_by_pythons_reader() -> None:
-    columns = Csv(2)
+    columns = Csv("classification", 2)
     lines = columns.header + columns.encode(record('ca"t\n.jpg', "net", answer("cat.jpg", 2)))
     (row,) = csv.DictReader(lines.decode().splitlines(keepends=True))
     assert row == {

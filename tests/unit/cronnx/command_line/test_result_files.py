@@ -13,7 +13,7 @@ from cronnx.command_line._result_files import OutputError, ResultFile, open_lock
 from tests.unit.cronnx.command_line.fake_server import answer
 
 NAMES = ["cat.jpg", 'two\nlines".jpg', os.fsdecode(b"\xff.jpg")]
-FORMATS = [JsonLines(), Csv(2)]
+FORMATS = [JsonLines(), Csv("classification", 2)]
 
 
 @pytest.fixture
@@ -123,9 +123,9 @@ def test_records_after_a_damaged_one_are_not_dropped(path: Path, record_format: 
 
 
 def test_other_columns_are_refused(path: Path) -> None:
-    run(path, Csv(2))
+    run(path, Csv("classification", 2))
     with pytest.raises(OutputError, match="other columns"):
-        ResultFile(str(path), Csv(1))
+        ResultFile(str(path), Csv("classification", 1))
 
 
 def test_a_file_that_cannot_be_made_is_an_error_that_names_it(tmp_path: Path) -> None:

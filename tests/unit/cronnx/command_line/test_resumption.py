@@ -64,7 +64,7 @@ def test_runs_killed_at_any_moment_do_nothing_twice_and_lose_nothing(
     for image in images:
         Path(image).touch()
     output = folder / f"results{suffix}"
-    command = ["classify", "in", "--output", str(output)]
+    command = ["predict", "in", "--output", str(output)]
     kills = (1, 7, 50, 300)
     asked = sum(killed_run(command, after=after) for after in kills)
     assert cronnx(command) == 0

@@ -55,27 +55,27 @@ def _content(ours: int, theirs: int) -> str:
 
 
 def test_on_a_terminal_a_table_fits_it_and_nothing_is_between_its_lines() -> None:
-    stdout, stderr = run("classify", "a.jpg", "x" * 200 + ".jpg", terminals="stdout stderr")
+    stdout, stderr = run("predict", "a.jpg", "x" * 200 + ".jpg", terminals="stdout stderr")
     assert [len(line) <= 80 for line in stdout.splitlines()] == [True, True]
     assert "…" in stdout
     assert stderr == ""
 
 
 def test_progress_goes_to_the_terminal_and_the_answers_to_the_pipe() -> None:
-    stdout, stderr = run("classify", "a.jpg", "b.jpg", terminals="stderr")
+    stdout, stderr = run("predict", "a.jpg", "b.jpg", terminals="stderr")
     assert stdout.splitlines() == [f"{name}.jpg  {name}{' ' * 34}50.0%  {SERVED_BY}" for name in "ab"]
     assert "fake progress" in stderr
 
 
 def test_with_a_file_the_terminal_shows_progress_alone() -> None:
-    stdout, stderr = run("classify", "a.jpg", "--output", "results.jsonl", terminals="stdout stderr")
+    stdout, stderr = run("predict", "a.jpg", "--output", "results.jsonl", terminals="stdout stderr")
     assert stdout == ""
     assert "fake progress" in stderr
     assert stderr.endswith("cronnx: results.jsonl: 1 added, 0 already there, 0 failed\n")
 
 
 def test_without_a_terminal_there_is_no_progress() -> None:
-    _, stderr = run("classify", "a.jpg", terminals="")
+    _, stderr = run("predict", "a.jpg", terminals="")
     assert stderr == ""
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cronnx import Classification, InvalidInput, Outcome
-from cronnx._classify_many import LOOKAHEAD, ClassificationPool, flattened
+from cronnx._predict_many import LOOKAHEAD, PredictionPool, flattened
 from tests.unit.cronnx.held import Held, asynchronous, classification, classify, collect, outcomes_of
 
 
@@ -21,21 +21,21 @@ from tests.unit.cronnx.held import Held, asynchronous, classification, classify,
 def test_every_image_has_one_outcome(
     ordered: bool, source: Callable[[Iterable[int]], Iterable[int] | AsyncIterable[int]], count: int
 ) -> None:
-    async def run() -> list[Outcome[int]]:
+    async def run() -> list[Outcome[int, Classification]]:
         return await collect(outcomes_of(source(range(count)), ordered=ordered))
 
     outcomes = asyncio.run(run())
     indices = [outcome.index for outcome in outcomes]
     assert (indices if ordered else sorted(indices)) == list(range(count))
     assert all(outcome.image == outcome.index for outcome in outcomes)
-    assert all(outcome.classification == classification(outcome.image) for outcome in outcomes)
+    assert all(outcome.answer == classification(outcome.image) for outcome in outcomes)
 
 
 def test_an_outcome_has_the_callers_own_object() -> None:
     class Picture:
         pass
 
-    async def run() -> Outcome[Picture]:
+    async def run() -> Outcome[Picture, Classification]:
         async with aclosing(outcomes_of([picture])) as outcomes:
             return await anext(outcomes)
 
@@ -52,7 +52,7 @@ def test_an_error_is_the_outcome_of_its_image_alone(ordered: bool) -> None:
 
     outcomes = asyncio.run(collect(outcomes_of(range(10), pick, ordered=ordered)))
     for outcome in outcomes:
-        assert (outcome.classification is None) == bool(outcome.image % 2)
+        assert (outcome.answer is None) == bool(outcome.image % 2)
         assert str(outcome.error or "") == (f"odd: {outcome.image}" if outcome.image % 2 else "")
     assert len(outcomes) == 10
 
@@ -60,8 +60,8 @@ def test_an_error_is_the_outcome_of_its_image_alone(ordered: bool) -> None:
 def test_an_outcome_says_how_long_it_took() -> None:
     ticks = itertools.count(0, 5)
 
-    async def run() -> list[Outcome[int]]:
-        timed = ClassificationPool[int](classify, concurrency=1, ordered=True, clock=lambda: next(ticks))
+    async def run() -> list[Outcome[int, Classification]]:
+        timed = PredictionPool[int, Classification](classify, concurrency=1, ordered=True, clock=lambda: next(ticks))
         return await collect(flattened(timed.batches([1, 2])))
 
     assert [outcome.seconds for outcome in asyncio.run(run())] == [5, 5]

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from cronnx import AsyncClient, Client, ConnectionFailed, CronnxError, InvalidInput, Outcome, Retry
+from cronnx import AsyncClient, Classification, Client, ConnectionFailed, CronnxError, InvalidInput, Outcome, Retry
 from tests.unit.cronnx.answers import classify
 from tests.unit.cronnx.fake_transport import FakeTransport
 from tests.unit.cronnx.faulty_transport import FAULTS, FaultyTransport
@@ -39,17 +39,17 @@ def images(count: int) -> Iterator[bytes]:
         yield str(position).encode()
 
 
-def check(outcomes: list[Outcome[bytes]], transport: FaultyTransport) -> None:
+def check(outcomes: list[Outcome[bytes, Classification]], transport: FaultyTransport) -> None:
     """Check that every input has exactly one outcome: its answer or a typed error."""
     assert sorted(outcome.index for outcome in outcomes) == list(range(MANY))
     for outcome in outcomes:
         assert outcome.image == str(outcome.index).encode()
-        assert (outcome.classification is None) != (outcome.error is None)
-        if outcome.classification:
-            assert outcome.classification.label.encode() == outcome.image
+        assert (outcome.answer is None) != (outcome.error is None)
+        if outcome.answer:
+            assert outcome.answer.label.encode() == outcome.image
         else:
             assert type(outcome.error) in FAULTS
-    answered = Counter(outcome.image for outcome in outcomes if outcome.classification)
+    answered = Counter(outcome.image for outcome in outcomes if outcome.answer)
     assert answered == transport.answered
     assert max(transport.attempts.values()) <= 4
 
@@ -83,7 +83,7 @@ def test_an_asynchronous_client_does_the_same() -> None:
         for image in images(MANY):
             yield image
 
-    async def run() -> list[Outcome[bytes]]:
+    async def run() -> list[Outcome[bytes, Classification]]:
         async with AsyncClient(transport=transport, retry=AT_ONCE) as client:
             return [outcome async for outcome in client.classify_many(asynchronous(), concurrency=64)]
 
@@ -96,7 +96,7 @@ def test_threads_can_classify_at_the_same_time(client: Client) -> None:
         inputs = [f"{name} {position}".encode() for position in range(300)]
         outcomes = list(client.classify_many(iter(inputs), concurrency=name + 1))
         assert [outcome.image for outcome in outcomes] == inputs
-        return [outcome.classification.label for outcome in outcomes if outcome.classification]
+        return [outcome.answer.label for outcome in outcomes if outcome.answer]
 
     with ThreadPoolExecutor(8) as callers:
         for name, labels in enumerate(callers.map(run, range(8))):
@@ -124,7 +124,7 @@ def test_paths_bytes_and_pictures_may_be_mixed(client: Client, tmp_path: Path) -
     outcomes = list(client.classify_many(given))  # type: ignore[type-var]  # None is what is tested
     assert [outcome.image for outcome in outcomes] == given
     assert all(before is after.image for before, after in zip(given, outcomes, strict=True))
-    labels = [outcome.classification and outcome.classification.label for outcome in outcomes]
+    labels = [outcome.answer and outcome.answer.label for outcome in outcomes]
     assert labels[:3] == ["cat"] * 3
     assert labels[3]
     assert [type(outcome.error) for outcome in outcomes[4:]] == [InvalidInput, InvalidInput]
@@ -136,8 +136,8 @@ def test_every_request_is_of_the_model_and_deadline_asked_for(client: Client, tr
     (request,) = transport.requests
     assert (request.model_name, request.model_version) == ("mobilenet", "3")
     assert request.timeout_s == 5.0
-    assert outcome.classification
-    assert len(outcome.classification.top) == 2
+    assert outcome.answer
+    assert len(outcome.answer.top) == 2
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_memory_does_not_grow_with_the_number_of_inputs() -> None:
     with Client(transport=Forgetful()) as client:
         tracemalloc.start()
         try:
-            assert all(outcome.classification for outcome in client.classify_many(big))
+            assert all(outcome.answer for outcome in client.classify_many(big))
             assert tracemalloc.get_traced_memory()[1] < 20_000_000
         finally:
             tracemalloc.stop()

@@ -1,4 +1,4 @@
-"""Classification of many images with a bounded number of requests at a time."""
+"""Answers for many images with a bounded number of requests at a time."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from contextlib import aclosing
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from cronnx._classification import Classification, Classifier, Outcome
+from cronnx._answers import Outcome
 from cronnx._errors import CronnxError, InvalidInput
+from cronnx._image_model import ImageModel
 from cronnx._inputs import ImageLike
 from cronnx._sources import Source, open_source
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 T = TypeVar("T")
+A = TypeVar("A")
 ImageT = TypeVar("ImageT", bound=ImageLike)
 
 LOOKAHEAD = 4
@@ -26,14 +28,14 @@ LOOKAHEAD = 4
 hold up."""
 
 
-def classify_many(
+def predict_many(
     images: Iterable[ImageT] | AsyncIterable[ImageT],
-    classifier: Classifier,
+    model: ImageModel[A],
     *,
     concurrency: int,
     ordered: bool,
     progress: bool,
-) -> AsyncGenerator[list[Outcome[ImageT]], None]:
+) -> AsyncGenerator[list[Outcome[ImageT, A]], None]:
     """Yield the outcomes in batches as they become ready; see `Client.classify_many` for the arguments.
 
     Raises:
@@ -43,7 +45,7 @@ def classify_many(
         raise InvalidInput(f"concurrency: expected 1 or more requests at a time, got {concurrency}")
     if isinstance(images, str | bytes) or not isinstance(images, Iterable | AsyncIterable):
         raise InvalidInput(f"images: expected an iterable of images, got {type(images).__name__}")
-    pool: ClassificationPool[ImageT] = ClassificationPool(classifier.classify, concurrency=concurrency, ordered=ordered)
+    pool: PredictionPool[ImageT, A] = PredictionPool(model.ask, concurrency=concurrency, ordered=ordered)
     batches = pool.batches(images)
     if not progress:
         return batches
@@ -58,38 +60,40 @@ async def flattened(batches: AsyncGenerator[list[T], None]) -> AsyncGenerator[T,
                 yield element
 
 
-class ClassificationPool(Generic[T]):
-    """Classifies the images of an iterable, several at a time.
+class PredictionPool(Generic[T, A]):
+    """Asks a model about the images of an iterable, several at a time.
 
-    At most `concurrency` images are being classified, and at most `LOOKAHEAD` times as many have been taken from the
+    At most `concurrency` images are being asked about, and at most `LOOKAHEAD` times as many have been taken from the
     iterable and not yet returned in a batch. A batch has at most `concurrency` outcomes.
     """
 
     def __init__(
         self,
-        classify: Callable[[T], Awaitable[Classification]],
+        ask: Callable[[T], Awaitable[A]],
         *,
         concurrency: int,
         ordered: bool,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self._classify = classify
+        self._ask = ask
         self._concurrency = concurrency
         self._ordered = ordered
         self._clock = clock
         self._taken = 0  # images that have arrived
         self._requested = 0  # images requested from the source that have not arrived
         self._returned = 0  # outcomes
-        self._running: set[asyncio.Task[Outcome[T]]] = set()
-        self._in_order: deque[asyncio.Task[Outcome[T]]] = deque()  # with `ordered`, the tasks by position
-        self._ready: asyncio.Queue[asyncio.Task[Outcome[T]] | None] = asyncio.Queue()  # finished tasks; None at the end
+        self._running: set[asyncio.Task[Outcome[T, A]]] = set()
+        self._in_order: deque[asyncio.Task[Outcome[T, A]]] = deque()  # with `ordered`, the tasks by position
+        self._ready: asyncio.Queue[asyncio.Task[Outcome[T, A]] | None] = (
+            asyncio.Queue()
+        )  # finished tasks; None at the end
         self._has_ended = False  # the source has no more images
         self._is_closed = False  # the caller wants no more outcomes
         self._error: BaseException | None = None
         self._source: Source
         self._context = copy_context()  # the caller's context, which the source's thread does not have
 
-    async def batches(self, images: Iterable[T] | AsyncIterable[T]) -> AsyncGenerator[list[Outcome[T]], None]:
+    async def batches(self, images: Iterable[T] | AsyncIterable[T]) -> AsyncGenerator[list[Outcome[T, A]], None]:
         """Yield the outcomes as they become ready, 1 to `concurrency` at a time.
 
         After the last outcome, it raises what the iterable raised. Closing it cancels the running requests.
@@ -136,7 +140,7 @@ class ClassificationPool(Generic[T]):
             self._requested += 1
             self._source.request_next()
 
-    def _finish(self, task: asyncio.Task[Outcome[T]]) -> None:
+    def _finish(self, task: asyncio.Task[Outcome[T, A]]) -> None:
         self._running.discard(task)
         self._is_closed |= task.cancelled()  # an event loop that ends cancels its tasks
         if not self._ordered:
@@ -150,9 +154,9 @@ class ClassificationPool(Generic[T]):
         if self._has_ended and not self._running:
             self._ready.put_nowait(None)
 
-    async def _batch(self) -> list[Outcome[T]]:
+    async def _batch(self) -> list[Outcome[T, A]]:
         """Return the outcomes that are ready; an empty list at the end."""
-        batch: list[Outcome[T]] = []
+        batch: list[Outcome[T, A]] = []
         task = await self._ready.get()
         while task:
             batch.append(task.result())
@@ -163,14 +167,14 @@ class ClassificationPool(Generic[T]):
             self._ready.put_nowait(None)  # the next call returns the end
         return batch
 
-    async def _outcome(self, index: int, image: T) -> Outcome[T]:
+    async def _outcome(self, index: int, image: T) -> Outcome[T, A]:
         start = self._clock()
-        classification, failure = None, None
+        answer, failure = None, None
         try:
-            classification = await self._classify(image)
+            answer = await self._ask(image)
         except CronnxError as error:
             failure = error.with_traceback(None)  # the traceback's frames would keep the image in memory
-        return Outcome(image, index, classification, failure, self._clock() - start)
+        return Outcome(image, index, answer, failure, self._clock() - start)
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
@@ -180,12 +184,12 @@ async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
 
 
 async def _with_progress(
-    batches: AsyncGenerator[list[Outcome[T]], None], *, total: int | None
-) -> AsyncGenerator[list[Outcome[T]], None]:
+    batches: AsyncGenerator[list[Outcome[T, A]], None], *, total: int | None
+) -> AsyncGenerator[list[Outcome[T, A]], None]:
     """Yield the batches, and show on standard error the number of outcomes, images per second and errors."""
     async with aclosing(batches):
         with _progress_bar() as progress:
-            task = progress.add_task("classify", total=total, errors=0, rate="")
+            task = progress.add_task("images", total=total, errors=0, rate="")
             errors = 0
             async for batch in batches:
                 errors += sum(outcome.error is not None for outcome in batch)

@@ -10,7 +10,7 @@ import pytest
 from rich.cells import cell_len
 
 from cronnx import ConnectionFailed, DeadlineExceeded, InvalidInput
-from cronnx.command_line._classify import AnswerLines
+from cronnx.command_line._answer_lines import AnswerLines
 from cronnx.command_line._records import JsonLines, Record, record
 from cronnx.command_line._result_files import ResultFile
 from tests.unit.cronnx.command_line.fake_server import SERVED_BY, FakeServer, answer
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("folder")
 
 
 def test_images_make_an_aligned_table_in_the_order_given(cronnx: Command, capsys: Output) -> None:
-    assert cronnx(["classify", "goldfish.jpg", "cat.jpg"]) == 0
+    assert cronnx(["predict", "goldfish.jpg", "cat.jpg"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         f"goldfish.jpg  goldfish                           50.0%  {SERVED_BY}",
         f"cat.jpg       cat                                50.0%  {SERVED_BY}",
@@ -30,15 +30,15 @@ def test_images_make_an_aligned_table_in_the_order_given(cronnx: Command, capsys
 
 
 def test_json_is_one_object_a_line_with_all_classes(cronnx: Command, capsys: Output) -> None:
-    assert cronnx(["classify", "cat.jpg", "goldfish.jpg", "--json"]) == 0
+    assert cronnx(["predict", "cat.jpg", "goldfish.jpg", "--json"]) == 0
     first, second = map(json.loads, capsys.readouterr().out.splitlines())
-    assert list(first) == ["path", "model", "label", "class_id", "score", "served_by", "top"]
+    assert list(first) == ["path", "model", "label", "class_id", "score", "served_by", "top", "independent"]
     assert (first["path"], first["label"], len(first["top"]), second["label"]) == ("cat.jpg", "cat", 5, "goldfish")
 
 
 def test_the_server_is_asked_as_the_options_say(cronnx: Command, server: FakeServer) -> None:
-    cronnx(["classify", "a.jpg", "--model", "net", "--model-version", "2", "--top-k", "3", "--concurrency", "4"])
-    expected = {"model_name": "net", "model_version": "2", "top_k": 3, "concurrency": 4}
+    cronnx(["predict", "a.jpg", "--model", "net", "--model-version", "2", "--concurrency", "4"])
+    expected = {"model_name": "net", "model_version": "2", "concurrency": 4}
     assert server.options == {**expected, "ordered": True}
 
 
@@ -49,7 +49,7 @@ def test_a_failed_image_is_reported_in_one_line_and_the_others_continue(
         "a\n.jpg": InvalidInput("in ensemble 'net':\n truncated", server_message="in ensemble 'net':\n truncated"),
         "b.jpg": DeadlineExceeded("no answer"),
     }
-    assert cronnx(["classify", "a\n.jpg", "b.jpg", "cat.jpg"]) == 1
+    assert cronnx(["predict", "a\n.jpg", "b.jpg", "cat.jpg"]) == 1
     output = capsys.readouterr()
     assert output.out.startswith("cat.jpg ")
     assert output.err.splitlines() == ["cronnx: a\\n.jpg: in ensemble 'net': truncated", "cronnx: b.jpg: no answer"]
@@ -57,7 +57,7 @@ def test_a_failed_image_is_reported_in_one_line_and_the_others_continue(
 
 def test_an_empty_folder_is_a_failure(cronnx: Command, capsys: Output, folder: Path) -> None:
     (folder / "empty").mkdir()
-    assert cronnx(["classify", "empty"]) == 1
+    assert cronnx(["predict", "empty"]) == 1
     assert capsys.readouterr().err == "cronnx: empty: no image in this folder\n"
 
 
@@ -65,29 +65,29 @@ def test_a_server_that_cannot_be_reached_ends_the_command_at_once(
     cronnx: Command, capsys: Output, server: FakeServer
 ) -> None:
     server.is_up = False
-    assert cronnx(["classify", *map(str, range(100))]) == 3
+    assert cronnx(["predict", *map(str, range(100))]) == 3
     assert capsys.readouterr().err == "cronnx: nobody there\n"
     assert len(server.asked) == 1
 
 
 def test_a_server_that_goes_away_costs_the_images_it_did_not_answer(cronnx: Command, server: FakeServer) -> None:
     server.failures = {"b": ConnectionFailed("gone"), "c": ConnectionFailed("gone")}
-    assert cronnx(["classify", "a", "b", "c", "d"]) == 1
+    assert cronnx(["predict", "a", "b", "c", "d"]) == 1
     assert server.asked == ["a", "b", "c", "d"]
 
 
 def test_a_refusal_proves_a_reachable_server_but_a_missing_file_does_not(cronnx: Command, server: FakeServer) -> None:
     server.failures = {"missing": InvalidInput("cannot read"), "b": ConnectionFailed("gone")}
-    assert cronnx(["classify", "missing", "b"]) == 3
+    assert cronnx(["predict", "missing", "b"]) == 3
     server.failures["missing"] = InvalidInput("cannot decode", server_message="cannot decode")
-    assert cronnx(["classify", "missing", "b"]) == 1
+    assert cronnx(["predict", "missing", "b"]) == 1
 
 
 def test_a_file_of_json_lines_gets_every_answer_once(
     cronnx: Command, capsys: Output, server: FakeServer, folder: Path
 ) -> None:
     server.failures = {"b.jpg": DeadlineExceeded("no answer")}
-    command = ["classify", "a.jpg", "b.jpg", "a.jpg", "--output", "results.jsonl"]
+    command = ["predict", "a.jpg", "b.jpg", "a.jpg", "--output", "results.jsonl"]
     assert cronnx(command) == 1
     assert capsys.readouterr().err.splitlines() == [
         "cronnx: b.jpg: no answer",
@@ -104,13 +104,13 @@ def test_a_file_of_json_lines_gets_every_answer_once(
 
 
 def test_answers_for_a_file_come_as_they_are_completed(cronnx: Command, server: FakeServer) -> None:
-    cronnx(["classify", "a.jpg", "--output", "results.jsonl"])
-    assert (server.options["ordered"], server.options["top_k"]) == (False, 5)
+    cronnx(["predict", "a.jpg", "--output", "results.jsonl"])
+    assert server.options["ordered"] is False
 
 
 def test_a_csv_has_the_best_class_or_as_many_as_asked_for(cronnx: Command, folder: Path) -> None:
-    assert cronnx(["classify", "a.jpg", "--output", "one.csv"]) == 0
-    assert cronnx(["classify", "a.jpg", "--output", "two.csv", "--top-k", "2"]) == 0
+    assert cronnx(["predict", "a.jpg", "--output", "one.csv"]) == 0
+    assert cronnx(["predict", "a.jpg", "--output", "two.csv", "--top-k", "2"]) == 0
     (one,), (two,) = (csv.DictReader((folder / name).open()) for name in ("one.csv", "two.csv"))
     assert (one["label"], "label_2" in one) == ("a", False)
     assert (two["label"], two["label_2"]) == ("a", "a1")
@@ -123,15 +123,15 @@ def test_odd_names_are_in_the_file_as_they_are_in_the_folder(cronnx: Command, se
         Path(os.fsdecode(b"in/" + name)).touch()
     for output in ("results.jsonl", "results.csv", "results.parquet"):
         server.asked.clear()
-        assert cronnx(["classify", "in", "--output", output]) == 0
+        assert cronnx(["predict", "in", "--output", output]) == 0
         assert sorted(map(os.fsencode, server.asked)) == sorted(b"in/" + name for name in names)
-        assert cronnx(["classify", "in", "--output", output]) == 0
+        assert cronnx(["predict", "in", "--output", output]) == 0
         assert len(server.asked) == len(names)
 
 
 def test_an_answer_of_another_version_is_another_record(cronnx: Command, folder: Path) -> None:
     for version in ("", "2", "2"):
-        cronnx(["classify", "a.jpg", "--model", "net", "--model-version", version, "--output", "results.jsonl"])
+        cronnx(["predict", "a.jpg", "--model", "net", "--model-version", version, "--output", "results.jsonl"])
     lines = (folder / "results.jsonl").read_text().splitlines()
     assert [json.loads(line)["model"] for line in lines] == ["net", "net/2"]
 
@@ -140,14 +140,14 @@ def test_an_answer_of_another_version_is_another_record(cronnx: Command, folder:
 def test_an_unusable_output_is_reported_before_any_request(
     cronnx: Command, capsys: Output, server: FakeServer, name: str
 ) -> None:
-    assert cronnx(["classify", "a.jpg", "--output", name]) == 2
+    assert cronnx(["predict", "a.jpg", "--output", name]) == 2
     assert capsys.readouterr().err.startswith(f"cronnx: {name}: ")
     assert server.asked == []
 
 
 def test_a_file_that_another_run_writes_is_refused(cronnx: Command, capsys: Output, server: FakeServer) -> None:
     with ResultFile("results.jsonl", JsonLines()):
-        assert cronnx(["classify", "a.jpg", "--output", "results.jsonl"]) == 2
+        assert cronnx(["predict", "a.jpg", "--output", "results.jsonl"]) == 2
     assert "another run is writing this file" in capsys.readouterr().err
     assert server.asked == []
 
