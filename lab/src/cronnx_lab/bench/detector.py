@@ -169,7 +169,7 @@ def _contenders(options: DetectorOptions) -> Iterator[tuple[dict[str, Contender]
 def _added(file: Path, folder: Path) -> Repositories:
     """Repositories with the detector, and with the graph unchanged."""
     repositories = Repositories(folder / "models", folder / "ensembles", folder / "staging")
-    for options in (Options(file=file, name=NAME), Options(file=file, name=RAW_NAME, raw=True)):
+    for options in (Options(source=file, name=NAME), Options(source=file, name=RAW_NAME, raw=True)):
         for _paragraph in add(options, url=None, repositories=repositories):
             pass
     return repositories

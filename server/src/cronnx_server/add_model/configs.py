@@ -45,7 +45,9 @@ def network_config(
     """The configuration of a graph of `cronnx_server.graphs.image_model`."""
     config = completions({"max_batch_size": max_batch_size, "input": [], "output": []}, signature)
     height, width = warm_up_size(spec.recipe)
-    inputs = f'inputs {{ key: "pixels" value {{ data_type: TYPE_UINT8 dims: [ {height}, {width}, 3 ] random_data: true }} }}'
+    inputs = (
+        f'inputs {{ key: "pixels" value {{ data_type: TYPE_UINT8 dims: [ {height}, {width}, 3 ] random_data: true }} }}'
+    )
     if any(tensor["name"] == "geometry" for tensor in config["input"]):
         value = f'data_type: TYPE_FP32 dims: [ 6 ] input_data_file: "{GEOMETRY_FILE}"'
         inputs += f'\n    inputs {{ key: "geometry" value {{ {value} }} }}'
@@ -74,7 +76,7 @@ def preprocess_config(recipe: Recipe, *, geometry: bool, name: str = "preprocess
     if geometry:
         outputs.append({"name": "geometry", "data_type": "TYPE_FP32", "dims": "[ 6 ]"})
     described = ",\n".join(
-        "  {{\n    name: \"{name}\"\n    data_type: {data_type}\n    dims: {dims}\n  }}".format(**output)
+        '  {{\n    name: "{name}"\n    data_type: {data_type}\n    dims: {dims}\n  }}'.format(**output)
         for output in outputs
     )
     return _filled(
@@ -89,9 +91,7 @@ def preprocess_config(recipe: Recipe, *, geometry: bool, name: str = "preprocess
     )
 
 
-def ensemble_config(
-    name: str, *, task: Task, preprocess: str, network: Mapping[str, Any], max_batch_size: int
-) -> str:
+def ensemble_config(name: str, *, task: Task, preprocess: str, network: Mapping[str, Any], max_batch_size: int) -> str:
     """The configuration of an ensemble of a `preprocess` model and version 1 of `<name>_onnx`.
 
     Args:

@@ -15,7 +15,6 @@ from cronnx_server.build_models.catalogue import catalogue
 from cronnx_server.errors import ModelFileError, RepositoryError
 from cronnx_server.graphs.image_model import read_spec
 from cronnx_server.model_spec import ModelSpec
-from cronnx_server.graphs.image_model import read_spec
 
 
 @dataclass(frozen=True)

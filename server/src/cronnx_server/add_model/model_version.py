@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 import numpy as np
+from onnx import TensorProto
 
 from cronnx_onnxruntime.autocomplete import completions
 from cronnx_onnxruntime.signature import Signature
@@ -136,7 +137,7 @@ def _says_its_values(source: Source) -> bool:
     """Whether the graph takes bytes, or normalises its image itself."""
     graph = Graph(source.model)
     image = graph.image()
-    return image.integral or graph.scaling(image.name) is not None
+    return image.element_type == TensorProto.UINT8 or graph.scaling(image.name) is not None
 
 
 def new_raw_model(source: Source, options: Options, repositories: Repositories, placed: Placement) -> ModelVersion:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cronnx_server.exports.facts import Facts
 from cronnx_server.exports.labels import read_labels
-from cronnx_server.exports.specification import NUMBERED
+from cronnx_server.exports.specification import NUMBERED, OPTIONS
 
 DEFAULT_MAX_BATCH_SIZE = 16
 
@@ -53,32 +53,8 @@ class Options:
         """
         facts = Facts()
         for name, value in self.facts:
-            facts.add(name, value, f"--{OPTION_NAMES.get(name, name).replace('_', '-')}")
+            facts.add(name, value, OPTIONS[name])
         if self.labels is not None:
             labels = NUMBERED if self.labels == NUMBERED else tuple(read_labels(self.labels))
             facts.add("labels", labels, f"--labels {self.labels}")
         return facts
-
-
-OPTION_NAMES.get(name, name).replace('_', '-')}")
-        if self.labels is not None:
-            labels = NUMBERED if self.labels == NUMBERED else tuple(read_labels(self.labels))
-            facts.add("labels", labels, f"--labels {self.labels}")
-        return facts
-
-    def crop_of(self, size: tuple[int, int]) -> tuple[int, int] | None:
-        """The (height, width) that an image is resized to before `crop` cuts out the middle; None without it."""
-        if self.crop is None:
-            return None
-        if not 0 < self.crop <= 1:
-            raise ModelFileError(f"expected --crop above 0 and up to 1, got {self.crop:g}")
-        height, width = size
-        return int(height / self.crop), int(width / self.crop)
-
-
-OPTION_NAMES = {
-    "output_format": "format",
-    "outputs": "output",
-    "channel_order": "bgr",
-}
-"""The options that are not called as their facts are."""

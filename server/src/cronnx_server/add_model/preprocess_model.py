@@ -39,9 +39,7 @@ class PreprocessModel:
         return self.folder.name
 
 
-def preprocess_model(
-    recipe: Recipe, *, geometry: bool, repository_folder: Path, placed: Placement
-) -> PreprocessModel:
+def preprocess_model(recipe: Recipe, *, geometry: bool, repository_folder: Path, placed: Placement) -> PreprocessModel:
     """Find the model of a recipe, or write one.
 
     Args:

@@ -97,13 +97,11 @@ def _check_finite(outputs: Mapping[str, npt.NDArray[Any]], name: str) -> None:
     for output, value in outputs.items():
         if value.dtype.kind == "f" and not np.isfinite(value).all():
             raise ModelFileError(
-                f"expected finite values from {name}, got infinity or NaN in '{output}'; check --scale, --mean and --std"
+                f"expected finite values from {name}, got infinity or NaN in '{output}'; check --scale, --mean, --std"
             )
 
 
-def _check_batch(
-    alone: Mapping[str, npt.NDArray[Any]], together: Mapping[str, npt.NDArray[Any]], name: str
-) -> None:
+def _check_batch(alone: Mapping[str, npt.NDArray[Any]], together: Mapping[str, npt.NDArray[Any]], name: str) -> None:
     for output, value in alone.items():
         for row in together[output]:
             if value.dtype.kind == "f" and not _agree(row, value[0]):

@@ -11,7 +11,7 @@ from onnx import ModelProto
 from cronnx_server.errors import ModelFileError
 from cronnx_server.exports import readers
 from cronnx_server.exports.facts import Facts
-from cronnx_server.exports.graph_facts import Graph, image_size
+from cronnx_server.exports.graph_facts import Graph, add_graph_facts
 from cronnx_server.exports.source import Source
 from cronnx_server.exports.specification import Inspection, inspect
 from cronnx_server.graphs.extra_inputs import Fill
@@ -101,8 +101,8 @@ def read_model(
 
 def _add_crop(crop: float, model: ModelProto, facts: Facts) -> None:
     """Turn a fraction into the size that images are resized to before the middle is cut out."""
-    graph = Graph(model)
-    height, width = facts.get("size") or image_size(graph.image(facts.get("input")), layout=facts.get("layout"))
+    add_graph_facts(Graph(model), facts)
+    height, width = facts.get("size", (None, None))
     if height is None or width is None:
         raise ModelFileError("expected the size of the network's images with --crop, got none; pass --size")
     facts.correct("resize_size", (int(height / crop), int(width / crop)), f"--crop {crop:g}")

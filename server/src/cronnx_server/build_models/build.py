@@ -15,10 +15,9 @@ from cronnx_server.build_models.in_process import InProcessClassifier
 from cronnx_server.build_models.quantisation import calibration_batches, quantise
 from cronnx_server.build_models.torch_weights import read_state_dict
 from cronnx_server.errors import BuildError
-from cronnx_server.exports.labels import LABEL_SETS
 from cronnx_server.files import write_whole
-from cronnx_server.graphs.onnx_graph import standard_form
 from cronnx_server.graphs.image_model import image_model
+from cronnx_server.graphs.onnx_graph import standard_form
 from cronnx_server.paths import MODEL_REPOSITORY, PICTURES, WEIGHTS
 
 CAT, COFFEE = PICTURES / "chelsea.jpg", PICTURES / "coffee.jpg"

@@ -9,13 +9,13 @@ from typing import Any
 from onnx import ModelProto
 from PIL import Image
 
-from cronnx_server.exports.labels import LABEL_SETS
 from cronnx_server.errors import ModelFileError
 from cronnx_server.exports import detection_families, families
 from cronnx_server.exports.defaults import add_defaults
 from cronnx_server.exports.facts import Facts
 from cronnx_server.exports.families import Evidence, Interpretation, interpret
 from cronnx_server.exports.graph_facts import DATATYPES, Graph, Tensor, add_graph_facts
+from cronnx_server.exports.labels import LABEL_SETS
 from cronnx_server.exports.measurement import FREE_SIDE, Answers, Runner, fills_of, photographs
 from cronnx_server.exports.plausibility import plausibility_warnings
 from cronnx_server.model_spec import ModelSpec, NetworkInput, Recipe, Task

@@ -41,13 +41,14 @@ def classified(client: Client, model_name: str) -> str:
     start = time.perf_counter()
     answer = client.classify(PICTURE, model_name=model_name)
     milliseconds = 1000 * (time.perf_counter() - start)
-    return shown(f"{answer.served_by} in {milliseconds:.0f} ms", [(each.score, each.label) for each in answer.top])
+    return shown(
+        f"{answer.served_by} in {milliseconds:.0f} ms", [f"{each.score:6.1%}  {each.label}" for each in answer.top]
+    )
 
 
-def shown(by: str, scored: Iterable[tuple[float, str]]) -> str:
-    """Scores and labels of the sample image as text, below the model that gave them."""
-    lines = (f"  {score:6.1%}  {label}" for score, label in scored)
-    return "\n".join((f"{PICTURE.relative_to(ROOT)} by {by}", *lines))
+def shown(by: str, lines: Iterable[str]) -> str:
+    """The answer for the sample image as text, below the model that gave it."""
+    return "\n".join((f"{PICTURE.relative_to(ROOT)} by {by}", *(f"  {line}" for line in lines)))
 
 
 def curl(url: str, model_name: str) -> str:
