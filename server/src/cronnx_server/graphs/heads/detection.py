@@ -16,8 +16,8 @@ from cronnx_server.graphs.heads.detection_rows import Rows, read_rows, take
 from cronnx_server.graphs.heads.suppression import suppress, suppress_rotated
 from cronnx_server.model_spec import ModelSpec, Task
 
-# Suppression compares this many candidates at most, the best ones, so that no picture makes it slow.
-CANDIDATES = 2048
+# Suppression looks at this many candidates at most, the best ones, so that no picture makes it slow.
+CANDIDATES = 4096
 ROTATED_CANDIDATES = 512
 
 

@@ -7,7 +7,7 @@ gives their scores back with 0 for those that are dropped.
 from __future__ import annotations
 
 import numpy as np
-from onnx import TensorProto
+from onnx import GraphProto, TensorProto, helper
 
 from cronnx_server.graphs.builder import GraphBuilder
 from cronnx_server.graphs.heads.boxes import columns
@@ -15,12 +15,20 @@ from cronnx_server.model_spec import ModelSpec
 
 # Boxes of two classes do not overlap: each class is moved by Ultralytics' `max_wh`. FP32 rounds moved boxes as there.
 CLASS_OFFSET = 7680
+# The candidates that are suppressed at a time, and the pairs of boxes that are compared for an image, about 3 ms.
+BLOCK = 512
+PAIRS = 400_000
+# The names in the body of a loop differ from those around it.
+_BODY = "suppression/"
 # Ultralytics' `eps` of probiou.
 EPSILON = 1e-7
 
 
 def suppress(graph: GraphBuilder, *, box: str, class_id: str, score: str, spec: ModelSpec) -> str:
     """Suppress greedily: a box is dropped if it overlaps a better one that stays.
+
+    Block by block, best first, until the detections are complete, or have been compared with enough candidates: a
+    candidate is compared with every box that stays, which a picture made for it would make slow.
 
     Args:
         graph: The graph.
@@ -30,19 +38,60 @@ def suppress(graph: GraphBuilder, *, box: str, class_id: str, score: str, spec: 
         spec: The specification, for its thresholds and its number of detections.
 
     Returns:
-        The scores FP32 [batch, n], 0 for what is dropped.
+        The scores of the first m candidates, those that were looked at, FP32 [batch, m]; 0 for what is dropped.
     """
+    moved = graph.op("Add", box, _offset(graph, class_id))
+    none = graph.op("Slice", score, graph.ints(0), graph.ints(0), graph.ints(1))
+    body = _next_block(moved, score, spec, opset=graph.opset)
+    begin = graph.constant(True, np.bool_)
+    kept, _ = graph.ops("Loop", "", begin, none, graph.ints(0), outputs=2, body=body)
+    return kept
+
+
+def _next_block(box: str, score: str, spec: ModelSpec, *, opset: int) -> GraphProto:
+    """Suppress the next block of candidates together with the boxes that stayed of those before."""
+    graph = GraphBuilder(_BODY, opset=opset)
+    start = graph.op("Shape", f"{_BODY}kept", start=1, end=2)
+    block = graph.op("Slice", score, start, graph.op("Add", start, graph.ints(BLOCK)), graph.ints(1))
+    scores = graph.op("Concat", f"{_BODY}kept", block, axis=1)
+    end = graph.op("Shape", scores, start=1, end=2)
     selected = graph.op(
         "NonMaxSuppression",
-        graph.op("Add", box, _offset(graph, class_id)),
-        graph.op("Unsqueeze", score, graph.ints(1)),
+        graph.op("Slice", box, graph.ints(0), end, graph.ints(1)),
+        graph.op("Unsqueeze", scores, graph.ints(1)),
         graph.ints(spec.max_detections),
         graph.constant([spec.iou]),
         graph.constant([spec.confidence]),
     )
     places = graph.op("Gather", selected, graph.ints(0, 2), axis=1)
-    zeros = graph.op("ConstantOfShape", graph.op("Shape", score))
-    return graph.op("ScatterND", zeros, places, graph.op("GatherND", score, places))
+    zeros = graph.op("ConstantOfShape", graph.op("Shape", scores))
+    kept = graph.op("ScatterND", zeros, places, graph.op("GatherND", scores, places))
+    images, count = graph.op("Shape", score, start=0, end=1), graph.op("Shape", selected, start=0, end=1)
+    pairs = graph.op("Add", f"{_BODY}pairs", graph.op("Mul", count, graph.ints(BLOCK)))
+    limits = [
+        (end, graph.op("Shape", score, start=1, end=2)),
+        (count, graph.op("Mul", images, graph.ints(spec.max_detections))),
+        (pairs, graph.op("Mul", images, graph.ints(PAIRS))),
+    ]
+    below = [graph.op("Less", value, limit) for value, limit in limits]
+    goes_on = graph.op("Squeeze", graph.op("And", graph.op("And", below[0], below[1]), below[2]))
+    tensor = helper.make_tensor_value_info
+    return helper.make_graph(
+        graph.nodes,
+        "suppress_next_block",
+        [
+            tensor(f"{_BODY}iteration", TensorProto.INT64, []),
+            tensor(f"{_BODY}condition", TensorProto.BOOL, []),
+            tensor(f"{_BODY}kept", TensorProto.FLOAT, [None, None]),
+            tensor(f"{_BODY}pairs", TensorProto.INT64, [1]),
+        ],
+        [
+            tensor(goes_on, TensorProto.BOOL, []),
+            tensor(kept, TensorProto.FLOAT, [None, None]),
+            tensor(pairs, TensorProto.INT64, [1]),
+        ],
+        graph.constants,
+    )
 
 
 def suppress_rotated(graph: GraphBuilder, *, box: str, angle: str, class_id: str, score: str, spec: ModelSpec) -> str:

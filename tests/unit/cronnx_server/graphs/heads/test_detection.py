@@ -142,6 +142,26 @@ def _crowd(rng: np.random.Generator, count: int, spread: float) -> Array:
     return np.concatenate([centre, size, scores], 1).T[None].astype(np.float32)
 
 
+def test_finds_the_last_of_4000_candidates() -> None:
+    raw = _crowd(np.random.default_rng(7), 4000, 8)
+    raw[0, :4, -1] = 80, 80, 30, 30
+    raw[0, 4:] = np.linspace(0.9, 0.3, 4000)
+    answer = run_head(detector("ultralytics", 1), [raw], batch=1)
+    assert answer["num_detections"].tolist() == [[2]]
+    np.testing.assert_allclose(answer["score"][0, :2], [0.9, 0.3])
+
+
+def test_compares_no_more_pairs_than_its_limit() -> None:
+    kept, copies = 200, 3000
+    corner = np.stack(np.meshgrid(np.arange(20), np.arange(10)), -1).reshape(-1, 2) * 75.0
+    centre = np.concatenate([corner, np.repeat(corner[-1:], copies, axis=0), [[5000, 5000]]]) + 300
+    scores = np.linspace(0.9, 0.3, len(centre))[:, None]
+    raw = np.concatenate([centre, np.full_like(centre, 400), scores, 0 * scores], 1).T[None].astype(np.float32)
+    spec = detector("ultralytics", 1, classes=2, max_detections=300)
+    answer = run_head(spec, [raw], batch=1)
+    assert answer["num_detections"].tolist() == [[kept]]
+
+
 def test_every_class_of_a_box_counts_in_a_format_of_pairs() -> None:
     box = np.array([[[10, 40, 90, 90], [12, 40, 90, 90]]], np.float32)
     scores = np.array([[[0.9, 0.5, 0, 0], [0.8, 0.6, 0, 0]]], np.float32)
