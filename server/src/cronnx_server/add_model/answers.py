@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cronnx_server.add_model.configs import ANSWER_NAMES
 from cronnx_server.model_spec import Task
 from cronnx_server.serve.first_answer import shown
 
@@ -19,11 +20,12 @@ def described(outputs: Outputs, task: Task, *, origin: str) -> str:
     """The answer for the sample photograph as text.
 
     Args:
-        outputs: The outputs of the task by name, [1, ...]; a server gives strings as bytes.
+        outputs: The outputs of the ensemble or of its network's model by name, [1, ...]; a server gives strings as
+            bytes.
         task: The task.
         origin: Where it was computed.
     """
-    first = {name: value[0] for name, value in outputs.items()}
+    first = {ANSWER_NAMES.get(name, name): value[0] for name, value in outputs.items()}
     return shown(f"{_text(first['served_by'][0])} {origin}", _DESCRIPTIONS[task](first))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from string import Template
@@ -16,6 +16,10 @@ TEMPLATES = Path(__file__).with_name("templates")
 PREPROCESS_BATCH_SIZE = 32
 NETWORK_ONLY_OUTPUTS = ("logits",)
 """Outputs of a network's model that its ensemble does not answer."""
+ANSWER_NAMES = {"grid_geometry": "geometry"}
+"""Outputs of a network's model that have another name in its ensemble, where an input has that name already."""
+HANDED_ON = {"geometry": "photo_geometry"}
+"""Tensors between the steps of an ensemble that have another name there, because an output of it has theirs."""
 TENSORRT_TASKS = (Task.CLASSIFICATION, Task.MULTI_LABEL, Task.EMBEDDING, Task.DEPTH)
 """The tasks whose head TensorRT runs well; others suppress boxes or have outputs of variable size."""
 GEOMETRY_FILE = "geometry"
@@ -102,22 +106,23 @@ def ensemble_config(name: str, *, task: Task, preprocess: str, network: Mapping[
         max_batch_size: The largest batch.
     """
     outputs = [output for output in network["output"] if output["name"] not in NETWORK_ONLY_OUTPUTS]
-    handed_on = [tensor["name"] for tensor in network["input"]]
+    handed_on = {tensor["name"]: HANDED_ON.get(tensor["name"], tensor["name"]) for tensor in network["input"]}
+    answers = {output["name"]: ANSWER_NAMES.get(output["name"], output["name"]) for output in outputs}
     return _filled(
         "ensemble",
         name=name,
         task=task.value,
         preprocess=preprocess,
         max_batch_size=max_batch_size,
-        outputs=_tensors(outputs),
+        outputs=_tensors({**output, "name": answers[output["name"]]} for output in outputs),
         handed_out=_maps("output", handed_on),
         handed_in=_maps("input", handed_on),
-        answers=_maps("output", [output["name"] for output in outputs]),
+        answers=_maps("output", answers),
     )
 
 
-def _maps(kind: str, names: Sequence[str]) -> str:
-    return "\n".join(f'      {kind}_map {{ key: "{name}" value: "{name}" }}' for name in names)
+def _maps(kind: str, names: Mapping[str, str]) -> str:
+    return "\n".join(f'      {kind}_map {{ key: "{name}" value: "{tensor}" }}' for name, tensor in names.items())
 
 
 def _parameters(recipe: Recipe) -> dict[str, str]:

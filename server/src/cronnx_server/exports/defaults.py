@@ -105,7 +105,7 @@ def _of_task(graph: Graph, facts: Facts, task: Task) -> tuple[str, Defaults]:
         return "as most networks of this task", {**STRETCH, **IMAGENET}
     if is_keras(graph) and facts["layout"] == "NHWC":
         # `keras.utils.load_img` takes the nearest pixel.
-        return "as keras.utils.load_img", {**STRETCH, "resample": "nearest", "antialias": False, **_minus_one_to_one()}
+        return "as keras.utils.load_img", {**STRETCH, "resample": "nearest", **_minus_one_to_one()}
     height, width = facts["size"]
     crop: dict[str, Any] = {"resize": "exact", "resample": "bilinear", "antialias": True}
     # A file that names a resize means its own size: the usual margin is no part of it.
