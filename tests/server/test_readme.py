@@ -99,13 +99,13 @@ def folder_of_pictures(tmp_path: Path, pictures: dict[str, Path]) -> Path:
 
 
 def test_the_clients_synchronous_code_runs(served: Served, folder_of_pictures: Path) -> None:
-    code, _ = (text for language, text in CLIENT_BLOCKS if language == "python")
+    code, *_ = (text for language, text in CLIENT_BLOCKS if language == "python")
     printed = run([sys.executable, "-c"], code, served, folder_of_pictures)
     assert re.fullmatch(r".* 0\.\d+ efficient.*\ncat\.jpg .*\ndog\.jpg espresso\nnone\.jpg cannot read .*\n", printed)
 
 
 def test_the_clients_asynchronous_code_runs(served: Served, folder_of_pictures: Path) -> None:
-    _, code = (text for language, text in CLIENT_BLOCKS if language == "python")
+    _, code, *_ = (text for language, text in CLIENT_BLOCKS if language == "python")
     printed = run([sys.executable, "-c"], code, served, folder_of_pictures)
     assert printed.startswith("(1, 1000) [")
     assert "'efficientnet_lite0'" in printed

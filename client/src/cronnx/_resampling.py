@@ -77,7 +77,8 @@ class Axis:
     def seen(self) -> slice:
         """Return the pixels of the photo that lie on the grid; a crop cuts others off."""
         positions = self.positions()
-        first, last = np.searchsorted(positions, (-_TOLERANCE, self.grid_size + _TOLERANCE))
+        first = np.searchsorted(positions, -_TOLERANCE, side="right")
+        last = np.searchsorted(positions, self.grid_size + _TOLERANCE)
         return slice(int(first), int(last))
 
     def limits(self) -> tuple[int, int]:

@@ -53,7 +53,8 @@ def _entries(record: Record) -> list[tuple[str, float | None]]:
     if "embedding" in record:
         vector = record["embedding"]
         first = ", ".join(f"{number:.3f}" for number in vector[:_NUMBERS_SHOWN])
-        return [(f"{len(vector)} numbers: {first}, ...", None)]
+        more = ", ..." if len(vector) > _NUMBERS_SHOWN else ""
+        return [(f"{len(vector)} numbers: {first}{more}", None)]
     return [(f"depth {record['minimum']:.4g} to {record['maximum']:.4g}", None)]
 
 
