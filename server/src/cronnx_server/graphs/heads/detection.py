@@ -18,6 +18,7 @@ from cronnx_server.model_spec import ModelSpec, Task
 
 # Suppression looks at this many candidates at most, the best ones, so that no picture makes it slow.
 CANDIDATES = 4096
+PAIRED_CANDIDATES = 2048  # finding the best among all pairs costs more
 ROTATED_CANDIDATES = 512
 
 
@@ -189,7 +190,8 @@ class _Selection:
         graph = self._graph
         over = graph.cast(self._is_over_confidence(scores), TensorProto.INT32)
         most = graph.op("ReduceMax", graph.reduce("ReduceSum", over, 1), keepdims=1)
-        limit = ROTATED_CANDIDATES if self._oriented else CANDIDATES
+        limit = PAIRED_CANDIDATES if self._layout.pairs else CANDIDATES
+        limit = ROTATED_CANDIDATES if self._oriented else limit
         most = graph.op("Min", graph.cast(most, TensorProto.INT64), graph.ints(limit))
         return graph.op("Max", most, graph.ints(1))
 
