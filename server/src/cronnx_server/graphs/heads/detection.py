@@ -54,13 +54,12 @@ def add_detection_head(
         graph: The graph.
         tensors: The network's outputs, of any datatype, in the order of `spec.outputs`.
         geometry: FP32 [batch, 6] of width, height, scale x, scale y, pad x and pad y.
-        spec: The specification. In formats with a score for each class, the network has `first_class` plus one for
-            each label of them.
+        spec: The specification, whose columns `detection_formats.check_columns` has checked.
         pixels_shape: The shape of the network's pixels, INT64 [4] of batch, height, width and 3.
 
     Returns:
         The tensor of each output of the answer, by its name. Rows past `num_detections` are 0, 0, -1 and "". A class
-        that the labels do not reach to keeps its number and has the label "".
+        past the labels keeps its number and has the label "".
     """
     canvas = Canvas(graph, geometry=geometry, pixels_shape=pixels_shape)
     return detection_answer(graph, keep_detections(graph, tensors, spec, canvas), spec, canvas)
