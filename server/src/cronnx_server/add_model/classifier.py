@@ -12,10 +12,11 @@ from onnx import ModelProto, helper, numpy_helper
 
 from cronnx_server.add_model.classifier_signature import USE_RAW, ClassifierSignature
 from cronnx_server.add_model.model_file import ModelFile, error_text, session
+from cronnx_server.build_models.catalogue import classifier_recipe
 from cronnx_server.build_models.onnx_graph import set_dims, standard_form
 from cronnx_server.errors import ModelFileError
 from cronnx_server.graphs.image_model import image_model
-from cronnx_server.model_spec import ModelSpec, NetworkInput, Recipe, Task
+from cronnx_server.model_spec import ModelSpec, NetworkInput, Task
 
 BATCH_TOLERANCE = 0.02
 """In largest scores. A dynamic quantisation takes its range from the whole batch and differs by less; a graph that
@@ -93,7 +94,7 @@ class Classifier:
             output_format="scores",
             outputs=(scores.name,),
             labels=tuple(self.wrapping.labels),
-            recipe=Recipe(height=self.signature.size, width=self.signature.size),
+            recipe=classifier_recipe(self.signature.size),
             input=NetworkInput(name=image.name, mean=(red, green, blue), std=(red_std, green_std, blue_std)),
             activation="softmax",
         )

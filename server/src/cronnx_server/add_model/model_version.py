@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig
 
 from cronnx_onnxruntime.autocomplete import completions
 from cronnx_onnxruntime.signature import Signature
+from cronnx_preprocess import Options as PreprocessOptions
 from cronnx_server import repository
 from cronnx_server.add_model import configs
 from cronnx_server.add_model.classifier import Classifier, Wrapping, read_network
@@ -64,9 +64,9 @@ def new_classifier(file: ModelFile, options: Options, repositories: Repositories
     )
     classifier = Classifier(file, signature, network, wrapping)
     content = classifier.content(name=options.name, version=1)
-    preprocess = _preprocess(signature.size, options, repositories, placed)
+    _preprocess(signature.size, options, repositories, placed)
     _write_classifier(classifier, content, options, repositories, placed)
-    proof = prove_classifier(content, classifier, repository=preprocess.parent)
+    proof = prove_classifier(content, classifier)
     return ModelVersion(options.name, version=1, proof=proof, ensemble=options.name)
 
 
@@ -88,7 +88,7 @@ def next_classifier(file: ModelFile, options: Options, existing: ExistingModel, 
     classifier = Classifier(file, signature, network, wrapping)
     content = classifier.content(name=options.name, version=version)
     existing.check(Signature.of(session(content)))
-    proof = prove_classifier(content, classifier, repository=existing.folder.parent)
+    proof = prove_classifier(content, classifier)
     placed.write(existing.folder / str(version), {"model.onnx": content})
     return ModelVersion(existing.folder.name, version=version, proof=proof, ensemble=options.name)
 
@@ -164,8 +164,8 @@ def _write_classifier(
     placed.write(repositories.ensembles / options.name, {"config.pbtxt": ensemble.encode(), "1/.gitkeep": b""})
 
 
-def _preprocess(size: int, options: Options, repositories: Repositories, placed: Placement) -> Path:
-    """The folder of `preprocess_<size>`; a new one is written to the placement."""
+def _preprocess(size: int, options: Options, repositories: Repositories, placed: Placement) -> None:
+    """Write `preprocess_<size>` to the placement unless it exists, and check that it fits."""
     folder = repositories.models / f"preprocess_{size}"
     if not folder.exists():
         files = {f"warmup/{path.name}": path.read_bytes() for path in WARM_UP.iterdir()}
@@ -173,13 +173,13 @@ def _preprocess(size: int, options: Options, repositories: Repositories, placed:
         placed.write(folder, {"config.pbtxt": config, "1/.gitkeep": b"", **files})
         folder = placed.folder(folder)
     _check_preprocess(repository.read_config(folder), size, options)
-    return folder
 
 
 def _check_preprocess(config: ModelConfig, size: int, options: Options) -> None:
     outputs = [(tensor.name, tensor.data_type, list(tensor.dims)) for tensor in config.output]
     if outputs != [("pixels", DataType.TYPE_UINT8, [size, size, 3])]:
         raise RepositoryError(f"expected UINT8 pixels [{size}, {size}, 3] from {config.name}; rename that model")
+    PreprocessOptions.from_model_config(repository.as_json(config))
     if options.batch_size > config.max_batch_size:
         raise RepositoryError(
             f"expected --max-batch-size up to {config.max_batch_size}, the limit of {config.name}, "

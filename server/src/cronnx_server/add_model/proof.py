@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from tritonclient.utils import triton_to_np_dtype
 from cronnx_onnxruntime.signature import Tensor
 from cronnx_server.add_model.classifier import Classifier
 from cronnx_server.add_model.model_file import ModelFile, error_text, session
-from cronnx_server.build_models.in_process import InProcessClassifier
+from cronnx_server.build_models.in_process import InProcessModel
 from cronnx_server.errors import ModelFileError
 from cronnx_server.paths import PICTURES
 from cronnx_server.serve import first_answer
@@ -50,13 +49,12 @@ def _text(element: bytes | str) -> str:
     return element.decode() if isinstance(element, bytes) else element
 
 
-def prove_classifier(content: bytes, classifier: Classifier, *, repository: Path) -> Proof:
+def prove_classifier(content: bytes, classifier: Classifier) -> Proof:
     """Compare the scores of a classifier with those of the user's graph, for every picture of the project.
 
     Args:
         content: The model file of the whole classifier.
         classifier: The classifier.
-        repository: The repository that has its `preprocess_<size>`.
 
     Returns:
         The classifier's answer to one picture.
@@ -64,9 +62,9 @@ def prove_classifier(content: bytes, classifier: Classifier, *, repository: Path
     Raises:
         ModelFileError: The scores differ or are not finite.
     """
-    whole = InProcessClassifier(content, size=classifier.signature.size, repository=repository)
-    pixels = whole.pixels([picture.read_bytes() for picture in sorted(PICTURES.glob("*.jpg"))])
-    found, expected = whole.classify_pixels(pixels)["logits"], _scores_of_file(classifier, pixels)
+    whole = InProcessModel(content)
+    inputs = whole.preprocess([picture.read_bytes() for picture in sorted(PICTURES.glob("*.jpg"))])
+    found, expected = whole.run(inputs)["logits"], _scores_of_file(classifier, inputs["pixels"])
     name = classifier.file.path.name
     if not np.isfinite(expected).all():
         raise ModelFileError(f"expected finite scores from {name}, got infinity or NaN; check --mean and --std")
@@ -78,8 +76,8 @@ def prove_classifier(content: bytes, classifier: Classifier, *, repository: Path
             f"expected the scores of {name} from the classifier built of it, got a difference of {difference:.2g}; "
             "export the model with opset 17"
         )
-    picture = whole.pixels([PICTURE.read_bytes()])
-    return Proof(picture, whole.classify_pixels(picture))
+    picture = whole.preprocess([PICTURE.read_bytes()])
+    return Proof(picture["pixels"], whole.run(picture))
 
 
 def _scores_of_file(classifier: Classifier, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
