@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from onnx import TensorProto
 
 from cronnx_server.graphs.builder import GraphBuilder
@@ -19,16 +20,18 @@ def interpolation(graph: GraphBuilder, positions: str, size: str) -> str:
     Returns:
         FP32 [..., n, size]: each row has the weights of one position.
     """
-    count = graph.op("Squeeze", graph.cast(size, TensorProto.FLOAT), graph.ints(0))
-    samples = graph.op("Range", graph.constant(0), count, graph.constant(1))
-    last = graph.op("Sub", count, graph.constant(1))
+    last = graph.op("Sub", graph.cast(size, TensorProto.FLOAT), graph.constant(1))
     inside = graph.op("Min", graph.op("Max", positions, graph.constant(0)), last)
-    distance = graph.op("Abs", graph.op("Sub", inside, samples))
+    distance = graph.op("Abs", graph.op("Sub", inside, _numbers(graph, size)))
     return graph.op("Relu", graph.op("Sub", graph.constant(1), distance))
 
 
 def centres(graph: GraphBuilder, count: str) -> str:
     """Add the centres of `count` cells of length 1, FP32 [n, 1]; `count` is INT64 [1]."""
-    number = graph.op("Squeeze", graph.cast(count, TensorProto.FLOAT), graph.ints(0))
-    cells = graph.op("Range", graph.constant(0), number, graph.constant(1))
-    return graph.op("Unsqueeze", graph.op("Add", cells, graph.constant(0.5)), graph.ints(1))
+    return graph.op("Unsqueeze", graph.op("Add", _numbers(graph, count), graph.constant(0.5)), graph.ints(1))
+
+
+def _numbers(graph: GraphBuilder, count: str) -> str:
+    """The numbers from 0 up to `count`, FP32 [n]."""
+    first, step = (graph.constant(number, np.int64) for number in (0, 1))
+    return graph.cast(graph.op("Range", first, graph.op("Squeeze", count, graph.ints(0)), step), TensorProto.FLOAT)
