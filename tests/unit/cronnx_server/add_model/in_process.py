@@ -1,0 +1,44 @@
+"""Ask a model that is made of a user's file, without a server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from cronnx._answers import ImageTensors
+from cronnx._tasks import PREDICT, Answer
+from cronnx_preprocess import Images, Options, Preprocessor
+from cronnx_server import repository
+from cronnx_server.add_model import configs
+from cronnx_server.model_spec import ModelSpec, Recipe
+
+
+def preprocessed(recipe: Recipe, photograph: bytes) -> Images:
+    """The pixels [1, height, width, 3] and the geometry [1, 6] of a photograph."""
+    config = repository.parse_config(configs.preprocess_config(recipe, geometry=True), "preprocess")
+    preprocessor = Preprocessor(Options.from_model_config(repository.as_json(config)))
+    (images,) = preprocessor.preprocess([np.array([[photograph]], dtype=object)])
+    preprocessor.close()
+    assert isinstance(images, Images), images
+    return images
+
+
+def answer(content: bytes, spec: ModelSpec, photograph: Path) -> Answer:
+    """What the client makes of a model's answer to a photograph."""
+    session = onnxruntime.InferenceSession(content)
+    image = photograph.read_bytes()
+    inputs = preprocessed(spec.recipe, image)._asdict()
+    taken = {tensor.name: inputs[tensor.name] for tensor in session.get_inputs()}
+    names = [tensor.name for tensor in session.get_outputs()]
+    outputs: dict[str, npt.NDArray[np.generic]] = {
+        configs.ANSWER_NAMES.get(name, name): tensor
+        for name, tensor in zip(names, session.run(names, taken), strict=True)
+    }
+    wanted = PREDICT.formats[spec.task.value]
+    tensors = {output.name: outputs[output.name] for output in wanted.outputs}
+    assert wanted.misfit(tensors, batch=1) is None
+    (served_by,) = outputs["served_by"][0]
+    return wanted.read(ImageTensors(image, {name: each[0] for name, each in tensors.items()}, served_by, "mine"))
