@@ -26,19 +26,22 @@ def preprocessed(recipe: Recipe, photograph: bytes) -> Images:
     return images
 
 
-def answer(content: bytes, spec: ModelSpec, photograph: Path) -> Answer:
-    """What the client makes of a model's answer to a photograph."""
+def outputs(content: bytes, images: Images, *, times: int = 1) -> dict[str, npt.NDArray[np.generic]]:
+    """What a model answers to one image, or to a batch of the same image, under the ensemble's names."""
     session = onnxruntime.InferenceSession(content)
-    image = photograph.read_bytes()
-    inputs = preprocessed(spec.recipe, image)._asdict()
+    inputs = {name: np.repeat(tensor, times, axis=0) for name, tensor in images._asdict().items()}
     taken = {tensor.name: inputs[tensor.name] for tensor in session.get_inputs()}
     names = [tensor.name for tensor in session.get_outputs()]
-    outputs: dict[str, npt.NDArray[np.generic]] = {
-        configs.ANSWER_NAMES.get(name, name): tensor
-        for name, tensor in zip(names, session.run(names, taken), strict=True)
-    }
+    answered = zip(names, session.run(names, taken), strict=True)
+    return {configs.ANSWER_NAMES.get(name, name): tensor for name, tensor in answered}
+
+
+def answer(content: bytes, spec: ModelSpec, photograph: Path) -> Answer:
+    """What the client makes of a model's answer to a photograph."""
+    image = photograph.read_bytes()
+    answered = outputs(content, preprocessed(spec.recipe, image))
     wanted = PREDICT.formats[spec.task.value]
-    tensors = {output.name: outputs[output.name] for output in wanted.outputs}
+    tensors = {output.name: answered[output.name] for output in wanted.outputs}
     assert wanted.misfit(tensors, batch=1) is None
-    (served_by,) = outputs["served_by"][0]
+    (served_by,) = answered["served_by"][0]
     return wanted.read(ImageTensors(image, {name: each[0] for name, each in tensors.items()}, served_by, "mine"))
