@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import threading
 
+import cv2
+import numpy as np
 from cykooz_resizer import Algorithm, CropBox, FilterType, ResizeAlg, ResizeOptions, Resizer
 from PIL import Image
 from PIL.Image import Resampling
 
 from cronnx_preprocess.geometry import Box, Size
+from cronnx_preprocess.pixel_modes import rgb
 
 
 def _interpolation(filter_type: FilterType) -> ResizeAlg:
@@ -33,6 +36,10 @@ _INTERPOLATION = _interpolation(FilterType.bilinear)
 # cykooz_resizer 4.0.1 reads outside the image and ends the process for some enlarged parts, because it drops weights of
 # zero and assumes that no filter begins left of the first pixel's. So Pillow does enlargements; they are small anyway.
 _MIN_REDUCTION = 1.1
+
+
+# Images are resized side by side, one on each thread.
+cv2.setNumThreads(1)
 
 
 class _ThreadState(threading.local):
@@ -66,7 +73,13 @@ def resized(image: Image.Image, size: Size, *, box: Box, resample: Resampling, a
 
 
 def _interpolated(image: Image.Image, size: Size, box: Box, reductions: tuple[float, float]) -> Image.Image:
-    """Reduce each side that shrinks; then Pillow enlarges the others, for which its filter does not widen either."""
+    """Resize with OpenCV, whose arithmetic this is; it cannot resize a part.
+
+    A part is reduced on each side that shrinks; then Pillow enlarges the others, for which its filter does not widen
+    either. Pixels differ from OpenCV's by one at most.
+    """
+    if box == (0, 0, *image.size):
+        return Image.fromarray(cv2.resize(np.asarray(rgb(image)), size, interpolation=cv2.INTER_LINEAR))
     left, top, right, bottom = box
     horizontal = (left, right, size[0]) if reductions[0] > 1 else (0, image.width, image.width)
     vertical = (top, bottom, size[1]) if reductions[1] > 1 else (0, image.height, image.height)
