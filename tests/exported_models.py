@@ -71,7 +71,7 @@ class ExportedModel:
             array: npt.NDArray[Any] = arrays[f"{photograph}/{name}"]
             return array
 
-    def differences(self, photograph: str, answer: Any) -> list[str]:  # noqa: ANN401 - the type depends on the task
+    def differences(self, photograph: str, answer: Any) -> list[str]:
         """How an answer differs from the exporter's, one sentence each; empty if it is right."""
         return list(_RULES[self.task](self, photograph, answer))
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 from tritonclient.utils import triton_to_np_dtype
 
 from cronnx_onnxruntime.signature import Signature, Tensor
@@ -57,7 +56,8 @@ def prove(content: bytes, served: ServedModel, options: Options) -> Proof:
     Raises:
         ModelFileError: The model fails, a value is not finite, or a batch is answered differently.
     """
-    run, name = _Run(content, options), served.source.name
+    name = served.source.name
+    run = _Run(content, options, name)
     try:
         for picture in sorted(PICTURES.glob("*.jpg")):
             alone = run.outputs(run.inputs(picture.read_bytes()))
@@ -66,14 +66,13 @@ def prove(content: bytes, served: ServedModel, options: Options) -> Proof:
                 _check_batch(alone, run.outputs(run.inputs(*[picture.read_bytes()] * 2)), name)
         inputs = run.inputs(PICTURE.read_bytes())
         return Proof(served.spec.task, inputs, run.outputs(inputs))
-    except onnxruntime.capi.onnxruntime_pybind11_state.RuntimeException as error:
-        raise ModelFileError(f"{name} fails on a photograph: {error_text(error)}") from error
     finally:
         run.close()
 
 
 class _Run:
-    def __init__(self, content: bytes, options: Options) -> None:
+    def __init__(self, content: bytes, options: Options, name: str) -> None:
+        self._name = name
         self._preprocessor = Preprocessor(options)
         self._session = session(content)
         self._names = [output.name for output in self._session.get_outputs()]
@@ -87,7 +86,10 @@ class _Run:
         return {name: tensor for name, tensor in tensors.items() if name in self._inputs and tensor is not None}
 
     def outputs(self, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
-        return dict(zip(self._names, self._session.run(self._names, dict(inputs)), strict=True))
+        try:
+            return dict(zip(self._names, self._session.run(self._names, dict(inputs)), strict=True))
+        except Exception as error:  # ONNX Runtime's errors have no other base
+            raise ModelFileError(f"{self._name} fails on a photograph: {error_text(error)}") from error
 
     def close(self) -> None:
         self._preprocessor.close()

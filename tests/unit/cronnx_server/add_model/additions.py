@@ -16,14 +16,13 @@ from cronnx_server.errors import CommandError
 from cronnx_server.exports.specification import NUMBERED
 from tests.unit.cronnx_server.add_model import graphs
 
-
 FIELDS = {field.name for field in fields(Options)} - {"facts"}
 
 
 def messages(
     repositories: Repositories, model: ModelProto | Path, *, dry_run: bool = False, **options: Any
 ) -> list[Message]:
-    """Add a model; an option that is no field of `Options` states a fact. A new model's classes are numbers by default."""
+    """Add a model; an option that is no field of `Options` states a fact. By default, a new model has no labels."""
     file = model if isinstance(model, Path) else graphs.saved(model, repositories.models.parent)
     given = {"name": "mine", "source": file, **{name: options[name] for name in options.keys() & FIELDS}}
     if not (repositories.models / f"{given['name']}_onnx").exists():
