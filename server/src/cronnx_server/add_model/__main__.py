@@ -40,6 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = parser.parse_args(arguments)
     if parsed.std and 0 in parsed.std:
         parser.error("argument --std: expected numbers above 0, got 0")
+    if parsed.mean and parsed.scale is None and max(parsed.mean) > 1:
+        parser.error(
+            f"argument --mean: expected numbers up to 1, got {max(parsed.mean):g}; divide values for bytes by 255, or "
+            "say with --scale 1 that the network takes bytes"
+        )
     try:
         with environment.setup_lock():
             _add(parsed)

@@ -18,6 +18,7 @@ from cronnx_server.add_model.existing_model import ExistingModel
 from cronnx_server.add_model.model_version import (
     ModelVersion,
     inherit,
+    inherit_limits,
     new_model,
     new_raw_model,
     next_model,
@@ -115,6 +116,8 @@ def _read(source: Source, options: Options, existing: ExistingModel) -> ServedMo
     """Read what a model is: from options, its files, its earlier versions, its graph and photographs."""
     facts = options.stated()
     earlier = existing.spec() if existing.exists else None
+    if earlier:
+        inherit_limits(facts, earlier, name=options.name)
     return read_model(
         source,
         facts,

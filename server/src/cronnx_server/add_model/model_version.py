@@ -22,9 +22,11 @@ from cronnx_server.exports.facts import Facts
 from cronnx_server.exports.graph_facts import Graph
 from cronnx_server.exports.source import Source
 from cronnx_server.graphs.trial import session
-from cronnx_server.model_spec import ModelSpec, Recipe
+from cronnx_server.model_spec import ModelSpec, Recipe, Task
 
-INHERITED = ("labels", "first_class", "confidence", "iou", "max_detections", "keypoint_shape")
+INHERITED = ("labels", "first_class", "keypoint_shape")
+LIMITS = ("confidence", "iou", "max_detections")
+DETECTION_TASKS = (Task.DETECTION, Task.POSE, Task.ORIENTED_BOXES, Task.INSTANCE_SEGMENTATION)
 VALUES = ("channel_order", "scale", "mean", "std")
 
 
@@ -112,6 +114,13 @@ def next_model(served: ServedModel, options: Options, existing: ExistingModel, p
     proof = prove(content, served)
     placed.write(existing.folder / str(version), {"model.onnx": content})
     return ModelVersion(existing.folder.name, version=version, proof=proof, ensemble=options.name)
+
+
+def inherit_limits(facts: Facts, earlier: ModelSpec, *, name: str) -> None:
+    """Add which detections an earlier version answers, before the file does: that is a choice of who serves it."""
+    if earlier.task in DETECTION_TASKS:
+        for field_name in LIMITS:
+            facts.add(field_name, getattr(earlier, field_name), f"version 1 of {name}")
 
 
 def inherit(facts: Facts, earlier: ModelSpec, source: Source, *, name: str) -> None:

@@ -30,36 +30,50 @@ def delay_ms(model: Model) -> float:
     return model.max_queue_delay_microseconds / 1000
 
 
-def signature(model: Model) -> Signature:
-    """The signature of a model of the catalogue, without its weights."""
-    network = graphs.classifier(size=model.size, classes=1000, batch="batch")
-    spec = model.spec(image=network.graph.input[0].name, scores=network.graph.output[0].name)
-    made = image_model(network, spec, served_by="toy/1@0123abcd")
-    return Signature.of(onnxruntime.InferenceSession(made.SerializeToString()))
+def network(model: Model) -> tuple[Signature, ModelSpec]:
+    """The signature of a model of the catalogue, without its weights, and its specification."""
+    spec = model.spec(image="image", scores="answer")
+    made = image_model(
+        graphs.classifier(size=model.size, classes=1000, batch="batch"), spec, served_by="toy/1@0123abcd"
+    )
+    return Signature.of(onnxruntime.InferenceSession(made.SerializeToString())), spec
 
 
 @every_model
-def test_a_classifiers_config_is_the_one_written_by_hand(model: Model) -> None:
-    made = configs.classifier_config(
-        signature(model),
-        size=model.size,
-        max_batch_size=model.max_batch_size,
-        max_queue_delay_ms=delay_ms(model),
+def test_a_networks_config_is_the_one_written_by_hand(model: Model) -> None:
+    signature, spec = network(model)
+    made = configs.network_config(
+        signature, spec, max_batch_size=model.max_batch_size, max_queue_delay_ms=delay_ms(model)
     )
     assert made == by_hand(MODEL_REPOSITORY / f"{model.name}_onnx")
 
 
 @every_model
 def test_an_ensembles_config_is_the_one_written_by_hand(model: Model) -> None:
-    made = configs.ensemble_config(model.name, size=model.size, top_k=5, max_batch_size=model.max_batch_size)
+    made = configs.ensemble_config(
+        model.name,
+        task=Task.CLASSIFICATION,
+        preprocess=f"preprocess_{model.size}",
+        network=repository.as_json(repository.read_config(MODEL_REPOSITORY / f"{model.name}_onnx")),
+        max_batch_size=model.max_batch_size,
+    )
     assert made == by_hand(ENSEMBLES / model.name)
 
 
-@pytest.mark.parametrize("size", sorted({model.size for model in catalogue().values()}))
-def test_a_preprocess_config_is_the_one_written_by_hand(size: int) -> None:
-    comment, _, made = configs.preprocess_config(size).partition("\n")
+@every_model
+def test_a_preprocess_config_is_the_one_written_by_hand(model: Model) -> None:
+    name = f"preprocess_{model.size}"
+    comment, _, made = configs.preprocess_config(model.spec(image="", scores="").recipe, name=name).partition("\n")
     assert comment.startswith("# ")
-    assert made == by_hand(MODEL_REPOSITORY / f"preprocess_{size}")
+    assert made == by_hand(MODEL_REPOSITORY / name)
+
+
+def detector_config() -> ModelConfig:
+    spec = graphs.detector_spec()
+    made = image_model(graphs.detector(), spec, served_by="toy/1@0123abcd")
+    signature = Signature.of(onnxruntime.InferenceSession(made.SerializeToString()))
+    text = configs.network_config(signature, spec, max_batch_size=8, max_queue_delay_ms=None)
+    return text_format.Parse(text, ModelConfig())
 
 
 def test_a_config_without_batches_has_no_scheduling() -> None:
