@@ -186,8 +186,6 @@ def _offset(resized: int, canvas: int, recipe: Recipe) -> int:
     spare = canvas - resized
     if recipe.position is Position.TOP_LEFT:
         return 0
-    if recipe.resize is Resize.LETTERBOX:
+    if spare >= 0:
         return spare // 2
-    if recipe.rounding is Rounding.ROUND:
-        return -round(-spare / 2) if spare < 0 else spare // 2
-    return -(-spare // 2)
+    return -round(-spare / 2) if recipe.rounding is Rounding.ROUND else -(-spare // 2)

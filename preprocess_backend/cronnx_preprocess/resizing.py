@@ -1,30 +1,34 @@
-"""Resizes a part of an image with the filters of Pillow, or as OpenCV does, without antialiasing.
+"""Resizes a part of an image with Pillow's filters; most reductions use SIMD and take a fifth of Pillow's time.
 
-Reductions with Pillow's filters use SIMD and take a fifth of its time. Source: github.com/Linebender/fast_image_resize,
-whose kernels are those of Pillow's `src/libImaging/Resample.c` in 16-bit fixed point: a value differs by one or two.
+Source: github.com/Linebender/fast_image_resize, whose kernels are those of Pillow's `src/libImaging/Resample.c` in
+16-bit fixed point: a value differs from Pillow's by one or two.
 """
 
 from __future__ import annotations
 
 import threading
 
-import cv2
-import numpy as np
-from cykooz_resizer import CropBox, FilterType, ResizeAlg, ResizeOptions, Resizer
+from cykooz_resizer import Algorithm, CropBox, FilterType, ResizeAlg, ResizeOptions, Resizer
 from PIL import Image
 from PIL.Image import Resampling
 
 from cronnx_preprocess.geometry import Box, Size
-from cronnx_preprocess.pixel_modes import rgb
+
+
+def _interpolation(filter_type: FilterType) -> ResizeAlg:
+    """A filter that does not widen; cykooz_resizer 4.0.1 implements it, but has no constructor for it."""
+    algorithm = ResizeAlg.convolution(filter_type)
+    algorithm._algorithm = Algorithm.interpolation
+    return algorithm
+
 
 _ALGORITHMS = {
-    Resampling.NEAREST: ResizeAlg.nearest(),
-    Resampling.BOX: ResizeAlg.convolution(FilterType.box),
     Resampling.BILINEAR: ResizeAlg.convolution(FilterType.bilinear),
     Resampling.BICUBIC: ResizeAlg.convolution(FilterType.catmull_rom),
     Resampling.LANCZOS: ResizeAlg.convolution(FilterType.lanczos3),
-}
-FILTERS = (*_ALGORITHMS, Resampling.HAMMING)
+}  # the others are rare, and NEAREST and BOX break ties differently
+FILTERS = (Resampling.NEAREST, Resampling.BOX, *_ALGORITHMS, Resampling.HAMMING)
+_INTERPOLATION = _interpolation(FilterType.bilinear)
 
 # cykooz_resizer 4.0.1 reads outside the image and ends the process for some enlarged parts, because it drops weights of
 # zero and assumes that no filter begins left of the first pixel's. So Pillow does enlargements; they are small anyway.
@@ -40,9 +44,6 @@ class _ThreadState(threading.local):
 
 _thread_state = _ThreadState()
 
-# Images are resized side by side, one on each thread.
-cv2.setNumThreads(1)
-
 
 def resized(image: Image.Image, size: Size, *, box: Box, resample: Resampling, antialias: bool = True) -> Image.Image:
     """Resize a part of an image.
@@ -52,25 +53,36 @@ def resized(image: Image.Image, size: Size, *, box: Box, resample: Resampling, a
         size: The size to make.
         box: The part of the image.
         resample: One of FILTERS.
-        antialias: Whether the filter widens where the image shrinks. Without, BILINEAR takes the four nearest pixels,
-            as OpenCV's INTER_LINEAR does.
+        antialias: Whether the filter widens where the image shrinks, as Pillow's do and OpenCV's do not. Without it
+            BILINEAR is OpenCV's INTER_LINEAR, and the other filters are as with it.
     """
-    if not antialias:
-        return _interpolated(image, size, box)
     left, top, right, bottom = box
-    if resample not in _ALGORITHMS or min((right - left) / size[0], (bottom - top) / size[1]) < _MIN_REDUCTION:
+    reductions = (right - left) / size[0], (bottom - top) / size[1]
+    if resample is Resampling.BILINEAR and not antialias:
+        return _interpolated(image, size, box, reductions)
+    if resample not in _ALGORITHMS or min(reductions) < _MIN_REDUCTION:
         return image.resize(size, resample, box)
-    options = ResizeOptions(_ALGORITHMS[resample], crop_box=CropBox(left, top, right - left, bottom - top))
+    return _reduced(image, size, box, _ALGORITHMS[resample])
+
+
+def _interpolated(image: Image.Image, size: Size, box: Box, reductions: tuple[float, float]) -> Image.Image:
+    """Reduce each side that shrinks; then Pillow enlarges the others, for which its filter does not widen either."""
+    left, top, right, bottom = box
+    horizontal = (left, right, size[0]) if reductions[0] > 1 else (0, image.width, image.width)
+    vertical = (top, bottom, size[1]) if reductions[1] > 1 else (0, image.height, image.height)
+    if max(reductions) > 1:
+        part = horizontal[0], vertical[0], horizontal[1], vertical[1]
+        image = _reduced(image, (horizontal[2], vertical[2]), part, _INTERPOLATION)
+    if min(reductions) > 1:
+        return image
+    left, right = (0, size[0]) if reductions[0] > 1 else (left, right)
+    top, bottom = (0, size[1]) if reductions[1] > 1 else (top, bottom)
+    return image.resize(size, Resampling.BILINEAR, (left, top, right, bottom))
+
+
+def _reduced(image: Image.Image, size: Size, box: Box, algorithm: ResizeAlg) -> Image.Image:
+    left, top, right, bottom = box
+    options = ResizeOptions(algorithm, crop_box=CropBox(left, top, right - left, bottom - top))
     made = Image.new(image.mode, size)
     _thread_state.resizer.resize_pil(image, made, options)
     return made
-
-
-def _interpolated(image: Image.Image, size: Size, box: Box) -> Image.Image:
-    """Interpolate between the four nearest pixels; a part is cut out of the whole image, resized alike."""
-    left, top, right, bottom = box
-    factor_x, factor_y = size[0] / (right - left), size[1] / (bottom - top)
-    whole = round(image.width * factor_x), round(image.height * factor_y)
-    x, y = round(left * factor_x), round(top * factor_y)
-    pixels = cv2.resize(np.asarray(rgb(image)), whole, interpolation=cv2.INTER_LINEAR)
-    return Image.fromarray(np.ascontiguousarray(pixels[y : y + size[1], x : x + size[0]]))
