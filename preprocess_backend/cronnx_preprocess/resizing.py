@@ -28,7 +28,11 @@ _ALGORITHMS = {
     Resampling.LANCZOS: ResizeAlg.convolution(FilterType.lanczos3),
 }  # the others are rare, and NEAREST and BOX break ties differently
 FILTERS = (Resampling.NEAREST, Resampling.BOX, *_ALGORITHMS, Resampling.HAMMING)
-_INTERPOLATION = _interpolation(FilterType.bilinear)
+INTERPOLATIONS = {
+    Resampling.BILINEAR: _interpolation(FilterType.bilinear),
+    Resampling.BICUBIC: _interpolation(FilterType.catmull_rom),
+}
+"""The filters that need not widen."""
 
 # cykooz_resizer 4.0.1 reads outside the image and ends the process for some enlarged parts, because it drops weights of
 # zero and assumes that no filter begins left of the first pixel's. So Pillow does enlargements; they are small anyway.
@@ -54,30 +58,33 @@ def resized(image: Image.Image, size: Size, *, box: Box, resample: Resampling, a
         box: The part of the image.
         resample: One of FILTERS.
         antialias: Whether the filter widens where the image shrinks, as Pillow's do and OpenCV's do not. Without it
-            BILINEAR is OpenCV's INTER_LINEAR, and the other filters are as with it.
+            BILINEAR is OpenCV's INTER_LINEAR, BICUBIC is close to its INTER_CUBIC, whose kernel is a little sharper,
+            and the other filters are as with it.
     """
     left, top, right, bottom = box
     reductions = (right - left) / size[0], (bottom - top) / size[1]
-    if resample is Resampling.BILINEAR and not antialias:
-        return _interpolated(image, size, box, reductions)
+    if resample in INTERPOLATIONS and not antialias:
+        return _interpolated(image, size, box, reductions, resample)
     if resample not in _ALGORITHMS or min(reductions) < _MIN_REDUCTION:
         return image.resize(size, resample, box)
     return _reduced(image, size, box, _ALGORITHMS[resample])
 
 
-def _interpolated(image: Image.Image, size: Size, box: Box, reductions: tuple[float, float]) -> Image.Image:
+def _interpolated(
+    image: Image.Image, size: Size, box: Box, reductions: tuple[float, float], resample: Resampling
+) -> Image.Image:
     """Reduce each side that shrinks; then Pillow enlarges the others, for which its filter does not widen either."""
     left, top, right, bottom = box
     horizontal = (left, right, size[0]) if reductions[0] > 1 else (0, image.width, image.width)
     vertical = (top, bottom, size[1]) if reductions[1] > 1 else (0, image.height, image.height)
     if max(reductions) > 1:
         part = horizontal[0], vertical[0], horizontal[1], vertical[1]
-        image = _reduced(image, (horizontal[2], vertical[2]), part, _INTERPOLATION)
+        image = _reduced(image, (horizontal[2], vertical[2]), part, INTERPOLATIONS[resample])
     if min(reductions) > 1:
         return image
     left, right = (0, size[0]) if reductions[0] > 1 else (left, right)
     top, bottom = (0, size[1]) if reductions[1] > 1 else (top, bottom)
-    return image.resize(size, Resampling.BILINEAR, (left, top, right, bottom))
+    return image.resize(size, resample, (left, top, right, bottom))
 
 
 def _reduced(image: Image.Image, size: Size, box: Box, algorithm: ResizeAlg) -> Image.Image:

@@ -6,7 +6,7 @@ from PIL import Image
 from PIL.Image import Resampling
 
 from cronnx_preprocess.geometry import Box, Size
-from cronnx_preprocess.resizing import FILTERS, resized
+from cronnx_preprocess.resizing import FILTERS, INTERPOLATIONS, resized
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
@@ -52,9 +52,18 @@ def test_without_antialiasing_the_four_nearest_pixels_are_interpolated(size: Siz
     assert np.abs(np.asarray(found) - values).max() <= 1.5
 
 
-def test_a_part_without_antialiasing_is_cut_out_of_the_whole() -> None:
+@pytest.mark.parametrize("resample", INTERPOLATIONS)
+def test_without_antialiasing_a_pixel_in_the_middle_of_a_cell_counts_alone(resample: Resampling) -> None:
+    pixels = np.zeros((75, 75, 3), np.uint8)
+    pixels[1::3, 1::3] = 200  # the middle of each cell of 3 x 3 pixels
+    found = resized(Image.fromarray(pixels), (25, 25), box=(0, 0, 75, 75), resample=resample, antialias=False)
+    assert np.abs(np.asarray(found, np.int16) - 200).max() <= 1
+
+
+@pytest.mark.parametrize("resample", INTERPOLATIONS)
+def test_a_part_without_antialiasing_is_cut_out_of_the_whole(resample: Resampling) -> None:
     image = Image.fromarray(np.random.default_rng(seed=5).integers(0, 256, (80, 100, 3), np.uint8))
-    options = {"resample": Resampling.BILINEAR, "antialias": False}
+    options = {"resample": resample, "antialias": False}
     whole = resized(image, (50, 40), box=(0, 0, 100, 80), **options)
     part = resized(image, (30, 20), box=(20, 20, 80, 60), **options)
     np.testing.assert_array_equal(np.asarray(part), np.asarray(whole)[10:30, 10:40])

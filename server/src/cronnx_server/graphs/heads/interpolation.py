@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from onnx import TensorProto
 
 from cronnx_server.graphs.builder import GraphBuilder
@@ -19,9 +20,8 @@ def interpolation(graph: GraphBuilder, positions: str, size: str) -> str:
     Returns:
         FP32 [..., n, size]: each row has the weights of one position.
     """
-    count = graph.op("Squeeze", graph.cast(size, TensorProto.FLOAT), graph.ints(0))
-    samples = graph.op("Range", graph.constant(0), count, graph.constant(1))
-    last = graph.op("Sub", count, graph.constant(1))
+    samples = _numbers(graph, size)
+    last = graph.op("Sub", graph.cast(size, TensorProto.FLOAT), graph.constant(1))
     inside = graph.op("Min", graph.op("Max", positions, graph.constant(0)), last)
     distance = graph.op("Abs", graph.op("Sub", inside, samples))
     return graph.op("Relu", graph.op("Sub", graph.constant(1), distance))
@@ -29,6 +29,14 @@ def interpolation(graph: GraphBuilder, positions: str, size: str) -> str:
 
 def centres(graph: GraphBuilder, count: str) -> str:
     """Add the centres of `count` cells of length 1, FP32 [n, 1]; `count` is INT64 [1]."""
-    number = graph.op("Squeeze", graph.cast(count, TensorProto.FLOAT), graph.ints(0))
-    cells = graph.op("Range", graph.constant(0), number, graph.constant(1))
-    return graph.op("Unsqueeze", graph.op("Add", cells, graph.constant(0.5)), graph.ints(1))
+    return graph.op("Unsqueeze", graph.op("Add", _numbers(graph, count), graph.constant(0.5)), graph.ints(1))
+
+
+def _numbers(graph: GraphBuilder, count: str) -> str:
+    """Add the numbers from 0, FP32 [n]; `count` is INT64 [1].
+
+    A range of FP32 fails to load where the count is known: ONNX Runtime propagates it through the cast as INT64.
+    """
+    zero, one = (graph.constant(number, np.int64) for number in (0, 1))
+    numbers = graph.op("Range", zero, graph.op("Squeeze", count, graph.ints(0)), one)
+    return graph.cast(numbers, TensorProto.FLOAT)
