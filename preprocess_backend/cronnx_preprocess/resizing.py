@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import threading
 
+import cv2
+import numpy as np
 from cykooz_resizer import Algorithm, CropBox, FilterType, ResizeAlg, ResizeOptions, Resizer
 from PIL import Image
 from PIL.Image import Resampling
 
 from cronnx_preprocess.geometry import Box, Size
+from cronnx_preprocess.pixel_modes import rgb
 
 
 def _interpolation(filter_type: FilterType) -> ResizeAlg:
@@ -28,15 +31,20 @@ _ALGORITHMS = {
     Resampling.LANCZOS: ResizeAlg.convolution(FilterType.lanczos3),
 }  # the others are rare, and NEAREST and BOX break ties differently
 FILTERS = (Resampling.NEAREST, Resampling.BOX, *_ALGORITHMS, Resampling.HAMMING)
-INTERPOLATIONS = {
+INTERPOLATIONS = {Resampling.BILINEAR: cv2.INTER_LINEAR, Resampling.BICUBIC: cv2.INTER_CUBIC}
+"""The filters that need not widen, by OpenCV's numbers."""
+_OF_PARTS = {
     Resampling.BILINEAR: _interpolation(FilterType.bilinear),
     Resampling.BICUBIC: _interpolation(FilterType.catmull_rom),
 }
-"""The filters that need not widen."""
 
 # cykooz_resizer 4.0.1 reads outside the image and ends the process for some enlarged parts, because it drops weights of
 # zero and assumes that no filter begins left of the first pixel's. So Pillow does enlargements; they are small anyway.
 _MIN_REDUCTION = 1.1
+
+
+# Images are resized side by side, one on each thread.
+cv2.setNumThreads(1)
 
 
 class _ThreadState(threading.local):
@@ -58,8 +66,7 @@ def resized(image: Image.Image, size: Size, *, box: Box, resample: Resampling, a
         box: The part of the image.
         resample: One of FILTERS.
         antialias: Whether the filter widens where the image shrinks, as Pillow's do and OpenCV's do not. Without it
-            BILINEAR is OpenCV's INTER_LINEAR, BICUBIC is close to its INTER_CUBIC, whose kernel is a little sharper,
-            and the other filters are as with it.
+            BILINEAR is OpenCV's INTER_LINEAR, BICUBIC its INTER_CUBIC, and the other filters are as with it.
     """
     left, top, right, bottom = box
     reductions = (right - left) / size[0], (bottom - top) / size[1]
@@ -73,13 +80,19 @@ def resized(image: Image.Image, size: Size, *, box: Box, resample: Resampling, a
 def _interpolated(
     image: Image.Image, size: Size, box: Box, reductions: tuple[float, float], resample: Resampling
 ) -> Image.Image:
-    """Reduce each side that shrinks; then Pillow enlarges the others, for which its filter does not widen either."""
+    """Resize with OpenCV, whose arithmetic this is; it cannot resize a part.
+
+    A part is reduced on each side that shrinks; then Pillow enlarges the others, for which its filter does not widen
+    either. Pixels of BILINEAR differ from OpenCV's by one at most; the kernel of its INTER_CUBIC is a little sharper.
+    """
+    if box == (0, 0, *image.size):
+        return Image.fromarray(cv2.resize(np.asarray(rgb(image)), size, interpolation=INTERPOLATIONS[resample]))
     left, top, right, bottom = box
     horizontal = (left, right, size[0]) if reductions[0] > 1 else (0, image.width, image.width)
     vertical = (top, bottom, size[1]) if reductions[1] > 1 else (0, image.height, image.height)
     if max(reductions) > 1:
         part = horizontal[0], vertical[0], horizontal[1], vertical[1]
-        image = _reduced(image, (horizontal[2], vertical[2]), part, INTERPOLATIONS[resample])
+        image = _reduced(image, (horizontal[2], vertical[2]), part, _OF_PARTS[resample])
     if min(reductions) > 1:
         return image
     left, right = (0, size[0]) if reductions[0] > 1 else (left, right)

@@ -20,7 +20,7 @@ from cronnx_lab.bench import fastapi_rival
 from cronnx_lab.bench.plan import Plan
 from cronnx_lab.load.http_requests import to_fastapi
 from cronnx_lab.measurement import TRITON, Case
-from cronnx_server.build_models.in_process import InProcessClassifier
+from cronnx_server.build_models.in_process import InProcessModel
 from cronnx_server.build_models.missing_models import build_missing
 from cronnx_server.paths import MODEL_REPOSITORY, ROOT
 from tests.server.triton import started_by
@@ -119,12 +119,12 @@ def test_the_rival_gives_the_answers_of_the_model_it_shares(tmp_path: Path) -> N
     build_missing(["efficientnet_lite0"])
     model = MODEL_REPOSITORY / "efficientnet_lite0_onnx" / "1" / "model.onnx"
     made = {name: pictures.make(name, tmp_path) for name in ("vga", "12mp")}
-    alone = InProcessClassifier(model, size=224)
+    alone = InProcessModel(model)
     with fastapi_rival.serve(model, size=224, pictures=made, folder=tmp_path) as rival:
         for image in [image for each in made.values() for image in each.contents()]:
             body = to_fastapi(image).partition(b"\r\n\r\n")[2]
             host, port = rival.addresses[0]
             with urllib.request.urlopen(f"http://{host}:{port}/infer", data=body) as answer:
                 answered = json.load(answer)
-            assert answered["class_id"][0] == alone.classify([image])["class_id"][0, 0]
+            assert answered["class_id"][0] == alone.answer([image])["class_id"][0, 0]
             assert answered["served_by"] == ["efficientnet_lite0/1@57934424"]

@@ -16,7 +16,7 @@ from PIL import Image
 
 from cronnx import Classification, Client, InvalidInput
 from cronnx_server.build_models.catalogue import Model, PackagedFile, catalogue
-from cronnx_server.build_models.in_process import InProcessClassifier
+from cronnx_server.build_models.in_process import InProcessModel
 from cronnx_server.paths import MODEL_REPOSITORY
 from tests.server.conftest import LabelledPicture, Served
 
@@ -32,8 +32,8 @@ def client(request: pytest.FixtureRequest, served: Served) -> Iterator[Client]:
         yield client
 
 
-def in_process(model: Model) -> InProcessClassifier:
-    return InProcessClassifier(model.path(MODEL_REPOSITORY), size=model.size)
+def in_process(model: Model) -> InProcessModel:
+    return InProcessModel(model.path(MODEL_REPOSITORY))
 
 
 def plain_pillow(path: Path, model: Model) -> npt.NDArray[Any]:
@@ -59,7 +59,7 @@ def test_an_answer_is_the_one_of_the_same_functions_in_process(
     client: Client, model: Model, pictures: dict[str, Path]
 ) -> None:
     files = [path.read_bytes() for path in pictures.values()]
-    expected = in_process(model).classify(files)
+    expected = in_process(model).answer(files)
     answers = client.classify(files, model_name=model.name)
     assert [[each.class_id for each in answer.top] for answer in answers] == expected["class_id"].tolist()
     assert [[each.label for each in answer.top] for answer in answers] == expected["label"].tolist()
@@ -96,8 +96,8 @@ def references(labelled_pictures: list[LabelledPicture]) -> Callable[[str], Refe
     def references_of(model_name: str) -> References:
         model = MODELS[model_name]
         reference, paths = in_process(model), [picture.path for picture in labelled_pictures]
-        ours = [int(reference.classify([path.read_bytes()])["class_id"][0, 0]) for path in paths]
-        plain = reference.classify_pixels(np.stack([plain_pillow(path, model) for path in paths]))
+        ours = [int(reference.answer([path.read_bytes()])["class_id"][0, 0]) for path in paths]
+        plain = reference.run({"pixels": np.stack([plain_pillow(path, model) for path in paths])})
         return References(ours, plain["class_id"][:, 0].tolist())
 
     return references_of

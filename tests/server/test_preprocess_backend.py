@@ -18,7 +18,7 @@ import tritonclient.http
 from tritonclient.utils import InferenceServerException
 
 from cronnx_server.build_models.catalogue import catalogue
-from cronnx_server.build_models.in_process import InProcessClassifier
+from cronnx_server.build_models.in_process import InProcessModel
 from cronnx_server.paths import MODEL_REPOSITORY, ROOT
 from tests.server.conftest import Served
 from tests.server.polling import until
@@ -84,8 +84,8 @@ def test_pixels_are_those_of_the_functions_in_process(
     assert pixels.dtype == np.uint8
     assert pixels.shape == (3, 224, 224, 3)
     model = catalogue()["efficientnet_lite0"]
-    reference = InProcessClassifier(model.path(MODEL_REPOSITORY), size=model.size)
-    np.testing.assert_array_equal(pixels, reference.pixels(files))
+    reference = InProcessModel(model.path(MODEL_REPOSITORY))
+    np.testing.assert_array_equal(pixels, reference.preprocess(files)["pixels"])
 
 
 def test_more_than_a_batch_at_once_is_answered_and_its_wait_is_counted_for_the_metrics_port(

@@ -13,7 +13,7 @@ import pytest
 from cronnx import Client
 from cronnx_server.build_models.build import CAT, build
 from cronnx_server.build_models.catalogue import Model
-from cronnx_server.build_models.in_process import InProcessClassifier
+from cronnx_server.build_models.in_process import InProcessModel
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
 from cronnx_server.serve.addresses import Addresses
 from tests.server.triton import running
@@ -58,7 +58,7 @@ def test_every_version_is_loaded(zoo: Zoo, name: str) -> None:
 @every_model
 def test_the_ensemble_is_answered_by_version_1_as_in_process(zoo: Zoo, name: str) -> None:
     model = zoo.models[name]
-    expected = InProcessClassifier(model.path(zoo.model_repository), size=model.size).classify([CAT.read_bytes()])
+    expected = InProcessModel(model.path(zoo.model_repository)).answer([CAT.read_bytes()])
     with Client(zoo.addresses.grpc) as client:
         answer = client.classify(CAT, model_name=name)
     assert answer.served_by == model.served_by(1)

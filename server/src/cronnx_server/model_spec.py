@@ -23,6 +23,18 @@ class Task(Enum):
     DEPTH = "depth"
 
 
+BACKEND_DEFAULTS: Mapping[str, object] = {
+    "resize_size": None,
+    "longest_edge": None,
+    "multiple": 1,
+    "position": "centre",
+    "rounding": "floor",
+    "fill": (0, 0, 0),
+    "antialias": True,
+}
+"""What a `preprocess` model does without a parameter; it is always told how to resize and with which filter."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """How a photograph becomes the pixels of a network; the options of a `preprocess` model.
@@ -57,6 +69,11 @@ class Recipe:
     fill: tuple[int, int, int] = (0, 0, 0)
     resample: str = "bilinear"
     antialias: bool = True
+
+    def parameters(self) -> dict[str, str]:
+        """The `parameters` of a `preprocess` model's configuration; the backend's defaults are left out."""
+        values = {name: value for name, value in asdict(self).items() if value != BACKEND_DEFAULTS.get(name)}
+        return {name: _parameter(value) for name, value in values.items() if name not in ("height", "width")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,3 +151,9 @@ class ModelSpec:
 
 def _tuples(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+
+
+def _parameter(value: object) -> str:
+    if isinstance(value, tuple):
+        return str(value[0]) if len(set(value)) == 1 else ",".join(map(str, value))
+    return str(value).lower()

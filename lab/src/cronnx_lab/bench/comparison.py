@@ -98,6 +98,6 @@ def _contenders(model: str, models: dict[int, Path], plan: Plan) -> Iterator[dic
             triton.serve(model, list(models), pictures=made, perf_analyzer=perf_analyzer(), folder=folder)
         )
         rival = stack.enter_context(fastapi_rival.serve(reference, size=size, pictures=made, folder=folder))
-        limit = InProcessLimit(models, size=size, pictures=made)
+        limit = InProcessLimit(models, pictures=made)
         stack.callback(limit.close)
         yield {TRITON: served, FASTAPI: rival, IN_PROCESS: limit}

@@ -95,7 +95,7 @@ class RawClient:
         """See `Contender.measure`."""
         address = (self.server.addresses.address, self.server.addresses.http_port)
         order = Order([address], list(map(str, self.files)), WARM_UP_S + seconds, case.concurrency)
-        command = [sys.executable, "-m", "cronnx_lab.bench.detector_client", RAW_NAME, str(self.size)]
+        command = [sys.executable, "-m", "cronnx_lab.bench.detector_client", f"{RAW_NAME}_onnx", str(self.size)]
         output, usage = runner.run(command, processes=self.server.processes, stdin=json.dumps(asdict(order)))
         found = json.loads(output)
         answers = Answers(**{**found, "answers": list(map(tuple, found["answers"]))})
@@ -169,8 +169,10 @@ def _contenders(options: DetectorOptions) -> Iterator[tuple[dict[str, Contender]
 def _added(file: Path, folder: Path) -> Repositories:
     """Repositories with the detector, and with the graph unchanged."""
     repositories = Repositories(folder / "models", folder / "ensembles", folder / "staging")
+    for each in (repositories.models, repositories.ensembles):
+        each.mkdir()
     for options in (Options(source=file, name=NAME), Options(source=file, name=RAW_NAME, raw=True)):
-        for _paragraph in add(options, url=None, repositories=repositories):
+        for _message in add(options, url=None, repositories=repositories):
             pass
     return repositories
 

@@ -39,15 +39,14 @@ def _case(version: int, pictures: str, *, processes: int, batch: int) -> Case:
 class InProcessLimit:
     """Worker processes, started when first needed and kept until `close`."""
 
-    def __init__(self, models: Mapping[int, Path], *, size: int, pictures: Mapping[str, PictureSet]) -> None:
+    def __init__(self, models: Mapping[int, Path], *, pictures: Mapping[str, PictureSet]) -> None:
         """Start nothing yet.
 
         Args:
             models: The model's files, by version.
-            size: The side of the model's input, in pixels.
             pictures: The sets of pictures, by name.
         """
-        self._models, self._size, self._pictures = models, size, pictures
+        self._models, self._pictures = models, pictures
         self._workers: dict[tuple[int, int], list[_Worker]] = {}
 
     def close(self) -> None:
@@ -83,7 +82,7 @@ class InProcessLimit:
         key = (case.version, case.processes)
         if key not in self._workers:
             threads = max(1, CORES // case.processes)
-            settings = Settings(str(self._models[case.version]), self._size, threads)
+            settings = Settings(str(self._models[case.version]), threads)
             self._workers[key] = [_Worker(settings) for _ in range(case.processes)]
         return self._workers[key]
 

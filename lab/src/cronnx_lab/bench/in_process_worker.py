@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cronnx_lab.load.answers import Span
-from cronnx_server.build_models.in_process import InProcessClassifier
+from cronnx_server.build_models.in_process import InProcessModel
 
 
 @dataclass(frozen=True)
@@ -19,12 +19,10 @@ class Settings:
 
     Attributes:
         model: The model's file.
-        size: The side of the model's input, in pixels.
         threads: Threads for one image.
     """
 
     model: str
-    size: int
     threads: int
 
 
@@ -56,13 +54,13 @@ class Work:
     cpu_s: float
 
 
-def work(model: InProcessClassifier, task: Task) -> Work:
+def work(model: InProcessModel, task: Task) -> Work:
     """Classify images until the time is up."""
     images = itertools.cycle([Path(path).read_bytes() for path in task.images])
     cpu_s, ends = time.process_time(), time.monotonic() + task.seconds
     spans: list[Span] = []
     while (start := time.monotonic()) < ends:
-        model.classify(list(itertools.islice(images, task.batch)))
+        model.answer(list(itertools.islice(images, task.batch)))
         spans += [(start, time.monotonic())] * task.batch
     return Work(spans, time.process_time() - cpu_s)
 
@@ -70,7 +68,7 @@ def work(model: InProcessClassifier, task: Task) -> Work:
 def main() -> None:
     """Work until standard input ends; the argument is the settings, as JSON."""
     settings = Settings(**json.loads(sys.argv[1]))
-    model = InProcessClassifier(Path(settings.model), size=settings.size, threads=settings.threads)
+    model = InProcessModel(Path(settings.model), threads=settings.threads)
     for line in sys.stdin:
         print(json.dumps(asdict(work(model, Task(**json.loads(line))))), flush=True)
 

@@ -136,7 +136,7 @@ def _version(
     served: ServedModel, options: Options, existing: ExistingModel, repositories: Repositories, placed: Placement
 ) -> ModelVersion:
     if existing.exists:
-        return next_model(served, options, existing, repositories, placed)
+        return next_model(served, options, existing, placed)
     return new_model(served, options, repositories, placed)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -90,7 +89,7 @@ def preprocess_config(recipe: Recipe, *, geometry: bool, name: str = "preprocess
         outputs=described,
         parameters="\n".join(
             f'parameters {{ key: "{key}" value {{ string_value: "{value}" }} }}'
-            for key, value in _parameters(recipe).items()
+            for key, value in recipe.parameters().items()
         ),
     )
 
@@ -123,24 +122,6 @@ def ensemble_config(name: str, *, task: Task, preprocess: str, network: Mapping[
 
 def _maps(kind: str, names: Mapping[str, str]) -> str:
     return "\n".join(f'      {kind}_map {{ key: "{name}" value: "{tensor}" }}' for name, tensor in names.items())
-
-
-def _parameters(recipe: Recipe) -> dict[str, str]:
-    """The parameters of a recipe; those that are the backend's defaults are left out, but for the resize."""
-    defaults = {"longest_edge": None, "multiple": 1, "position": "centre", "rounding": "floor", "fill": (0, 0, 0)}
-    defaults |= {"antialias": True, "resize_size": None}
-    values = {field.name: getattr(recipe, field.name) for field in fields(recipe)}
-    return {
-        name: _parameter(value)
-        for name, value in values.items()
-        if name not in ("height", "width") and (name not in defaults or value != defaults[name])
-    }
-
-
-def _parameter(value: object) -> str:
-    if isinstance(value, tuple):
-        return str(value[0]) if len(set(value)) == 1 else ",".join(map(str, value))
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _filled(template: str, **values: object) -> str:

@@ -14,7 +14,7 @@ from cronnx_server.add_model import configs
 from cronnx_server.add_model.existing_model import ExistingModel
 from cronnx_server.add_model.options import Options
 from cronnx_server.add_model.placement import Placement, Repositories
-from cronnx_server.add_model.preprocess_model import PreprocessModel, preprocess_model, read_preprocess_model
+from cronnx_server.add_model.preprocess_model import PreprocessModel, preprocess_model
 from cronnx_server.add_model.proof import Proof, prove, prove_it_runs
 from cronnx_server.add_model.served_model import ServedModel
 from cronnx_server.errors import ModelFileError, RepositoryError
@@ -89,13 +89,11 @@ def new_model(served: ServedModel, options: Options, repositories: Repositories,
         max_batch_size=max_batch_size,
     )
     placed.write(repositories.ensembles / options.name, {"config.pbtxt": ensemble.encode(), "1/.gitkeep": b""})
-    proof = prove(content, served, preprocess.options)
+    proof = prove(content, served)
     return ModelVersion(options.name, version=1, proof=proof, ensemble=options.name)
 
 
-def next_model(
-    served: ServedModel, options: Options, existing: ExistingModel, repositories: Repositories, placed: Placement
-) -> ModelVersion:
+def next_model(served: ServedModel, options: Options, existing: ExistingModel, placed: Placement) -> ModelVersion:
     """Write the next version of a model.
 
     Raises:
@@ -111,8 +109,7 @@ def next_model(
             f"expected a graph that takes batches like the versions of {options.name}, got one that takes one image "
             f"({served.network.reason}); choose another --name"
         )
-    preprocess, *_ = repository.steps(repository.read_config(repositories.ensembles / options.name))
-    proof = prove(content, served, read_preprocess_model(repositories.models / preprocess).options)
+    proof = prove(content, served)
     placed.write(existing.folder / str(version), {"model.onnx": content})
     return ModelVersion(existing.folder.name, version=version, proof=proof, ensemble=options.name)
 

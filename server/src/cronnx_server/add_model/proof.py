@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
+from onnxruntime.capi.onnxruntime_pybind11_state import RuntimeException
 from tritonclient.utils import triton_to_np_dtype
 
 from cronnx_onnxruntime.signature import Signature, Tensor
-from cronnx_preprocess import Images, Options, Preprocessor
 from cronnx_server.add_model import answers
 from cronnx_server.add_model.served_model import ServedModel
+from cronnx_server.build_models.in_process import InProcessModel
 from cronnx_server.errors import ModelFileError
 from cronnx_server.graphs.trial import error_text, session
 from cronnx_server.model_spec import Task
@@ -43,13 +43,12 @@ class Proof:
         return answers.described(self.outputs, self.task, origin="in this process")
 
 
-def prove(content: bytes, served: ServedModel, options: Options) -> Proof:
+def prove(content: bytes, served: ServedModel) -> Proof:
     """Ask a model about every picture of the project, alone and twice at once.
 
     Args:
         content: The model file of the whole model.
         served: The model.
-        options: Its preprocessing.
 
     Returns:
         The answer to one picture.
@@ -57,40 +56,17 @@ def prove(content: bytes, served: ServedModel, options: Options) -> Proof:
     Raises:
         ModelFileError: The model fails, a value is not finite, or a batch is answered differently.
     """
-    run, name = _Run(content, options), served.source.name
+    model, name = InProcessModel(content), served.source.name
     try:
         for picture in sorted(PICTURES.glob("*.jpg")):
-            alone = run.outputs(run.inputs(picture.read_bytes()))
+            alone = model.answer([picture.read_bytes()])
             _check_finite(alone, name)
             if served.network.batchable:
-                _check_batch(alone, run.outputs(run.inputs(*[picture.read_bytes()] * 2)), name)
-        inputs = run.inputs(PICTURE.read_bytes())
-        return Proof(served.spec.task, inputs, run.outputs(inputs))
-    except onnxruntime.capi.onnxruntime_pybind11_state.RuntimeException as error:
+                _check_batch(alone, model.answer([picture.read_bytes()] * 2), name)
+        inputs = model.preprocess([PICTURE.read_bytes()])
+        return Proof(served.spec.task, inputs, model.run(inputs))
+    except RuntimeException as error:
         raise ModelFileError(f"{name} fails on a photograph: {error_text(error)}") from error
-    finally:
-        run.close()
-
-
-class _Run:
-    def __init__(self, content: bytes, options: Options) -> None:
-        self._preprocessor = Preprocessor(options)
-        self._session = session(content)
-        self._names = [output.name for output in self._session.get_outputs()]
-        self._inputs = {tensor.name for tensor in self._session.get_inputs()}
-
-    def inputs(self, *files: bytes) -> dict[str, npt.NDArray[Any]]:
-        (images,) = self._preprocessor.preprocess([np.array(files, dtype=object).reshape(-1, 1)])
-        if not isinstance(images, Images):
-            raise images
-        tensors = {"pixels": images.pixels, "geometry": images.geometry}
-        return {name: tensor for name, tensor in tensors.items() if name in self._inputs and tensor is not None}
-
-    def outputs(self, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
-        return dict(zip(self._names, self._session.run(self._names, dict(inputs)), strict=True))
-
-    def close(self) -> None:
-        self._preprocessor.close()
 
 
 def _check_finite(outputs: Mapping[str, npt.NDArray[Any]], name: str) -> None:

@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 from cronnx_server import progress
 from cronnx_server.build_models import efficientnet_lite
 from cronnx_server.build_models.catalogue import LIVE_VERSION, EfficientNetLite, Model, OnnxFile, Quantised
-from cronnx_server.build_models.in_process import InProcessClassifier
+from cronnx_server.build_models.in_process import InProcessModel
 from cronnx_server.build_models.quantisation import calibration_batches, quantise
 from cronnx_server.build_models.torch_weights import read_state_dict
 from cronnx_server.errors import BuildError
@@ -90,7 +90,7 @@ def _check(model: Model, content: bytes) -> None:
 
 def _class_ids(model: Model, content: bytes, images: Sequence[bytes]) -> list[int]:
     try:
-        answers = InProcessClassifier(content, size=model.size).classify(images)
+        answers = InProcessModel(content).answer(images)
     except Exception as error:  # ONNX Runtime's errors have no other base
         raise BuildError(f"{model.name} does not run: {' '.join(str(error).split())}") from error
     class_ids: list[int] = answers["class_id"][:, 0].tolist()

@@ -69,7 +69,8 @@ def _fits_quads(edit: GraphEdit, convolution: NodeProto) -> bool:
     constants = edit.constants(convolution.input[1:])
     height, width = _size(edit)
     return (
-        height % 2 == width % QUAD == 0
+        min(height, width) > 0
+        and height % 2 == width % QUAD == 0
         and [constant.shape[1:] for constant in constants] == [(3, 3, 3), ()]
         and attributes.get("strides") == [2, 2]
         and attributes.get("pads") == [0, 0, 1, 1]

@@ -160,19 +160,12 @@ class Model:
 
     def spec(self, *, image: str, scores: str) -> ModelSpec:
         """The specification of a network with this image input and this output."""
-        uncropped = int(self.size / CROP)
         return ModelSpec(
             task=Task.CLASSIFICATION,
             output_format="scores",
             outputs=(scores,),
             labels=tuple(LABEL_SETS[self.labels]()),
-            recipe=Recipe(
-                height=self.size,
-                width=self.size,
-                resize="shortest_edge",
-                resize_size=(uncropped, uncropped),
-                resample="bicubic",
-            ),
+            recipe=classifier_recipe(self.size),
             input=NetworkInput(name=image, mean=self.mean, std=self.std),
             activation="softmax",
         )
@@ -180,6 +173,12 @@ class Model:
     def served_by(self, version: int = LIVE_VERSION) -> str:
         """The `served_by` of a version's answers: model, version and the start of the weights' SHA-256."""
         return f"{self.name}/{version}@{self.weights(version).sha256[:8]}"
+
+
+def classifier_recipe(size: int) -> Recipe:
+    """The preprocessing of the catalogue's classifiers, which `preprocess_<size>` configures."""
+    shorter = int(size / CROP)
+    return Recipe(height=size, width=size, resize="shortest_edge", resize_size=(shorter, shorter), resample="bicubic")
 
 
 def catalogue() -> dict[str, Model]:

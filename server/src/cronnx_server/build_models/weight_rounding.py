@@ -26,6 +26,8 @@ LARGEST = 127
 """The largest magnitude of a weight: symmetric INT8 leaves -128 out."""
 DAMPING = 0.1
 """In mean variances. The pictures are few, so the correlations in them are not trusted fully."""
+DEEPEST = 2048
+"""The deepest kernel that is rounded by its inputs: the time grows with the third power, the memory with the square."""
 GRID = 8
 """The most positions in height and in width that are sampled: neighbouring ones are much alike."""
 
@@ -57,7 +59,7 @@ def with_rounded_weights(int8: ModelProto, *, model: ModelProto, inputs: Mapping
     edit, source = GraphEdit.of(int8), GraphEdit.of(model)
     constants = {node.name: source.constants(node.input[1:]) for node in source.graph.node if node.name in inputs}
     dequantisers = {node.output[0]: node for node in edit.graph.node if node.op_type == "DequantizeLinear"}
-    for layer in [node for node in edit.graph.node if node.name in inputs]:
+    for layer in [node for node in edit.graph.node if _is_quantised(node, dequantisers, inputs)]:
         (weight, scale), (bias, bias_scale) = (dequantisers[name].input[:2] for name in layer.input[1:])
         scales, bias_scales = edit.constants([scale, bias_scale])
         integers, mean_error = rounded(constants[layer.name][0], scales, inputs[layer.name])
@@ -118,7 +120,7 @@ def _damped(covariance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return damped
 
 
-def input_moments(model: ModelProto, batches: Iterable[npt.NDArray[Any]]) -> dict[str, Moments]:
+def input_moments(model: ModelProto, batches: Iterable[Mapping[str, npt.NDArray[Any]]]) -> dict[str, Moments]:
     """Measure the inputs of every convolution that has constant weights, a constant bias and no dilation.
 
     Args:
@@ -130,7 +132,7 @@ def input_moments(model: ModelProto, batches: Iterable[npt.NDArray[Any]]) -> dic
     """
     edit = GraphEdit.of(model)
     kernels = {node.name: edit.constants(node.input[1:]) for node in edit.graph.node if _is_plain(node)}
-    layers = [node for node in edit.graph.node if len(kernels.get(node.name, [])) == 2]
+    layers = [node for node in edit.graph.node if _fits(kernels.get(node.name, []))]
     if not layers:
         return {}
     totals: dict[str, npt.NDArray[np.float64]] = {}
@@ -167,19 +169,27 @@ def patches(features: npt.NDArray[Any], convolution: NodeProto, kernel: Sequence
 
 
 def _features(
-    edit: GraphEdit, names: Sequence[str], batches: Iterable[npt.NDArray[Any]]
+    edit: GraphEdit, names: Sequence[str], batches: Iterable[Mapping[str, npt.NDArray[Any]]]
 ) -> Iterator[dict[str, npt.NDArray[Any]]]:
     """Run the model on each batch; the values of these tensors."""
     del edit.graph.output[:]
     edit.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names)
     session = onnxruntime.InferenceSession(edit.model.SerializeToString())
-    for pixels in batches:
-        yield dict(zip(names, session.run(names, {edit.graph.input[0].name: pixels}), strict=True))
+    for inputs in batches:
+        yield dict(zip(names, session.run(names, dict(inputs)), strict=True))
 
 
 def _grid(positions: int, *, stride: int) -> slice:
     step = -(-positions // (stride * GRID))
     return slice(step // 2 * stride, None, step * stride)
+
+
+def _fits(kernel: Sequence[npt.NDArray[Any]]) -> bool:
+    return len(kernel) == 2 and math.prod(kernel[0].shape[1:]) <= DEEPEST
+
+
+def _is_quantised(node: NodeProto, dequantisers: Mapping[str, NodeProto], inputs: Mapping[str, Moments]) -> bool:
+    return node.name in inputs and dequantisers.keys() >= set(node.input[1:])
 
 
 def _is_plain(node: NodeProto) -> bool:

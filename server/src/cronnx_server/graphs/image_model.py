@@ -10,6 +10,7 @@ from onnx import ModelProto, NodeProto, OperatorSetIdProto, TensorProto, ValueIn
 from cronnx_server.graphs.builder import GraphBuilder
 from cronnx_server.graphs.heads.classification import add_classification_head
 from cronnx_server.graphs.heads.depth import add_depth_head
+from cronnx_server.graphs.heads.detection import add_detection_head
 from cronnx_server.graphs.heads.embedding import add_embedding_head
 from cronnx_server.graphs.heads.geometry import GEOMETRY, PIXELS
 from cronnx_server.graphs.heads.semantic_segmentation import add_semantic_segmentation_head
@@ -18,14 +19,42 @@ from cronnx_server.model_spec import ModelSpec, Task
 
 SPEC_KEY = "cronnx.spec"
 """The key of the metadata that carries the specification as JSON."""
+NETWORK = "network/"
+"""What the names of the network's nodes and tensors begin with."""
+DETECTION_OUTPUTS: dict[str, tuple[int, tuple[int | str, ...]]] = {
+    "num_detections": (TensorProto.INT32, (1,)),
+    "box": (TensorProto.FLOAT, ("n", 4)),
+    "score": (TensorProto.FLOAT, ("n",)),
+    "class_id": (TensorProto.INT64, ("n",)),
+    "label": (TensorProto.STRING, ("n",)),
+    "keypoints": (TensorProto.FLOAT, ("n", "points", 3)),
+    "corners": (TensorProto.FLOAT, ("n", 4, 2)),
+}
+"""The outputs of detection tasks; n is the number of rows."""
+LABEL_OPSET = helper.make_opsetid("ai.onnx.ml", 2)
+
+
+def _add_detections(graph: GraphBuilder, spec: ModelSpec, tensors: Sequence[ValueInfoProto]) -> list[ValueInfoProto]:
+    names = [tensor.name for tensor in tensors]
+    found = add_detection_head(graph, names, GEOMETRY, spec, pixels_shape=graph.op("Shape", PIXELS))
+    return [_declared(graph, name, tensor, spec) for name, tensor in found.items()]
+
+
+def _declared(graph: GraphBuilder, name: str, tensor: str, spec: ModelSpec) -> ValueInfoProto:
+    graph.op("Identity", tensor, to=name)
+    datatype, dims = DETECTION_OUTPUTS[name]
+    sizes: dict[int | str, int] = {"n": spec.max_detections, "points": spec.keypoint_shape[0]}
+    return helper.make_tensor_value_info(name, datatype, ["batch", *(sizes.get(dim, dim) for dim in dims)])
+
+
 HEADS = {
+    **dict.fromkeys((Task.DETECTION, Task.POSE, Task.ORIENTED_BOXES), _add_detections),
     Task.CLASSIFICATION: add_classification_head,
     Task.MULTI_LABEL: add_classification_head,
     Task.SEMANTIC_SEGMENTATION: add_semantic_segmentation_head,
     Task.EMBEDDING: add_embedding_head,
     Task.DEPTH: add_depth_head,
 }
-LABEL_OPSET = helper.make_opsetid("ai.onnx.ml", 2)
 
 
 def image_model(network: ModelProto, spec: ModelSpec, *, served_by: str, batchable: bool = True) -> ModelProto:
@@ -47,11 +76,14 @@ def image_model(network: ModelProto, spec: ModelSpec, *, served_by: str, batchab
     Raises:
         ValueError: The network lacks an output of the specification, or the specification contradicts itself.
     """
-    prefixed = compose.add_prefix(network, "network/")
+    prefixed = compose.add_prefix(network, NETWORK)
     graph = GraphBuilder(opset=_opset(network))
-    add_normalisation(graph, spec.input, to=f"network/{spec.input.name}")
+    add_normalisation(graph, spec.input, to=f"{NETWORK}{spec.input.name}")
     graph.nodes.extend(prefixed.graph.node)
-    outputs = [*HEADS[spec.task](graph, spec, _tensors(prefixed, spec.outputs)), _add_served_by(graph, served_by)]
+    add_head = HEADS.get(spec.task)
+    if add_head is None:
+        raise ValueError(f"expected a task with a head, got {spec.task.value}")
+    outputs = [*add_head(graph, spec, _tensors(prefixed, spec.outputs)), _add_served_by(graph, served_by)]
     outputs.sort(key=lambda output: output.name == "logits")  # the answer and its origin first
     if not batchable:
         _declare_batch(graph, outputs)
@@ -90,10 +122,10 @@ def _inputs(spec: ModelSpec) -> list[ValueInfoProto]:
 
 def _tensors(network: ModelProto, names: Sequence[str]) -> list[ValueInfoProto]:
     known = {output.name: output for output in network.graph.output}
-    missing = [name for name in names if f"network/{name}" not in known]
+    missing = [name for name in names if f"{NETWORK}{name}" not in known]
     if missing:
         raise ValueError(f"expected a network with an output '{missing[0]}', got {', '.join(known)}")
-    return [known[f"network/{name}"] for name in names]
+    return [known[f"{NETWORK}{name}"] for name in names]
 
 
 def _add_served_by(graph: GraphBuilder, served_by: str) -> ValueInfoProto:

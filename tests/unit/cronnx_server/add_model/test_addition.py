@@ -16,7 +16,7 @@ from cronnx_onnxruntime.signature import Signature
 from cronnx_preprocess import Options as PreprocessOptions
 from cronnx_server import repository
 from cronnx_server.add_model.placement import Repositories
-from cronnx_server.build_models.in_process import InProcessClassifier
+from cronnx_server.build_models.in_process import InProcessModel
 from cronnx_server.paths import PICTURES
 from tests.unit.cronnx_server.add_model import graphs
 from tests.unit.cronnx_server.add_model.additions import added
@@ -25,9 +25,9 @@ COFFEE = (PICTURES / "coffee.jpg").read_bytes()
 PLAIN = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
 
 
-def answer(repositories: Repositories, *, version: int = 1, size: int = 32) -> dict[str, Any]:
+def answer(repositories: Repositories, *, version: int = 1) -> dict[str, Any]:
     path = repositories.models / "mine_onnx" / str(version) / "model.onnx"
-    return InProcessClassifier(path, size=size, repository=repositories.models).classify([COFFEE])
+    return InProcessModel(path).answer([COFFEE])
 
 
 def config(folder: Path) -> dict[str, Any]:
@@ -66,9 +66,7 @@ def test_a_classifier_of_every_kind_answers_as_its_graph_alone(
     repositories: Repositories, variant: dict[str, Any]
 ) -> None:
     added(repositories, graphs.classifier(scale=0.1, **variant), size=32, **PLAIN)
-    pixels = InProcessClassifier(
-        repositories.models / "mine_onnx" / "1" / "model.onnx", size=32, repository=repositories.models
-    ).pixels([COFFEE])
+    pixels = InProcessModel(repositories.models / "mine_onnx" / "1" / "model.onnx").preprocess([COFFEE])["pixels"]
     alone = {**variant, "batch": 1, "last": None, "flat": None, "size": 32, "layout": "NCHW"}
     image = (pixels / 255).astype(np.float32).transpose(0, 3, 1, 2)
     expected = probabilities(graphs.classifier(scale=0.1, **{**alone, "opset": 17, "ir_version": 8}), image)[0]
@@ -109,20 +107,18 @@ def test_its_configs_are_what_its_graph_and_the_preprocess_backend_take(reposito
 
 def test_a_batch_has_the_answers_of_its_pictures(repositories: Repositories) -> None:
     added(repositories, graphs.classifier(batch=1, flat=[1, 8]))
-    made = InProcessClassifier(
-        repositories.models / "mine_onnx" / "1" / "model.onnx", size=32, repository=repositories.models
-    )
+    made = InProcessModel(repositories.models / "mine_onnx" / "1" / "model.onnx")
     pictures = [path.read_bytes() for path in sorted(PICTURES.glob("*.jpg"))]
-    together, alone = made.classify(pictures), [made.classify([picture]) for picture in pictures]
+    together, alone = made.answer(pictures), [made.answer([picture]) for picture in pictures]
     np.testing.assert_allclose(together["logits"], np.concatenate([each["logits"] for each in alone]), rtol=1e-4)
 
 
 def test_a_preprocess_model_that_is_there_is_kept(repositories: Repositories) -> None:
     added(repositories, graphs.classifier())
     kept = repositories.models / "preprocess_32" / "config.pbtxt"
-    kept.write_text(kept.read_text().replace("0.875", "1.0"))
+    kept.write_text(kept.read_text().replace('"36"', '"40"'))
     added(repositories, graphs.classifier(), name="other")
-    assert '"1.0"' in kept.read_text()
+    assert '"40"' in kept.read_text()
 
 
 def test_batching_is_as_asked(repositories: Repositories) -> None:

@@ -10,7 +10,6 @@ from cronnx_server.add_model.classifier_signature import classifier_signature
 from cronnx_server.add_model.model_file import read_model_file
 from cronnx_server.add_model.proof import prove_classifier, prove_it_runs
 from cronnx_server.errors import ModelFileError
-from cronnx_server.paths import MODEL_REPOSITORY
 from tests.unit.cronnx_server.add_model import graphs
 
 WRAPPING = Wrapping(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5), labels=["a", "b", "c"])
@@ -25,7 +24,7 @@ def classifier(tmp_path: Path) -> Classifier:
 
 def test_a_classifier_that_scores_as_its_graph_is_described_by_its_answer(classifier: Classifier) -> None:
     content = classifier.content(name="mine", version=1)
-    proof = prove_classifier(content, classifier, repository=MODEL_REPOSITORY)
+    proof = prove_classifier(content, classifier)
     title, *lines = str(proof).splitlines()
     assert title == f"scripts/pictures/coffee.jpg by mine/1@{classifier.file.sha256[:8]} in this process"
     assert sorted(line.split()[-1] for line in lines) == ["a", "b", "c"]
@@ -35,7 +34,7 @@ def test_a_classifier_that_scores_unlike_its_graph_is_refused(classifier: Classi
     content = classifier.content(name="mine", version=1)
     other = dataclasses.replace(WRAPPING, mean=(0.4, 0.5, 0.5))
     with pytest.raises(ModelFileError, match=r"expected the scores of mine\.onnx .*, got a difference of"):
-        prove_classifier(content, dataclasses.replace(classifier, wrapping=other), repository=MODEL_REPOSITORY)
+        prove_classifier(content, dataclasses.replace(classifier, wrapping=other))
 
 
 def test_a_graph_of_unknown_shapes_is_not_run_on_zeros(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from onnx import TensorProto, numpy_helper
 
 from cronnx_server.build_models.build import CAT, build
 from cronnx_server.build_models.catalogue import Model
-from cronnx_server.build_models.in_process import InProcessClassifier
+from cronnx_server.build_models.in_process import InProcessModel
 from cronnx_server.errors import BuildError
 from cronnx_server.files import write_whole
 from cronnx_server.paths import MODEL_REPOSITORY
@@ -23,7 +23,7 @@ from tests.unit.cronnx_server.build_models.zoo_twins import mobilenetv2_7
 @pytest.mark.usefixtures("command")
 @pytest.mark.parametrize("version", [1, 2])
 def test_a_packaged_model_recognises_a_cat(model: Model, version: int) -> None:
-    answer = InProcessClassifier(model.path(MODEL_REPOSITORY, version), size=model.size).classify([CAT.read_bytes()])
+    answer = InProcessModel(model.path(MODEL_REPOSITORY, version)).answer([CAT.read_bytes()])
     assert answer["class_id"][0, 0] in (281, 282, 285)
     assert answer["score"][0, 0] > 0.3
     assert answer["served_by"].tolist() == [[model.served_by(version)]]
@@ -42,7 +42,7 @@ def test_a_network_of_the_zoo_is_fetched_built_and_answers_as_it_did(
     model = twins[name]
     path = build(model, version, repository=tmp_path, weights=tmp_path / "weights")
     assert path == tmp_path / f"{name}_onnx" / str(version) / "model.onnx"
-    answer = InProcessClassifier(path, size=model.size).classify([CAT.read_bytes()] * 3)
+    answer = InProcessModel(path).answer([CAT.read_bytes()] * 3)
     assert answer["class_id"][:, 0].tolist() == [model.expected[version - 1]] * 3
     assert answer["served_by"].tolist() == [[f"{name}/{version}@{model.weights(version).sha256[:8]}"]] * 3
 

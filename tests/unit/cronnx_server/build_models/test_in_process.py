@@ -5,31 +5,31 @@ import pytest
 
 from cronnx_preprocess import InvalidImageError
 from cronnx_server.build_models.catalogue import Model
-from cronnx_server.build_models.in_process import InProcessClassifier
+from cronnx_server.build_models.in_process import InProcessModel
 from cronnx_server.paths import MODEL_REPOSITORY, PICTURES
 
 pytestmark = pytest.mark.usefixtures("command")
 
 
 @pytest.fixture
-def lite0(model: Model) -> InProcessClassifier:
-    return InProcessClassifier(model.path(MODEL_REPOSITORY), size=model.size)
+def lite0(model: Model) -> InProcessModel:
+    return InProcessModel(model.path(MODEL_REPOSITORY))
 
 
-def test_a_batch_has_the_answers_of_its_images_in_order(lite0: InProcessClassifier) -> None:
-    answer = lite0.classify([(PICTURES / f"{name}.jpg").read_bytes() for name in ("chelsea", "coffee", "rocket")])
+def test_a_batch_has_the_answers_of_its_images_in_order(lite0: InProcessModel) -> None:
+    answer = lite0.answer([(PICTURES / f"{name}.jpg").read_bytes() for name in ("chelsea", "coffee", "rocket")])
     cat, coffee, rocket = answer["class_id"][:, 0]
     assert cat in (281, 282, 285)
     assert (coffee, rocket) == (967, 657)
     assert answer["label"][1, 0] == "espresso"
 
 
-def test_a_model_is_the_same_from_its_file_and_from_its_content(model: Model, lite0: InProcessClassifier) -> None:
+def test_a_model_is_the_same_from_its_file_and_from_its_content(model: Model, lite0: InProcessModel) -> None:
     images = [(PICTURES / "coffee.jpg").read_bytes()]
-    content = InProcessClassifier(model.path(MODEL_REPOSITORY).read_bytes(), size=model.size)
-    np.testing.assert_array_equal(lite0.classify(images)["logits"], content.classify(images)["logits"])
+    content = InProcessModel(model.path(MODEL_REPOSITORY).read_bytes())
+    np.testing.assert_array_equal(lite0.answer(images)["logits"], content.answer(images)["logits"])
 
 
-def test_a_file_that_is_no_image_is_refused(lite0: InProcessClassifier) -> None:
+def test_a_file_that_is_no_image_is_refused(lite0: InProcessModel) -> None:
     with pytest.raises(InvalidImageError):
-        lite0.classify([b"no image"])
+        lite0.answer([b"no image"])

@@ -25,7 +25,7 @@ def pixels(*, seed: int) -> npt.NDArray[np.uint8]:
     return coarse.repeat(4, axis=1).repeat(4, axis=2)
 
 
-CALIBRATION = [pixels(seed=seed) for seed in (1, 2, 3)]
+CALIBRATION = [{"pixels": pixels(seed=seed)} for seed in (1, 2, 3)]
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +36,11 @@ def model() -> ModelProto:
 @pytest.fixture(scope="module")
 def int8(model: ModelProto) -> ModelProto:
     return quantise(model, calibration=CALIBRATION)
+
+
+def squares_of(path: Path, *, size: int) -> npt.NDArray[np.uint8]:
+    (batch,) = calibration_batches([path], size=size)
+    return batch["pixels"]
 
 
 def optimised_operators(model: ModelProto, folder: Path) -> list[str]:
@@ -109,7 +114,7 @@ def test_a_picture_gives_its_large_and_small_squares_and_their_mirror_images(
     path = tmp_path / "noise.png"
     noise = np.random.default_rng(seed=5).integers(0, 256, (height, width, 3), np.uint8)
     Image.fromarray(noise).save(path)
-    (found,) = calibration_batches([path], size=36)
+    found = squares_of(path, size=36)
     assert found.shape == (2 * squares, 36, 36, 3)
     assert found.dtype == np.uint8
     np.testing.assert_array_equal(found[squares:], found[:squares, :, ::-1])
@@ -119,10 +124,10 @@ def test_a_picture_gives_its_large_and_small_squares_and_their_mirror_images(
 def test_the_corners_are_the_pictures_own(tmp_path: Path) -> None:
     path = tmp_path / "corners.png"
     Image.fromarray(np.arange(4, dtype=np.uint8).reshape(2, 2).repeat(50, 0).repeat(50, 1)).save(path)
-    (found,) = calibration_batches([path], size=20)
+    found = squares_of(path, size=20)
     assert [int(square[10, 10, 0]) for square in found[1:5]] == [0, 2, 1, 3]
 
 
 def test_every_picture_of_the_project_has_its_calibration_batches() -> None:
     found = list(calibration_batches(sorted(PICTURES.glob("*.jpg")), size=224))
-    assert [batch.shape[1:] for batch in found] == [(224, 224, 3)] * 3
+    assert [batch["pixels"].shape[1:] for batch in found] == [(224, 224, 3)] * 3

@@ -99,7 +99,7 @@ def test_integers_are_symmetric_and_of_the_weights_shape(weights: npt.NDArray[An
 def test_the_weights_and_bias_of_the_layers_named_are_put_into_the_model_and_nothing_else_is() -> None:
     model = small_classifier()
     pixels = np.random.default_rng(seed=9).integers(0, 256, (2, 32, 32, 3), np.uint8)
-    int8, name = quantise(model, calibration=[pixels]), "network/_conv_head"
+    int8, name = quantise(model, calibration=[{"pixels": pixels}]), "network/_conv_head"
     weights, bias = GraphEdit(with_byte_input(model)).constants([f"{name}.weight", f"{name}.bias"])
     depth = weights.shape[1]
     unlike = Moments(np.ones((1, depth)), np.eye(depth)[None])
@@ -162,11 +162,16 @@ def test_of_a_large_input_a_grid_of_positions_is_taken() -> None:
 
 def test_moments_are_those_over_all_positions_and_pictures() -> None:
     layer, features = convolution(group=2), noise(6, 4, 8, 8)
-    found = input_moments(model_of(layer, noise(4, 2, 3, 3)), [features[:2], features[2:]])["layer"]
+    found = input_moments(model_of(layer, noise(4, 2, 3, 3)), [{"features": features[:2]}, {"features": features[2:]}])[
+        "layer"
+    ]
     seen = patches(features, layer, (3, 3))
     np.testing.assert_allclose(found.mean, seen.mean(1), atol=1e-9)
     np.testing.assert_allclose(found.covariance, [np.cov(group.T, bias=True) for group in seen], atol=1e-9)
 
 
 def test_dilated_convolutions_are_left_out() -> None:
-    assert input_moments(model_of(convolution(dilations=[2, 2]), noise(4, 4, 3, 3)), [noise(1, 4, 8, 8)]) == {}
+    assert (
+        input_moments(model_of(convolution(dilations=[2, 2]), noise(4, 4, 3, 3)), [{"features": noise(1, 4, 8, 8)}])
+        == {}
+    )

@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 from onnx import ModelProto, TensorProto, checker, helper, numpy_helper
 
-from cronnx_server.graphs.image_model import image_model
+from cronnx_server.graphs.image_model import image_model, read_spec
 from cronnx_server.model_spec import ModelSpec, NetworkInput, Recipe, Task
 
 LABELS = ["tench", "goldfish", "shark", "ray", "cock", "hen", "ostrich"]
@@ -192,3 +192,10 @@ def test_pixels_become_planes_and_then_numbers() -> None:
     first, second = model.graph.node[:2]
     assert [*first.input, *first.output, *second.output] == ["pixels", "planes", "planes_fp32"]
     assert [first.op_type, second.op_type] == ["Transpose", "Cast"]
+
+
+def test_the_model_carries_its_specification() -> None:
+    model = classifier_graph(flat_network(size=3, classes=7), size=3, labels=LABELS, served_by="toy/1@0", **UNCHANGED)
+    spec = read_spec(model)
+    assert spec is not None
+    assert (spec.labels, spec.recipe.width) == (tuple(LABELS), 3)

@@ -18,6 +18,7 @@ from cronnx_server.model_spec import ModelSpec, Task
 
 # Suppression looks at this many candidates at most, the best ones, so that no picture makes it slow.
 CANDIDATES = 4096
+PAIRED_CANDIDATES = 2048  # finding the best among all pairs costs more
 ROTATED_CANDIDATES = 512
 
 
@@ -53,13 +54,12 @@ def add_detection_head(
         graph: The graph.
         tensors: The network's outputs, of any datatype, in the order of `spec.outputs`.
         geometry: FP32 [batch, 6] of width, height, scale x, scale y, pad x and pad y.
-        spec: The specification. In formats with a score for each class, the network has `first_class` plus one for
-            each label of them.
+        spec: The specification, whose columns `detection_formats.check_columns` has checked.
         pixels_shape: The shape of the network's pixels, INT64 [4] of batch, height, width and 3.
 
     Returns:
         The tensor of each output of the answer, by its name. Rows past `num_detections` are 0, 0, -1 and "". A class
-        that the labels do not reach to keeps its number and has the label "".
+        past the labels keeps its number and has the label "".
     """
     canvas = Canvas(graph, geometry=geometry, pixels_shape=pixels_shape)
     return detection_answer(graph, keep_detections(graph, tensors, spec, canvas), spec, canvas)
@@ -189,7 +189,8 @@ class _Selection:
         graph = self._graph
         over = graph.cast(self._is_over_confidence(scores), TensorProto.INT32)
         most = graph.op("ReduceMax", graph.reduce("ReduceSum", over, 1), keepdims=1)
-        limit = ROTATED_CANDIDATES if self._oriented else CANDIDATES
+        limit = PAIRED_CANDIDATES if self._layout.pairs else CANDIDATES
+        limit = ROTATED_CANDIDATES if self._oriented else limit
         most = graph.op("Min", graph.cast(most, TensorProto.INT64), graph.ints(limit))
         return graph.op("Max", most, graph.ints(1))
 

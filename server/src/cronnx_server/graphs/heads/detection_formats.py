@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import NamedTuple
+
+from cronnx_server.model_spec import ModelSpec, Task
 
 
 class Columns(NamedTuple):
@@ -93,6 +96,9 @@ _COUNTED = DetectionFormat(widths=(1, 4, 1, 1), box=Columns(1), score=Columns(2)
 _DETR = DetectionFormat(widths=(None, 4), box=Columns(1), box_coding="cxcywh", fraction=True, activation="softmax")
 _BOXES_LABELS_SCORES = DetectionFormat(box=_FIRST, widths=(4, 1, 1), class_id=Columns(1), score=Columns(2))
 
+# Where keypoints, an angle or coefficients start behind a given score and class.
+_EXTRAS_START = 6
+
 FORMATS = MappingProxyType(
     {
         "ultralytics": _ULTRALYTICS,
@@ -118,3 +124,36 @@ FORMATS = MappingProxyType(
     }
 )
 """Every format by its name, the `output_format` of a specification."""
+
+
+def check_columns(spec: ModelSpec, shapes: Sequence[Sequence[int | None]]) -> None:
+    """Check that a detector's outputs have the columns of its specification.
+
+    Args:
+        spec: The specification.
+        shapes: The shapes of the outputs, in the order of the specification; None where a dimension is variable.
+
+    Raises:
+        ValueError: An output has another number of columns: there are more or fewer classes than labels, or other
+            keypoints, or another format.
+    """
+    layout = FORMATS[spec.output_format]
+    given = layout.score is not None
+    place = _FIRST if given else layout.class_scores
+    if given and not layout.extras:
+        return
+    expected = _EXTRAS_START if given else place.start + spec.first_class + len(spec.labels)
+    expected += layout.activation == "softmax"  # the column of no object
+    if layout.extras:
+        points, values = spec.keypoint_shape
+        expected += {Task.POSE: points * values, Task.ORIENTED_BOXES: 1}.get(spec.task, 0)
+    columns = shapes[place.tensor][1 if layout.columns_first else -1]
+    # RF-DETR has a column of no object or not; the coefficients of a mask are of any number.
+    if columns in (None, expected) or (columns == expected + 1 and layout.activation == "sigmoid"):
+        return
+    if spec.task is Task.INSTANCE_SEGMENTATION and layout.extras and columns and columns > expected:
+        return
+    raise ValueError(
+        f"expected {expected} columns in the output '{spec.outputs[place.tensor]}' for {len(spec.labels)} labels and "
+        f"the format {spec.output_format}, got {columns}; give --labels or --format"
+    )

@@ -20,10 +20,9 @@ def interpolation(graph: GraphBuilder, positions: str, size: str) -> str:
     Returns:
         FP32 [..., n, size]: each row has the weights of one position.
     """
-    samples = _numbers(graph, size)
     last = graph.op("Sub", graph.cast(size, TensorProto.FLOAT), graph.constant(1))
     inside = graph.op("Min", graph.op("Max", positions, graph.constant(0)), last)
-    distance = graph.op("Abs", graph.op("Sub", inside, samples))
+    distance = graph.op("Abs", graph.op("Sub", inside, _numbers(graph, size)))
     return graph.op("Relu", graph.op("Sub", graph.constant(1), distance))
 
 
@@ -33,10 +32,6 @@ def centres(graph: GraphBuilder, count: str) -> str:
 
 
 def _numbers(graph: GraphBuilder, count: str) -> str:
-    """Add the numbers from 0, FP32 [n]; `count` is INT64 [1].
-
-    A range of FP32 fails to load where the count is known: ONNX Runtime propagates it through the cast as INT64.
-    """
-    zero, one = (graph.constant(number, np.int64) for number in (0, 1))
-    numbers = graph.op("Range", zero, graph.op("Squeeze", count, graph.ints(0)), one)
-    return graph.cast(numbers, TensorProto.FLOAT)
+    """The numbers from 0 up to `count`, FP32 [n]."""
+    first, step = (graph.constant(number, np.int64) for number in (0, 1))
+    return graph.cast(graph.op("Range", first, graph.op("Squeeze", count, graph.ints(0)), step), TensorProto.FLOAT)
