@@ -11,7 +11,7 @@ from PIL.Image import Resampling
 
 from cronnx_preprocess.errors import ConfigError
 from cronnx_preprocess.geometry import Position, Recipe, Resize, Rounding, Size
-from cronnx_preprocess.resizing import FILTERS
+from cronnx_preprocess.resizing import FILTERS, INTERPOLATIONS
 
 ModelConfig = Mapping[str, Any]
 Channels = tuple[float, float, float]
@@ -98,9 +98,10 @@ class Options:
         recipe = Recipe(canvas=tensors.canvas, **fitted)
         _check_recipe(recipe)
         options = cls(tensors=tensors, recipe=recipe, **parameters)
-        if not options.antialias and options.resample is not Resampling.BILINEAR:
+        if not options.antialias and options.resample not in INTERPOLATIONS:
             raise ConfigError(
-                "parameter 'antialias'", f"expected resample bilinear for false, got {options.resample.name.lower()}"
+                "parameter 'antialias'",
+                f"expected resample bilinear or bicubic for false, got {options.resample.name.lower()}",
             )
         return options
 

@@ -6,7 +6,7 @@ from PIL import Image
 from PIL.Image import Resampling
 
 from cronnx_preprocess.geometry import Box, Size
-from cronnx_preprocess.resizing import FILTERS, resized
+from cronnx_preprocess.resizing import FILTERS, INTERPOLATIONS, resized
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
@@ -50,6 +50,14 @@ def test_without_antialiasing_the_four_nearest_pixels_are_interpolated(size: Siz
         below, above = (np.take(values, index.clip(0, values.shape[axis] - 1), axis) for index in (lower, lower + 1))
         values = below * (1 - share) + above * share
     assert np.abs(np.asarray(found) - values).max() <= 1.5
+
+
+@pytest.mark.parametrize("resample", INTERPOLATIONS)
+def test_without_antialiasing_a_pixel_in_the_middle_of_a_cell_counts_alone(resample: Resampling) -> None:
+    pixels = np.zeros((75, 75, 3), np.uint8)
+    pixels[1::3, 1::3] = 200  # the middle of each cell of 3 x 3 pixels
+    found = resized(Image.fromarray(pixels), (25, 25), box=(0, 0, 75, 75), resample=resample, antialias=False)
+    assert np.abs(np.asarray(found, np.int16) - 200).max() <= 1
 
 
 def test_a_part_without_antialiasing_is_cut_out_of_the_whole() -> None:

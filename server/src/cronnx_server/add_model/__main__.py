@@ -91,8 +91,8 @@ def options_of(parsed: argparse.Namespace) -> Options:
     given = vars(parsed)
     facts = {name: given.get(name) for name in NAMES}
     facts["labels"] = None
-    if parsed.bgr:
-        facts["channel_order"] = "BGR"
+    if parsed.bgr is not None:
+        facts["channel_order"] = "BGR" if parsed.bgr else "RGB"
     if parsed.size:
         height, *width = parsed.size
         facts["size"] = (height, *(width or [height]))
@@ -199,7 +199,9 @@ def _add_preprocessing_options(group: argparse._ArgumentGroup) -> None:
 def _add_input_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--input", metavar="NAME", help="the image input")
     group.add_argument("--layout", choices=("NCHW", "NHWC"), help="the order of its dimensions")
-    group.add_argument("--bgr", action="store_true", help="the network takes blue first")
+    group.add_argument(
+        "--bgr", action=argparse.BooleanOptionalAction, help="whether the network takes blue first, or red"
+    )
     group.add_argument(
         "--scale", type=_number, metavar="FACTOR", help="what bytes are multiplied by (1/255 is 0.00392157)"
     )

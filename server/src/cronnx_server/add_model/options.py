@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from cronnx_server.exports.facts import Facts
+from cronnx_server.exports.facts import OPTIONS, Facts
 from cronnx_server.exports.labels import read_labels
-from cronnx_server.exports.specification import NUMBERED, OPTIONS
+from cronnx_server.exports.specification import NUMBERED
 
 DEFAULT_MAX_BATCH_SIZE = 16
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import onnx
 from onnx import ModelProto
 
@@ -12,6 +15,7 @@ from cronnx_server.errors import ModelFileError
 from cronnx_server.exports import readers
 from cronnx_server.exports.facts import Facts
 from cronnx_server.exports.graph_facts import Graph, add_graph_facts
+from cronnx_server.exports.measurement import fit, photographs, values
 from cronnx_server.exports.source import Source
 from cronnx_server.exports.specification import Inspection, inspect
 from cronnx_server.graphs.extra_inputs import Fill
@@ -41,8 +45,7 @@ class ServedModel:
     @property
     def notes(self) -> tuple[str, ...]:
         """What was changed, and what cannot be had, one sentence each."""
-        alone = f"Images are answered one at a time: {self.network.reason}."
-        return (*self.network.notes, *([] if self.network.batchable else [alone]))
+        return (*self.network.notes, *([] if self.network.batchable else [self.network.reason]))
 
     def content(self, *, name: str, version: int) -> bytes:
         """The model file of the whole model.
@@ -95,6 +98,7 @@ def read_model(
         image_shape=_image_shape(spec),
         outputs=spec.outputs,
         fills={name: Fill(fill) for name, fill in inspection.fills.items()},
+        samples=_samples(spec),
     )
     return ServedModel(source=source, inspection=inspection, spec=spec, network=network)
 
@@ -106,6 +110,11 @@ def _add_crop(crop: float, model: ModelProto, facts: Facts) -> None:
     if height is None or width is None:
         raise ModelFileError("expected the size of the network's images with --crop, got none; pass --size")
     facts.correct("resize_size", (int(height / crop), int(width / crop)), f"--crop {crop:g}")
+
+
+def _samples(spec: ModelSpec) -> npt.NDArray[Any]:
+    """The project's photographs as the network takes them."""
+    return np.stack([values(fit(image, spec.recipe), spec.input) for image in photographs()])
 
 
 def _image_shape(spec: ModelSpec) -> tuple[int | None, ...]:

@@ -17,6 +17,8 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 CROP_FRACTION = 0.875
 """The part of the resized shorter side that torchvision's and timm's usual crop keeps: 224 of 256."""
 
+LARGEST_OF_UNIT = 2.0
+"""A larger mean or std is one of values from 0 to 255."""
 UNIT: Defaults = {"scale": 1 / 255, "mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
 BYTES: Defaults = {**UNIT, "scale": 1.0}
 IMAGENET: Defaults = {"scale": 1 / 255, "mean": IMAGENET_MEAN, "std": IMAGENET_STD}
@@ -81,7 +83,7 @@ def add_defaults(graph: Graph, facts: Facts, *, tried_side: int | None) -> None:
         side = SIDES[task] if tried_side == FREE_SIDE else tried_side
         facts.assume("size", (side, side), "the graph takes any size")
     reason, defaults = _of_task(graph, facts, task)
-    for name, value in defaults.items():
+    for name, value in _of_one_unit(defaults, facts).items():
         facts.assume(name, value, reason)
     facts.assume("channel_order", "RGB", "as most exporters")
     if task in DETECTION_TASKS:
@@ -113,6 +115,16 @@ def _of_task(graph: Graph, facts: Facts, task: Task) -> tuple[str, Defaults]:
         resized = round(height / CROP_FRACTION)
         crop |= {"resize": "shortest_edge", "resize_size": (resized, resized), "rounding": "round"}
     return "as torchvision", {**crop, **IMAGENET}
+
+
+def _of_one_unit(defaults: Defaults, facts: Facts) -> Defaults:
+    """The defaults, without a mean and std of values from 0 to 1 beside those from 0 to 255, or the reverse."""
+    usual = defaults.get("scale")
+    said = [*facts.get("mean", ()), *facts.get("std", ())]
+    scale = facts.get("scale", usual)
+    if "scale" not in facts and set(said) - {0, 1}:
+        scale = 1.0 if max(said) > LARGEST_OF_UNIT else 1 / 255
+    return defaults if scale == usual else {**defaults, **UNIT, "scale": scale}
 
 
 def _minus_one_to_one() -> Defaults:

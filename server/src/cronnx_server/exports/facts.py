@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +55,35 @@ NAMES = {
     "keypoint_shape": "(points, values a point)",
 }
 """Every name of a fact and its meaning, in the order of the table that is shown."""
+OPTIONS: Mapping[str, str] = {
+    "task": "--task",
+    "output_format": "--format",
+    "outputs": "--output",
+    "labels": "--labels",
+    "input": "--input",
+    "layout": "--layout",
+    "size": "--size",
+    "resize": "--resize",
+    "resize_size": "--crop",
+    "longest_edge": "--resize",
+    "multiple": "--size",
+    "position": "--position",
+    "rounding": "--resize",
+    "fill": "--fill",
+    "resample": "--resample",
+    "antialias": "--antialias",
+    "channel_order": "--bgr",
+    "scale": "--scale",
+    "mean": "--mean",
+    "std": "--std",
+    "activation": "--activation",
+    "first_class": "--first-class",
+    "confidence": "--confidence",
+    "iou": "--iou",
+    "max_detections": "--max-detections",
+    "keypoint_shape": "--keypoint-shape",
+}
+"""The option that settles each fact."""
 
 
 class Facts:
@@ -76,7 +105,7 @@ class Facts:
         """Refuse a model whose files say something that cannot be served, unless a fact of the name is known.
 
         Args:
-            name: The name of a fact that is also an option of `scripts/add_model`.
+            name: The name of the fact.
             reason: What was expected and what came.
             source: Where it was found.
 
@@ -84,7 +113,7 @@ class Facts:
             ModelFileError: No earlier source, as an option, gives the fact.
         """
         if name not in self._facts:
-            raise ModelFileError(f"{source}: {reason}; if you know better, pass --{name}")
+            raise ModelFileError(f"{source}: {reason}; if you know better, pass {OPTIONS[name]}")
 
     def correct(self, name: str, value: Any, source: str) -> None:  # noqa: ANN401
         """Replace a fact by one that the network itself proves."""

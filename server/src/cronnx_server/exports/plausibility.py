@@ -92,9 +92,9 @@ def _check_classes(answers: Answers, spec: ModelSpec) -> None:
     if spec.output_format not in CLASS_COLUMNS:
         return
     output, column = CLASS_COLUMNS[spec.output_format]
-    values = answers.values(spec.outputs[output])
+    values = [_outputs(answer, spec)[output] for answer in answers.photographs]
     classes = np.concatenate([(value if column is None else value[..., column]).ravel() for value in values])
-    highest = int(classes.max(initial=-1)) - spec.first_class
+    highest = int(classes.astype(np.int64).max(initial=-1)) - spec.first_class
     # 255 in a class map is no class.
     if highest >= len(spec.labels) and not (spec.output_format == "class_map" and highest == 255):
         raise ModelFileError(
@@ -104,7 +104,7 @@ def _check_classes(answers: Answers, spec: ModelSpec) -> None:
 
 
 def _detection_warnings(answers: Answers, spec: ModelSpec) -> Iterator[str]:
-    best = [_row_scores([value[name] for name in spec.outputs], spec) for value in answers.photographs]
+    best = [_row_scores(_outputs(answer, spec), spec) for answer in answers.photographs]
     scores = [score for score in best if score is not None and score.size]
     if not scores:
         return
@@ -118,6 +118,15 @@ def _detection_warnings(answers: Answers, spec: ModelSpec) -> Iterator[str]:
         )
     elif all(score.size > MANY_ROWS and (score >= spec.confidence).mean() > MANY_CONFIDENT for score in scores):
         yield f"most boxes of every photograph have a score of {spec.confidence} or more; pass --format, or {PIXELS}"
+
+
+def _outputs(answer: Mapping[str, Array], spec: ModelSpec) -> list[Array]:
+    """The outputs for one photograph, without the rows behind those that the first output counts."""
+    outputs = [answer[name] for name in spec.outputs]
+    if spec.output_format in ("counted", "counted_tf"):
+        count = int(outputs[0].ravel()[0])
+        return [outputs[0], *(output[:, :count] for output in outputs[1:])]
+    return outputs
 
 
 def _row_scores(outputs: Sequence[Array], spec: ModelSpec) -> Array | None:

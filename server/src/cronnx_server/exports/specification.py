@@ -12,7 +12,7 @@ from PIL import Image
 from cronnx_server.errors import ModelFileError
 from cronnx_server.exports import detection_families, families
 from cronnx_server.exports.defaults import add_defaults
-from cronnx_server.exports.facts import Facts
+from cronnx_server.exports.facts import OPTIONS, Facts
 from cronnx_server.exports.families import Evidence, Interpretation, interpret
 from cronnx_server.exports.graph_facts import DATATYPES, Graph, Tensor, add_graph_facts
 from cronnx_server.exports.labels import LABEL_SETS
@@ -22,35 +22,8 @@ from cronnx_server.model_spec import ModelSpec, NetworkInput, Recipe, Task
 
 NUMBERED = "numbers"
 """The `--labels` that waives labels: classes are named by their numbers."""
-OPTIONS: Mapping[str, str] = {
-    "task": "--task",
-    "output_format": "--format",
-    "outputs": "--output",
-    "labels": "--labels",
-    "input": "--input",
-    "layout": "--layout",
-    "size": "--size",
-    "resize": "--resize",
-    "resize_size": "--crop",
-    "longest_edge": "--resize",
-    "multiple": "--size",
-    "position": "--position",
-    "rounding": "--resize",
-    "fill": "--fill",
-    "resample": "--resample",
-    "antialias": "--antialias",
-    "channel_order": "--bgr",
-    "scale": "--scale",
-    "mean": "--mean",
-    "std": "--std",
-    "activation": "--activation",
-    "first_class": "--first-class",
-    "confidence": "--confidence",
-    "iou": "--iou",
-    "max_detections": "--max-detections",
-    "keypoint_shape": "--keypoint-shape",
-}
-"""The option that settles each fact."""
+BACKGROUNDS = ("background", "bg", "none", "unlabeled")
+"""What lists of labels call the class of no object, without underscores around it."""
 TIERS = (
     (
         detection_families.counted,
@@ -71,6 +44,8 @@ CHOICES = {"confidence", "iou", "max_detections"}
 """Facts that are a choice rather than a property of the network: no warning if they are assumed."""
 VALUE_FACTS = ("scale", "mean", "std", "channel_order")
 RESIZE_FACTS = ("resize", "resize_size", "position", "rounding", "fill", "resample", "antialias")
+PLACE_FACTS = ("position", "rounding", "fill")
+"""What does not matter where an image fills the canvas."""
 RECIPE_FACTS = ("resize", "longest_edge", "multiple", "position", "rounding", "fill", "resample", "antialias")
 TRIED_SIDES = (FREE_SIDE, 224, 640, 384)
 
@@ -208,7 +183,16 @@ def _resolve_labels(reading: Interpretation, facts: Facts) -> None:
                 f"{where}: expected a file of labels, {NUMBERED} or {', '.join(LABEL_SETS)}, got {labels}"
             )
         labels = tuple(LABEL_SETS[labels]())
-    facts.correct("labels", _checked_labels(tuple(labels), classes, facts, where), where)
+    labels = _without_background(tuple(labels), classes, facts)
+    facts.correct("labels", _checked_labels(labels, classes, facts, where), where)
+
+
+def _without_background(labels: tuple[str, ...], classes: int | None, facts: Facts) -> tuple[str, ...]:
+    """The labels without the background, where the network's first class is the one after it."""
+    if facts.get("first_class") != 1 or labels[:1] == () or classes == len(labels):
+        return labels
+    name = labels[0].strip("_ ").lower()
+    return labels[1:] if name in BACKGROUNDS else labels
 
 
 def _checked_labels(labels: tuple[str, ...], classes: int | None, facts: Facts, where: str) -> tuple[str, ...]:
@@ -266,6 +250,8 @@ def _tuples(fields: Mapping[str, Any]) -> dict[str, Any]:
 def _assumptions(graph: Graph, facts: Facts) -> list[str]:
     """A warning for what is assumed and changes answers; facts of one kind share one."""
     assumed = [fact for fact in facts if fact.assumed and fact.name not in CHOICES]
+    if facts["resize"] == "exact" and facts.get("resize_size") in (None, facts["size"]):
+        assumed = [fact for fact in assumed if fact.name not in PLACE_FACTS]
     if DATATYPES.get(graph.image(facts["input"]).element_type) == "UINT8":
         assumed = [fact for fact in assumed if fact.name not in VALUE_FACTS or fact.name == "channel_order"]
     warnings = []

@@ -178,16 +178,16 @@ def logit(probability: Array) -> Array:
 
 def anchors(rows: Array, count: int, *, fill: float = 0) -> Array:
     """Put rows among `count` anchors, not at the start: FP32 [1, count, columns]."""
-    everything = np.full((count, rows.shape[1]), fill)
+    everything = np.full((count, rows.shape[1]), fill, np.float32)
     everything[np.arange(len(rows)) * 7 + 100] = rows
-    return everything[None].astype(np.float32)
+    return everything[None]
 
 
 def padded(rows: Array, count: int, *, fill: float = 0) -> Array:
     """Rows, then padding: FP32 [1, count, columns]."""
-    everything = np.full((count, rows.shape[1]), fill)
+    everything = np.full((count, rows.shape[1]), fill, np.float32)
     everything[: len(rows)] = rows
-    return everything[None].astype(np.float32)
+    return everything[None]
 
 
 def ultralytics_metadata(

@@ -122,7 +122,11 @@ def ultralytics_segmentation() -> Export:
     rows = _raw(cxcywh(box), [CUP], coefficients)
     outputs = {"output0": anchors(rows, 8400).transpose(0, 2, 1), "output1": prototypes}
     model = network(outputs, shape=FIXED, metadata=ultralytics_metadata("segment"))
-    return Export("ultralytics_segmentation", model, task="instance_segmentation", objects=(CUP,))
+    mask = np.zeros((1, HEIGHT, WIDTH), bool)
+    mask[0, 50:200, 100:200] = True
+    return Export(
+        "ultralytics_segmentation", model, task="instance_segmentation", objects=(CUP,), outputs={"mask": mask}
+    )
 
 
 def ultralytics_rtdetr() -> Export:
@@ -415,7 +419,8 @@ def ssd_rows() -> Export:
         [np.zeros(2), [o.class_id + 1 for o in OBJECTS], [o.score for o in OBJECTS], stretched(OBJECTS)]
     )
     output = padded(rows, 200)[:, None]
-    model = network({"detection_out": output}, image="data", shape=(1, 3, 300, 300))
+    dims = {"detection_out": [1, 1, 200, 7]}  # one table for all images of a batch
+    model = network({"detection_out": output}, image="data", shape=(1, 3, 300, 300), dims=dims)
     options = _options("exact", "0.5", "0.5")
     return Export("ssd_rows", model, {"labels.txt": "background\n" + LABELS}, options)
 

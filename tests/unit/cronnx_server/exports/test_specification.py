@@ -9,8 +9,8 @@ import pytest
 from onnx import TensorProto
 
 from cronnx_server.errors import ModelFileError
-from cronnx_server.exports.facts import NAMES, Facts
-from cronnx_server.exports.specification import OPTIONS, Inspection, inspect
+from cronnx_server.exports.facts import NAMES, OPTIONS, Facts
+from cronnx_server.exports.specification import Inspection, inspect
 from cronnx_server.model_spec import ModelSpec
 from tests.unit.cronnx_server.exports.signatures import IMAGE, planted, raw_yolo
 
