@@ -4,10 +4,10 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-
 from cronnx_server.add_model.classifier import Classifier, Wrapping, read_network
 from cronnx_server.add_model.classifier_signature import classifier_signature
 from cronnx_server.add_model.model_file import read_model_file
+
 from cronnx_server.add_model.proof import prove_classifier, prove_it_runs
 from cronnx_server.errors import ModelFileError
 from tests.unit.cronnx_server.add_model import graphs
