@@ -14,6 +14,7 @@ from cronnx_server import repository
 from cronnx_server.add_model import configs
 from cronnx_server.build_models.catalogue import Model, catalogue
 from cronnx_server.graphs.image_model import image_model
+from cronnx_server.model_spec import ModelSpec, Task
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
 from tests.unit.cronnx_server.add_model import graphs
 
