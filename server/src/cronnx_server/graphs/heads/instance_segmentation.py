@@ -72,13 +72,13 @@ def add_instance_masks(
     kept = keep_detections(graph, detections, head, canvas)
     grid = _grid(graph, kept, masks, spec)
     scale = graph.op("Div", graph.cast(canvas.width, TensorProto.FLOAT), graph.cast(grid.width, TensorProto.FLOAT))
-    kept, row = drop(graph, kept, stays=_is_not_empty(graph, kept, grid, scale), spec=spec)
+    kept, row = drop(graph, kept, stays=_is_not_empty(graph, kept, grid, scale), spec=head)
     window = _window(graph, kept, grid, scale)
     return {
-        **detection_answer(graph, kept, spec, canvas),
+        **detection_answer(graph, kept, head, canvas),
         "mask": _crops(graph, grid, window, row),
         "mask_size": _sizes(graph, window),
-        "mask_box": _photo_boxes(graph, window, scale, canvas),
+        "mask_box": _photo_boxes(graph, window, scale, geometry),
         "mask_scale": _for_every_image(graph, graph.cast(graph.op("Round", scale), TensorProto.INT32), canvas),
     }
 
@@ -214,11 +214,21 @@ def _sizes(graph: GraphBuilder, window: _Window) -> str:
     return graph.cast(graph.op("Gather", window.size, graph.ints(1, 0), axis=2), TensorProto.INT32)
 
 
-def _photo_boxes(graph: GraphBuilder, window: _Window, scale: str, canvas: Canvas) -> str:
-    """The part of the photograph that each crop covers, FP32 [batch, n, 4]; 0 where there is no detection."""
+def _photo_boxes(graph: GraphBuilder, window: _Window, scale: str, geometry: str) -> str:
+    """The part of the photograph that each crop covers, FP32 [batch, n, 4]; 0 where there is no detection.
+
+    Masks are resized from the whole pixels that the photograph takes on the network's image: that is its scale here,
+    not the factor before rounding that boxes are scaled by.
+    """
+
+    def part(start: int) -> str:
+        return graph.op("Unsqueeze", boxes.columns(graph, geometry, start, start + 2), graph.ints(1))
+
+    factor = graph.op("Div", graph.op("Round", graph.op("Mul", part(0), part(2))), part(0))
     stop = graph.op("Add", window.start, window.size)
     cells = graph.cast(graph.op("Concat", window.start, stop, axis=2), TensorProto.FLOAT)
-    points = canvas.to_photo(boxes.as_points(graph, graph.op("Mul", cells, scale)))
+    points = boxes.as_points(graph, graph.op("Mul", cells, scale))
+    points = graph.op("Div", graph.op("Sub", points, part(4)), factor)
     is_crop = graph.op("Greater", graph.reduce("ReduceMax", window.size, 2, keepdims=1), graph.ints(0))
     return graph.op("Where", is_crop, boxes.as_boxes(graph, points), graph.constant(0))
 
