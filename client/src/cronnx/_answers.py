@@ -55,6 +55,10 @@ class ImageTensors:
     model_name: str
 
 
+class MalformedAnswerError(ValueError):
+    """The outputs of a model contradict each other."""
+
+
 def text(element: bytes | str) -> str:
     """Return an element of a BYTES tensor: bytes in binary tensors, str in JSON tensors."""
     return element.decode(errors="replace") if isinstance(element, bytes) else str(element)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from cronnx._answers import ImageTensors, text, upright_size
-from cronnx._resampling import mask_in_box
+from cronnx._answers import ImageTensors, MalformedAnswerError, text, upright_size
+from cronnx._resampling import Box, mask_in_box
 from cronnx._run_lengths import run_lengths
 
 if TYPE_CHECKING:
@@ -18,26 +18,28 @@ if TYPE_CHECKING:
 
     from cronnx._inputs import ImageLike
 
-Box: TypeAlias = tuple[float, float, float, float]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BoxMask:
     """The mask of one object, as the server sends it: small, and expanded only when it is needed.
 
     Attributes:
-        grid: How much of each cell of a grid over the box is the object, 0 to 255; UINT8 [g, g].
-        box: The box x1, y1, x2, y2 that the grid covers, in pixels of the photo.
+        crop: The part of the model's mask around the box; above 0 where the object is, INT16 [h, w].
+        crop_box: The rectangle x1, y1, x2, y2 that the crop covers, in pixels of the photo. It may reach beyond it.
+        scale: The factor by which the crop is enlarged before it is sampled at the photo's pixels.
+        box: The box x1, y1, x2, y2 of the object. The mask is empty outside of it.
         image_size: The width and the height of the photo.
     """
 
-    grid: npt.NDArray[np.uint8]
+    crop: npt.NDArray[np.int16]
+    crop_box: Box
+    scale: int
     box: Box
     image_size: tuple[int, int]
 
     def part(self) -> tuple[int, int, npt.NDArray[np.bool_]]:
         """Return the left and the upper pixel of the box, and the mask of its pixels."""
-        return mask_in_box(self.grid, self.box, self.image_size)
+        return mask_in_box(self.crop, self.crop_box, self.box, scale=self.scale, image_size=self.image_size)
 
     def expand(self) -> npt.NDArray[np.bool_]:
         """Return whether each pixel of the photo is the object, [height, width]."""
@@ -158,23 +160,59 @@ def read_detections(answered: ImageTensors) -> Detections:
     """Read the answer for one image.
 
     `num_detections` [1], `box` [n, 4], `score`, `class_id` and `label` [n], and where the task has them `keypoints`
-    [n, points, 3], `corners` [n, 4, 2] and `mask` [n, g, g].
+    [n, points, 3], `corners` [n, 4, 2], and the outputs of `_read_masks`.
+
+    Raises:
+        MalformedAnswerError: The outputs contradict each other.
     """
     tensors = answered.tensors
-    count = int(tensors["num_detections"][0])
+    count, rows = int(tensors["num_detections"][0]), len(tensors["box"])
+    if not 0 <= count <= rows:
+        raise MalformedAnswerError(f"expected num_detections of 0 to {rows}, got {count}")
     image_size = upright_size(answered.image)
-    columns = (tensors[name][:count].tolist() for name in ("label", "class_id", "score", "box"))
-    keypoints, corners, masks = (tensors.get(name) for name in ("keypoints", "corners", "mask"))
+    boxes = [_box(row) for row in tensors["box"][:count]]
+    masks = _read_masks(tensors, boxes, image_size) if "mask" in tensors else None
+    columns = (tensors[name][:count].tolist() for name in ("label", "class_id", "score"))
+    keypoints, corners = (tensors.get(name) for name in ("keypoints", "corners"))
     found = (
         Detection(
             label=text(label),
             class_id=class_id,
             score=score,
-            box=tuple(box),
+            box=box,
             keypoints=None if keypoints is None else tuple(map(tuple, keypoints[row].tolist())),
             corners=None if corners is None else tuple(map(tuple, corners[row].tolist())),
-            box_mask=None if masks is None else BoxMask(masks[row].copy(), tuple(box), image_size),
+            box_mask=None if masks is None else masks[row],
         )
-        for row, (label, class_id, score, box) in enumerate(zip(*columns, strict=True))
+        for row, (label, class_id, score, box) in enumerate(zip(*columns, boxes, strict=True))
     )
     return Detections(tuple(found), answered.served_by, answered.model_name, image_size)
+
+
+def _read_masks(
+    tensors: Mapping[str, npt.NDArray[Any]], boxes: Sequence[Box], image_size: tuple[int, int]
+) -> list[BoxMask]:
+    """Read the masks of boxes.
+
+    `mask` [L] has the crops of all boxes one behind the other, row by row. `mask_size` [n, 2] has the height and the
+    width of each, `mask_box` [n, 4] the rectangle that it covers, and `mask_scale` [1] the factor to enlarge it by.
+    """
+    values, sizes = tensors["mask"], tensors["mask_size"][: len(boxes)].astype(np.int64)
+    crop_boxes, (scale,) = tensors["mask_box"][: len(boxes)], tensors["mask_scale"].tolist()
+    if (sizes < 0).any() or sizes.prod(axis=1, dtype=np.float64).sum() > len(values):
+        raise MalformedAnswerError(f"expected a mask_size of {len(values)} cells at most, got {sizes.tolist()}")
+    if scale < 1:
+        raise MalformedAnswerError(f"expected a mask_scale of 1 or more, got {scale}")
+    areas = sizes.prod(axis=1)
+    covers = np.isfinite(crop_boxes).all(axis=1) & (crop_boxes[:, :2] < crop_boxes[:, 2:]).all(axis=1)
+    if (areas[~covers] > 0).any():
+        raise MalformedAnswerError(f"expected a mask_box with x1 < x2 and y1 < y2, got {crop_boxes[~covers].tolist()}")
+    return [
+        BoxMask(values[end - area : end].reshape(size).copy(), _box(crop_box), scale, box, image_size)
+        for end, area, size, crop_box, box in zip(areas.cumsum(), areas, sizes, crop_boxes, boxes, strict=True)
+    ]
+
+
+def _box(row: npt.NDArray[np.float32]) -> Box:
+    x1, y1, x2, y2 = row.tolist()
+    return x1, y1, x2, y2

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from cronnx._answers import ImageTensors, text
+from cronnx._answers import ImageTensors, MalformedAnswerError, text
 from cronnx._errors import CronnxError, InvalidInput, ServerFault
 from cronnx._inputs import ImageLike, image_file
 from cronnx._models import checked_version
@@ -180,24 +180,28 @@ def read_answers(
 
     Raises:
         InvalidInput: The size of an image cannot be read.
-        ServerFault: The outputs are not those of the format for this number of images.
+        ServerFault: The outputs are not those of the format for this number of images, or contradict each other.
     """
     misfit = answer_format.misfit(tensors, batch=len(files))
     if misfit is not None:
         expected = ", ".join(map(str, answer_format.outputs)).replace("batch", str(len(files)))
-        raise ServerFault(
-            f"outputs of model {request.model_name!r}: expected {expected}; got {misfit} (numpy kind, shape)",
-            model_name=request.model_name,
-            request_id=request.request_id,
-        )
-    return [
-        answer_format.read(
-            ImageTensors(
-                image=file,
-                tensors={name: tensor[position] for name, tensor in tensors.items()},
-                served_by=text(tensors["served_by"][position, 0]),
-                model_name=request.model_name,
+        raise _fault(request, f"expected {expected}; got {misfit} (numpy kind, shape)")
+    try:
+        return [
+            answer_format.read(
+                ImageTensors(
+                    image=file,
+                    tensors={name: tensor[position] for name, tensor in tensors.items()},
+                    served_by=text(tensors["served_by"][position, 0]),
+                    model_name=request.model_name,
+                )
             )
-        )
-        for position, file in enumerate(files)
-    ]
+            for position, file in enumerate(files)
+        ]
+    except MalformedAnswerError as error:
+        raise _fault(request, str(error)) from error
+
+
+def _fault(request: InferRequest, reason: str) -> ServerFault:
+    message = f"outputs of model {request.model_name!r}: {reason}"
+    return ServerFault(message, model_name=request.model_name, request_id=request.request_id)

@@ -1,21 +1,22 @@
-"""From a network's grid back to the photo: nearest and bicubic sampling, and masks stretched over boxes.
+"""From a network's grid back to the photo: nearest and bicubic sampling of maps, and bilinear sampling of masks.
 
 Coordinates are those of pixel edges: pixel i of a photo reaches from i to i + 1, and its centre is at i + 0.5.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
+Box: TypeAlias = tuple[float, float, float, float]
 
 _A = -0.75  # the cubic kernel of PyTorch and OpenCV
-_INSIDE = 128  # the least value of a mask's grid, 0 to 255, that is the object
 _TOLERANCE = 0.5  # how far, in pixels of the grid, rounding may place a photo beyond the grid's edge
 
 
@@ -140,31 +141,50 @@ def bicubic(grid: Floats, geometry: Geometry) -> Floats:
 
 
 def mask_in_box(
-    grid: npt.NDArray[np.uint8], box: tuple[float, float, float, float], image_size: tuple[int, int]
+    crop: npt.NDArray[np.int16], crop_box: Box, box: Box, *, scale: int, image_size: tuple[int, int]
 ) -> tuple[int, int, npt.NDArray[np.bool_]]:
-    """Stretch a mask's grid [g, g] over a box, bilinearly.
+    """Sample a mask's crop at the pixels of a box, in Ultralytics' two bilinear steps.
+
+    The crop is first enlarged, and then sampled at the centres of the photo's pixels. A pixel is in the box if
+    x1 <= x < x2 for its column x, counted from 0, and the same for y, as in Ultralytics' `crop_mask`.
 
     Args:
-        grid: How much of each cell is the object, 0 to 255.
-        box: The box x1, y1, x2, y2, in pixels of the photo.
+        crop: Above 0 where the object is, [h, w].
+        crop_box: The rectangle that the outer edges of the crop's cells make, in pixels of the photo.
+        box: The box, in pixels of the photo.
+        scale: The factor by which the crop is enlarged.
         image_size: The width and the height of the photo.
 
     Returns:
         The left and the upper pixel of the box, and whether each of its pixels is the object, [height, width].
     """
-    x1, y1, x2, y2 = box
-    left, column, right_of, across = _stretched(x1, x2, grid.shape[1], image_size[0])
-    top, row, below, down = _stretched(y1, y2, grid.shape[0], image_size[1])
-    values = grid.astype(np.float32)
-    wide = values[:, column] * (1 - across) + values[:, right_of] * across
-    down = down[:, None]
-    return left, top, wide[row] * (1 - down) + wide[below] * down >= _INSIDE
+    columns, rows = (np.arange(*_pixels(box[axis], box[axis + 2], image_size[axis])) for axis in (0, 1))
+    starts = int(columns[0]) if columns.size else 0, int(rows[0]) if rows.size else 0
+    if not (crop.size and columns.size and rows.size):
+        return *starts, np.zeros((rows.size, columns.size), np.bool_)
+    values = crop.astype(np.float32)
+    for axis, pixels in ((1, rows), (0, columns)):
+        cells = crop.shape[1 - axis]
+        enlarged = _bilinear(values, _centres(np.arange(cells * scale), 0, cells * scale, cells))
+        values = _bilinear(enlarged, _centres(pixels, crop_box[axis], crop_box[axis + 2], cells * scale)).T
+    return *starts, values > 0
 
 
-def _stretched(start: float, end: float, cells: int, size: int) -> tuple[int, Indices, Indices, Floats]:
-    """Return the first pixel whose centre is in the box, and for each pixel two cells and the second's weight."""
-    first = max(int(np.ceil(start - 0.5)), 0)
-    pixels = np.arange(first, min(int(np.floor(end - 0.5)) + 1, size))
-    cell = np.clip((pixels + 0.5 - start) * (cells / max(end - start, 1e-6)) - 0.5, 0, cells - 1)
-    lower = cell.astype(np.int64)
-    return first, lower, np.minimum(lower + 1, cells - 1), (cell - lower).astype(np.float32)
+def _pixels(start: float, end: float, size: int) -> tuple[int, int]:
+    """Return the first pixel of a photo's axis that is in a box, and the first that is past it."""
+    first = max(math.ceil(start), 0)
+    return first, max(min(math.ceil(end), size), first)
+
+
+def _centres(pixels: Indices, start: float, end: float, cells: int) -> npt.NDArray[np.float64]:
+    """Return where the centres of pixels lie among the centres of cells that reach from a start to an end."""
+    return (pixels + 0.5 - start) * (cells / (end - start)) - 0.5
+
+
+def _bilinear(values: Floats, positions: npt.NDArray[np.float64]) -> Floats:
+    """Sample rows at positions between them; beyond the first and the last row are their values."""
+    positions = np.clip(positions, 0, len(values) - 1)
+    lower = positions.astype(np.int64)
+    weight = (positions - lower).astype(np.float32)[:, None]
+    sampled: Floats = values[lower] * (1 - weight) + values[np.minimum(lower + 1, len(values) - 1)] * weight
+    return sampled

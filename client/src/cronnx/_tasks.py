@@ -27,6 +27,7 @@ _PARAMETER = "task"
 _SERVED_BY = "served_by O 1"
 _CLASSES = ("label O k", "class_id i k", "score f k")
 _OBJECTS = ("num_detections i 1", "box f n 4", "score f n", "class_id i n", "label O n")
+_MASKS = ("mask i *", "mask_size i n 2", "mask_box f n 4", "mask_scale i 1")
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ class Output:
     Attributes:
         name: The tensor's name.
         kind: The numpy kind of its elements: `O`, `i`, `u` or `f`; several letters allow each.
-        dims: The dimensions after the batch's: numbers, or letters for sizes of 1 or more that outputs share.
+        dims: The dimensions after the batch's: numbers, letters for sizes of 1 or more that outputs share, or `*` for
+            any size.
     """
 
     name: str
@@ -53,7 +55,7 @@ class AnswerFormat(Generic[A_co]):
 
     Attributes:
         outputs: The outputs to ask for.
-        read: Reads the answer for one image.
+        read: Reads the answer for one image; raises `MalformedAnswerError` if the outputs contradict each other.
     """
 
     outputs: tuple[Output, ...]
@@ -72,7 +74,7 @@ def _fits(output: Output, tensor: npt.NDArray[Any], batch: int, sizes: dict[str,
     if tensor.dtype.kind not in output.kind or tensor.ndim != 1 + len(output.dims) or tensor.shape[0] != batch:
         return False
     return all(
-        size == (int(dim) if dim.isdecimal() else sizes.setdefault(dim, max(size, 1)))
+        dim == "*" or size == (int(dim) if dim.isdecimal() else sizes.setdefault(dim, max(size, 1)))
         for dim, size in zip(output.dims, tensor.shape[1:], strict=True)
     )
 
@@ -107,7 +109,7 @@ def _classification(top_k: int) -> dict[str, AnswerFormat[Classification]]:
 
 
 _INSTANCES = {
-    "instance_segmentation": _format(*_OBJECTS, "mask u n g g", read=read_detections),
+    "instance_segmentation": _format(*_OBJECTS, *_MASKS, read=read_detections),
 }
 _OBJECT_TASKS = {
     "detection": _format(*_OBJECTS, read=read_detections),

@@ -201,6 +201,49 @@ def test_a_mask_has_the_photos_size(client: Client, transport: FakeTransport) ->
     assert found[0].to_dict()["segmentation"]["size"] == [HEIGHT, WIDTH]
 
 
+def test_a_detection_keeps_the_cells_of_its_own_mask_alone(client: Client, transport: FakeTransport) -> None:
+    serve(transport, "instance_segmentation")
+    first, second = client.detect(PHOTO, model_name="net")
+    assert first.box_mask is not None
+    assert second.box_mask is not None
+    assert (first.box_mask.crop.shape, second.box_mask.crop.shape) == ((10, 20), (2, 2))
+    assert second.box_mask.crop.base is None  # not a view of the whole answer
+    assert second.mask is not None
+    assert (np.argwhere(second.mask).max(axis=0).tolist(), second.mask.sum()) == ([9, 9], 100)
+
+
+def test_an_answer_without_objects_may_have_no_cells(client: Client, transport: FakeTransport) -> None:
+    transport.config = config("instance_segmentation")
+    answer = answers_of("instance_segmentation")
+    empty = {"num_detections": np.zeros((1, 1), np.int32), "mask": np.zeros((1, 0), np.int16)}
+    transport.answer = lambda images: {**answer(images), **empty}
+    assert len(client.detect(PHOTO, model_name="net")) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("num_detections", [4], "expected num_detections of 0 to 3, got 4"),
+        ("num_detections", [-1], "expected num_detections of 0 to 3, got -1"),
+        ("mask_size", [(10, 20), (3, 4), (0, 0)], "expected a mask_size of 209 cells at most, got"),
+        ("mask_size", [(10, 20), (-1, -1), (0, 0)], "expected a mask_size of 209 cells at most, got"),
+        ("mask_size", [(2**31 - 1, 2**31 - 1)] * 3, "expected a mask_size of 209 cells at most, got"),
+        ("mask_scale", [0], "expected a mask_scale of 1 or more, got 0"),
+        ("mask_box", [BOX, (5, 5, 5, 9), BOX], r"expected a mask_box with x1 < x2 and y1 < y2, got \[\[5"),
+        ("mask_box", [BOX, (5, 5, np.inf, 9), BOX], "expected a mask_box with x1 < x2 and y1 < y2, got"),
+    ],
+)
+def test_outputs_that_contradict_each_other_are_a_fault(
+    client: Client, transport: FakeTransport, name: str, value: Any, expected: str
+) -> None:
+    transport.config = config("instance_segmentation")
+    answer = answers_of("instance_segmentation")
+    transport.answer = lambda images: {**answer(images), name: np.array([value], answer(images)[name].dtype)}
+    with pytest.raises(ServerFault, match=f"outputs of model 'net': {expected}") as caught:
+        client.detect(PHOTO, model_name="net")
+    assert (caught.value.model_name, caught.value.request_id) == ("net", transport.requests[0].request_id)
+
+
 def test_a_class_map_has_the_photos_size_without_the_padding(client: Client, transport: FakeTransport) -> None:
     serve(transport, "semantic_segmentation")
     answer = client.segment(PHOTO, model_name="net")

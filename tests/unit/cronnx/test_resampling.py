@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from cronnx._resampling import Geometry, bicubic, mask_in_box, nearest, pixel_counts
+from cronnx._resampling import Box, Geometry, bicubic, mask_in_box, nearest, pixel_counts
 
 RANDOM = np.random.default_rng(0)
 
@@ -65,21 +68,67 @@ def test_counts_are_those_of_the_pixels(geometry: Geometry) -> None:
     assert pixel_counts(grid, geometry, classes=5).tolist() == [int((photo == each).sum()) for each in range(5)]
 
 
-def test_a_mask_covers_the_pixels_whose_centres_are_in_the_box() -> None:
-    left, top, part = mask_in_box(np.full((3, 3), 255, np.uint8), (1.4, 0.6, 4.6, 2.2), (10, 10))
-    assert (left, top, part.shape, bool(part.all())) == (1, 1, (1, 4), True)
+def at(values: npt.NDArray[Any], y: float, x: float) -> float:
+    """The value at a point between the centres of cells, whose edges are repeated outwards."""
+    y, x = min(max(y, 0), values.shape[0] - 1), min(max(x, 0), values.shape[1] - 1)
+    four = np.pad(values, ((0, 1), (0, 1)), mode="edge")[int(y) : int(y) + 2, int(x) : int(x) + 2]
+    return float((1 - y % 1, y % 1) @ four @ (1 - x % 1, x % 1))
 
 
-def test_a_mask_is_interpolated_between_cells() -> None:
-    grid = np.array([[0, 255]], np.uint8)
-    _, _, part = mask_in_box(grid, (0, 0, 8, 1), (8, 1))
-    assert part[0].tolist() == [False] * 4 + [True] * 4
+def enlarged(crop: npt.NDArray[np.int16], scale: int) -> npt.NDArray[np.float64]:
+    rows, columns = ((np.arange(size * scale) + 0.5) / scale - 0.5 for size in crop.shape)
+    return np.array([[at(crop, row, column) for column in columns] for row in rows])
 
 
-def test_a_box_beyond_the_photo_is_cut() -> None:
-    left, top, part = mask_in_box(np.full((2, 2), 255, np.uint8), (-3, -3, 30, 30), (10, 8))
-    assert (left, top, part.shape) == (0, 0, (8, 10))
+def whole_mask(
+    crop: npt.NDArray[np.int16], crop_box: Box, box: Box, scale: int, size: tuple[int, int]
+) -> npt.NDArray[np.bool_]:
+    """The definition of a mask, pixel by pixel."""
+    values = enlarged(crop, scale)
+    mask = np.zeros(size[::-1], np.bool_)
+    for y, x in np.ndindex(mask.shape):
+        row = (y + 0.5 - crop_box[1]) / (crop_box[3] - crop_box[1]) * len(values) - 0.5
+        column = (x + 0.5 - crop_box[0]) / (crop_box[2] - crop_box[0]) * len(values[0]) - 0.5
+        mask[y, x] = box[0] <= x < box[2] and box[1] <= y < box[3] and at(values, row, column) > 0
+    return mask
 
 
-def test_an_empty_box_has_no_pixels() -> None:
-    assert mask_in_box(np.full((2, 2), 255, np.uint8), (3, 3, 3, 3), (10, 8))[2].size == 0
+@pytest.mark.parametrize("scale", [1, 4])
+@pytest.mark.parametrize("size", [(61, 40), (33, 90)])
+def test_a_mask_is_its_definition(scale: int, size: tuple[int, int]) -> None:
+    for box in [(3.2, 5, 21.9, 30.5), (0, 0, *size), (-4, -2.5, 7.7, 90.1), (31, 39, 32.5, 39.5), (9, 9, 9, 20)]:
+        crop = RANDOM.integers(-32767, 32768, (7, 11)).astype(np.int16)
+        crop_box = box[0] - 3.7, box[1] - 2.9, box[2] + 4.1, box[3] + 3.3
+        left, top, part = mask_in_box(crop, crop_box, box, scale=scale, image_size=size)
+        mask = np.zeros(size[::-1], np.bool_)
+        mask[top : top + part.shape[0], left : left + part.shape[1]] = part
+        assert (mask == whole_mask(crop, crop_box, box, scale, size)).all()
+
+
+def test_a_crop_of_a_letterbox_gives_the_mask_of_the_whole_grid() -> None:
+    """A crop with a margin, and all cells of the network's grid with their padding around the photo."""
+    width, height, cells, network, gain = 61, 40, 16, 64, 64 / 61
+    pad_y = (network - height * gain) / 2
+    grid = RANDOM.integers(-32767, 32768, (cells, cells)).astype(np.int16)
+    box = (12.4, 7.7, 39.1, 31.2)
+    edges = (0.0, -pad_y / gain, float(width), (network - pad_y) / gain)  # of the grid, in pixels of the photo
+    cell = 4 / gain
+    x1, y1 = (int((box[axis] - edges[axis]) / cell) - 2 for axis in (0, 1))
+    x2, y2 = (math.ceil((box[axis + 2] - edges[axis]) / cell) + 2 for axis in (0, 1))
+    crop_box = tuple(edges[axis % 2] + place * cell for axis, place in enumerate((x1, y1, x2, y2)))
+    left, top, part = mask_in_box(grid[y1:y2, x1:x2], crop_box, box, scale=4, image_size=(width, height))
+    expected = whole_mask(grid, edges, box, 4, (width, height))
+    assert (left, top) == (13, 8)
+    assert (part == expected[8:32, 13:40]).all()
+    assert expected.sum() == part.sum() > 0
+
+
+def test_a_mask_has_the_pixels_of_ultralytics_crop() -> None:
+    crop = np.full((3, 3), 9, np.int16)
+    left, top, part = mask_in_box(crop, (0, 0, 9, 9), (1.4, 1, 4, 2.2), scale=4, image_size=(10, 10))
+    assert (left, top, part.shape, bool(part.all())) == (2, 1, (2, 2), True)  # columns 2 and 3, rows 1 and 2
+
+
+def test_a_mask_of_no_cells_is_empty() -> None:
+    left, top, part = mask_in_box(np.zeros((0, 0), np.int16), (0, 0, 0, 0), (1, 1, 4, 3), scale=4, image_size=(10, 8))
+    assert (left, top, part.tolist()) == (1, 1, [[False] * 3] * 2)

@@ -42,10 +42,17 @@ def _geometry(count: int) -> npt.NDArray[np.float32]:
     return np.array([[WIDTH, HEIGHT, 0.2, 0.2, 0, 2]] * count, np.float32)
 
 
-def _masks(count: int) -> npt.NDArray[np.uint8]:
-    masks = np.zeros((count, ROWS, 4, 4), np.uint8)
-    masks[:, :, :, :2] = 255  # the left half of each box
-    return masks
+def _masks(count: int) -> Tensors:
+    """Masks of the photo's pixels: the first object is the left half of its box, the second is all of its box."""
+    halves = np.full((10, 20), -9, np.int16)
+    halves[:, :10] = 9
+    cells = np.concatenate([halves.ravel(), np.full(4, 9, np.int16), np.zeros(5, np.int16)])
+    return {
+        "mask": np.tile(cells, (count, 1)),
+        "mask_size": np.array([[(10, 20), (2, 2), (0, 0)]] * count, np.int32),
+        "mask_box": np.array([[BOX, (-1, -1, 11, 11), (0, 0, 0, 0)]] * count, np.float32),
+        "mask_scale": np.ones((count, 1), np.int32),
+    }
 
 
 def _class_map(count: int) -> npt.NDArray[np.uint8]:
@@ -66,7 +73,7 @@ _OUTPUTS: dict[str, Callable[[int], Tensors]] = {
         **_objects(count),
         "corners": np.tile(np.array([[4, 2], [24, 2], [24, 12], [4, 12]], np.float32), (count, ROWS, 1, 1)),
     },
-    "instance_segmentation": lambda count: {**_objects(count), "mask": _masks(count)},
+    "instance_segmentation": lambda count: {**_objects(count), **_masks(count)},
     "semantic_segmentation": lambda count: {
         "class_map": _class_map(count),
         "label": np.array([[b"background", b"road", b"sky"]] * count, object),

@@ -40,6 +40,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = parser.parse_args(arguments)
     if parsed.std and 0 in parsed.std:
         parser.error("argument --std: expected numbers above 0, got 0")
+    if parsed.mean and parsed.scale is None and max(parsed.mean) > 1:
+        parser.error(
+            f"argument --mean: expected numbers up to 1, got {max(parsed.mean):g}; divide values for bytes by 255, or "
+            "say with --scale 1 that the network takes bytes"
+        )
+    if parsed.quantise and parsed.raw:
+        parser.error("argument --quantise: not allowed with --raw, which leaves the graph unchanged")
+    if parsed.force and not parsed.quantise:
+        parser.error("argument --force: expected --quantise with it")
     try:
         with environment.setup_lock():
             _add(parsed)
@@ -105,6 +114,8 @@ def options_of(parsed: argparse.Namespace) -> Options:
         crop=parsed.crop,
         max_batch_size=parsed.max_batch_size,
         max_queue_delay_ms=parsed.max_queue_delay_ms,
+        quantise=parsed.quantise,
+        force=parsed.force,
         raw=parsed.raw,
     )
 
@@ -131,6 +142,14 @@ def _parser() -> argparse.ArgumentParser:
     _add_preprocessing_options(parser.add_argument_group("preprocessing"))
     _add_input_options(parser.add_argument_group("the network's input"))
     serving = parser.add_argument_group("serving")
+    serving.add_argument(
+        "--quantise",
+        type=Path,
+        metavar="FOLDER",
+        help="serve the network in INT8, calibrated with the photographs of a folder; it is refused if the answers "
+        "for them change too much",
+    )
+    serving.add_argument("--force", action="store_true", help="with --quantise, accept any change of the answers")
     serving.add_argument(
         "--max-batch-size", type=_count, metavar="N", help=f"the largest batch (default: {DEFAULT_MAX_BATCH_SIZE})"
     )

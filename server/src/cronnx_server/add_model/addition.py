@@ -15,9 +15,11 @@ from cronnx_preprocess.errors import ConfigError as PreprocessConfigError
 from cronnx_server import progress
 from cronnx_server.add_model import answers, facts_table
 from cronnx_server.add_model.existing_model import ExistingModel
+from cronnx_server.add_model.int8 import FEW
 from cronnx_server.add_model.model_version import (
     ModelVersion,
     inherit,
+    inherit_limits,
     new_model,
     new_raw_model,
     next_model,
@@ -40,7 +42,7 @@ class Message:
     """A part of the report, as soon as it is known.
 
     Attributes:
-        kind: `facts`, `warnings`, `notes`, `answer`, `added`, `served` or `next`.
+        kind: `facts`, `warnings`, `notes`, `int8`, `answer`, `added`, `served` or `next`.
         text: For people.
         value: The same as JSON types.
     """
@@ -81,6 +83,11 @@ def add(
                 version = _version(served, options, existing, repositories, placed)
         except (OnnxConfigError, PreprocessConfigError) as error:
             raise ModelFileError(f"cannot add {options.source.name}: {error}") from error
+        if version.int8:
+            yield Message("int8", str(version.int8), version.int8.as_json())
+            if version.int8.photographs < FEW:
+                text = f"{version.int8.photographs} photographs say little about INT8; pass {FEW} or more to --quantise"
+                yield Message("warnings", text, text)
         if version.proof:
             yield Message("answer", str(version.proof), str(version.proof).splitlines())
         folders = [f"{place.parent.name}/{place.name}" for place in placed.folders]
@@ -115,6 +122,8 @@ def _read(source: Source, options: Options, existing: ExistingModel) -> ServedMo
     """Read what a model is: from options, its files, its earlier versions, its graph and photographs."""
     facts = options.stated()
     earlier = existing.spec() if existing.exists else None
+    if earlier:
+        inherit_limits(facts, earlier, name=options.name)
     return read_model(
         source,
         facts,

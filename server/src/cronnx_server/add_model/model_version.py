@@ -12,6 +12,7 @@ from cronnx_onnxruntime.signature import Signature
 from cronnx_server import repository
 from cronnx_server.add_model import configs
 from cronnx_server.add_model.existing_model import ExistingModel
+from cronnx_server.add_model.int8 import Int8Model, int8_model
 from cronnx_server.add_model.options import Options
 from cronnx_server.add_model.placement import Placement, Repositories
 from cronnx_server.add_model.preprocess_model import PreprocessModel, preprocess_model
@@ -22,9 +23,11 @@ from cronnx_server.exports.facts import Facts
 from cronnx_server.exports.graph_facts import Graph
 from cronnx_server.exports.source import Source
 from cronnx_server.graphs.trial import session
-from cronnx_server.model_spec import ModelSpec, Recipe
+from cronnx_server.model_spec import ModelSpec, Recipe, Task
 
-INHERITED = ("labels", "first_class", "confidence", "iou", "max_detections", "keypoint_shape")
+INHERITED = ("labels", "first_class", "keypoint_shape")
+LIMITS = ("confidence", "iou", "max_detections")
+DETECTION_TASKS = (Task.DETECTION, Task.POSE, Task.ORIENTED_BOXES, Task.INSTANCE_SEGMENTATION)
 VALUES = ("channel_order", "scale", "mean", "std")
 
 
@@ -37,12 +40,14 @@ class ModelVersion:
         version: The number of the version.
         ensemble: The ensemble that clients call; empty for an unchanged graph.
         proof: Its answer to a photograph; None for an unchanged graph.
+        int8: How INT8 changed its answers; None if it was not quantised.
     """
 
     model_name: str
     version: int
     ensemble: str = ""
     proof: Proof | None = None
+    int8: Int8Model | None = None
 
     @property
     def is_live(self) -> bool:
@@ -58,7 +63,7 @@ def new_model(served: ServedModel, options: Options, repositories: Repositories,
         RepositoryError: The `preprocess` model takes smaller batches than asked for.
     """
     max_batch_size = options.batch_size if served.network.batchable else 1
-    content = served.content(name=options.name, version=1)
+    content, int8 = _content(served, options, version=1)
     signature = Signature.of(session(content))
     geometry = any(tensor.name == "geometry" for tensor in signature.inputs)
     preprocess = preprocess_model(
@@ -90,7 +95,7 @@ def new_model(served: ServedModel, options: Options, repositories: Repositories,
     )
     placed.write(repositories.ensembles / options.name, {"config.pbtxt": ensemble.encode(), "1/.gitkeep": b""})
     proof = prove(content, served)
-    return ModelVersion(options.name, version=1, proof=proof, ensemble=options.name)
+    return ModelVersion(options.name, version=1, proof=proof, ensemble=options.name, int8=int8)
 
 
 def next_model(served: ServedModel, options: Options, existing: ExistingModel, placed: Placement) -> ModelVersion:
@@ -102,7 +107,7 @@ def next_model(served: ServedModel, options: Options, existing: ExistingModel, p
     """
     _check_same_answer(served.spec, existing.spec(), options.name)
     version = existing.next_version
-    content = served.content(name=options.name, version=version)
+    content, int8 = _content(served, options, version=version)
     existing.check(Signature.of(session(content)))
     if existing.config["max_batch_size"] > 1 and not served.network.batchable:
         raise ModelFileError(
@@ -111,7 +116,23 @@ def next_model(served: ServedModel, options: Options, existing: ExistingModel, p
         )
     proof = prove(content, served)
     placed.write(existing.folder / str(version), {"model.onnx": content})
-    return ModelVersion(existing.folder.name, version=version, proof=proof, ensemble=options.name)
+    return ModelVersion(existing.folder.name, version=version, proof=proof, ensemble=options.name, int8=int8)
+
+
+def _content(served: ServedModel, options: Options, *, version: int) -> tuple[bytes, Int8Model | None]:
+    """The model file, and what INT8 changed if that is wanted."""
+    content = served.content(name=options.name, version=version)
+    if options.quantise is None:
+        return content, None
+    int8 = int8_model(content, task=served.spec.task, folder=options.quantise, force=options.force)
+    return int8.content, int8
+
+
+def inherit_limits(facts: Facts, earlier: ModelSpec, *, name: str) -> None:
+    """Add which detections an earlier version answers, before the file does: that is a choice of who serves it."""
+    if earlier.task in DETECTION_TASKS:
+        for field_name in LIMITS:
+            facts.add(field_name, getattr(earlier, field_name), f"version 1 of {name}")
 
 
 def inherit(facts: Facts, earlier: ModelSpec, source: Source, *, name: str) -> None:

@@ -51,7 +51,7 @@ def preprocess_model(recipe: Recipe, *, geometry: bool, repository_folder: Path,
     Raises:
         RepositoryError: A configuration in the repository cannot be read.
     """
-    wanted = _read(configs.preprocess_config(recipe, geometry=geometry), "the new model")
+    wanted = _read(configs.preprocess_config(recipe, geometry=geometry), "the wanted model")
     existing = list(_existing(repository_folder))
     for model in existing:
         if _serves(model.options, wanted):
@@ -60,9 +60,9 @@ def preprocess_model(recipe: Recipe, *, geometry: bool, repository_folder: Path,
     name = next(name for name in _names(recipe) if name not in taken and not (repository_folder / name).exists())
     folder = repository_folder / name
     files = {f"warmup/{path.name}": path.read_bytes() for path in WARM_UP.iterdir()}
-    config = configs.preprocess_config(recipe, geometry=geometry, name=name)
+    config = configs.preprocess_config(recipe, geometry=True, name=name)  # so that later models can share it
     placed.write(folder, {"config.pbtxt": config.encode(), "1/.gitkeep": b"", **files})
-    return PreprocessModel(placed.folder(folder), wanted, configs.PREPROCESS_BATCH_SIZE)
+    return PreprocessModel(placed.folder(folder), _read(config, name), configs.PREPROCESS_BATCH_SIZE)
 
 
 def _names(recipe: Recipe) -> Iterator[str]:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, RuntimeException
 from tritonclient.utils import triton_to_np_dtype
 
 from cronnx_onnxruntime.signature import Signature, Tensor
@@ -65,7 +64,9 @@ def prove(content: bytes, served: ServedModel) -> Proof:
                 _check_batch(alone, model.answer([picture.read_bytes()] * 2), name)
         inputs = model.preprocess([PICTURE.read_bytes()])
         return Proof(served.spec.task, inputs, model.run(inputs))
-    except (Fail, InvalidArgument, RuntimeException) as error:
+    except ModelFileError:
+        raise
+    except Exception as error:  # ONNX Runtime's errors have no other base
         raise ModelFileError(f"{name} fails on a photograph: {error_text(error)}") from error
 
 

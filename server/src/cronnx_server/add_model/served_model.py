@@ -132,8 +132,9 @@ def _before_suppression(model: ModelProto, inspection: Inspection) -> tuple[Mode
     )
     if raw is None:
         return spec, model
-    outputs = (raw.output, *spec.outputs[1:])
-    return replace(spec, output_format=raw.output_format, outputs=outputs), raw.model
+    outputs, output_format = (raw.output, *spec.outputs[1:]), f"{raw.output_format}_nms"
+    inspection.facts.correct("output_format", output_format, "graph: before its own suppression")
+    return replace(spec, output_format=output_format, outputs=outputs), raw.model
 
 
 def _add_plugin_facts(plugin: PluginSuppression, facts: Facts) -> None:

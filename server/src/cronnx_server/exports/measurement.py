@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 from onnx import helper
 from PIL import Image, ImageOps
 
 from cronnx_server.errors import ModelFileError
 from cronnx_server.exports.graph_facts import Graph, Tensor
+from cronnx_server.graphs.trial import error_text, session
 from cronnx_server.model_spec import NetworkInput, Recipe
 from cronnx_server.paths import PICTURES
 
@@ -107,13 +107,7 @@ class Runner:
         Raises:
             ModelFileError: ONNX Runtime cannot load it.
         """
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4
-        try:
-            content = self.graph.model.SerializeToString()
-            self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime's errors have no other base
-            raise ModelFileError(f"ONNX Runtime cannot load the graph: {_one_line(error)}") from error
+        self._session = session(self.graph.model)
 
     def answers(self, images: Sequence[Image.Image], recipe: Recipe, network_input: NetworkInput) -> Answers:
         """The outputs for photographs.
@@ -137,7 +131,7 @@ class Runner:
         try:
             outputs = self._session.run(names, inputs)
         except Exception as error:  # ONNX Runtime's errors have no other base
-            raise ModelFileError(f"the network fails for a photograph: {_one_line(error)}") from error
+            raise ModelFileError(f"the network fails for a photograph: {error_text(error)}") from error
         return {
             name: output[:1] if output.ndim and output.shape[0] == batch else output
             for name, output in zip(names, outputs, strict=True)
@@ -199,7 +193,3 @@ def _filled(tensor: Tensor, fill: str, batch: int, size: tuple[int, int]) -> Arr
     height, width = size
     row = (width, height) if fill == "width, height" else (height, width)
     return np.repeat(np.array([row], dtype), batch, axis=0)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

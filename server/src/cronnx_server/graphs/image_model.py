@@ -13,6 +13,7 @@ from cronnx_server.graphs.heads.depth import add_depth_head
 from cronnx_server.graphs.heads.detection import add_detection_head
 from cronnx_server.graphs.heads.embedding import add_embedding_head
 from cronnx_server.graphs.heads.geometry import GEOMETRY, PIXELS
+from cronnx_server.graphs.heads.instance_segmentation import add_instance_masks
 from cronnx_server.graphs.heads.semantic_segmentation import add_semantic_segmentation_head
 from cronnx_server.graphs.normalisation import add_normalisation
 from cronnx_server.model_spec import ModelSpec, Task
@@ -29,6 +30,10 @@ DETECTION_OUTPUTS: dict[str, tuple[int, tuple[int | str, ...]]] = {
     "label": (TensorProto.STRING, ("n",)),
     "keypoints": (TensorProto.FLOAT, ("n", "points", 3)),
     "corners": (TensorProto.FLOAT, ("n", 4, 2)),
+    "mask": (TensorProto.INT16, ("mask_length",)),
+    "mask_size": (TensorProto.INT32, ("n", 2)),
+    "mask_box": (TensorProto.FLOAT, ("n", 4)),
+    "mask_scale": (TensorProto.INT32, (1,)),
 }
 """The outputs of detection tasks; n is the number of rows."""
 LABEL_OPSET = helper.make_opsetid("ai.onnx.ml", 2)
@@ -37,6 +42,11 @@ LABEL_OPSET = helper.make_opsetid("ai.onnx.ml", 2)
 def _add_detections(graph: GraphBuilder, spec: ModelSpec, tensors: Sequence[ValueInfoProto]) -> list[ValueInfoProto]:
     names = [tensor.name for tensor in tensors]
     found = add_detection_head(graph, names, GEOMETRY, spec, pixels_shape=graph.op("Shape", PIXELS))
+    return [_declared(graph, name, tensor, spec) for name, tensor in found.items()]
+
+
+def _add_instances(graph: GraphBuilder, spec: ModelSpec, tensors: Sequence[ValueInfoProto]) -> list[ValueInfoProto]:
+    found = add_instance_masks(graph, tensors, GEOMETRY, spec, pixels_shape=graph.op("Shape", PIXELS))
     return [_declared(graph, name, tensor, spec) for name, tensor in found.items()]
 
 
@@ -49,6 +59,7 @@ def _declared(graph: GraphBuilder, name: str, tensor: str, spec: ModelSpec) -> V
 
 HEADS = {
     **dict.fromkeys((Task.DETECTION, Task.POSE, Task.ORIENTED_BOXES), _add_detections),
+    Task.INSTANCE_SEGMENTATION: _add_instances,
     Task.CLASSIFICATION: add_classification_head,
     Task.MULTI_LABEL: add_classification_head,
     Task.SEMANTIC_SEGMENTATION: add_semantic_segmentation_head,

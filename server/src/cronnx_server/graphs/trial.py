@@ -19,6 +19,7 @@ OUTLIERS = 0.02
 """The part of values that may differ by more: rows of equal scores may come in another order."""
 # ONNX Runtime puts the C++ function that failed before the message.
 ORIGIN = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (/\S+:\d+ .*\) (?=[A-Z]))?")
+NEWER_OPSET = re.compile(r"Opset (\d+) is under development.* domain (\S+) is till opset (\d+)")
 
 Array = npt.NDArray[np.generic]
 
@@ -43,8 +44,8 @@ class Trial:
             ModelFileError: ONNX Runtime cannot load or run the graph.
         """
         self.images, self._exported = images, exported
+        run = session(model).run
         try:
-            run = session(model).run
             name = model.graph.input[0].name
             batches = [np.roll(images, -index, axis=0) for index in range(len(images))]
             self.answers: list[list[Array]] = [run(None, {name: _of_length(each, exported)}) for each in batches]
@@ -96,11 +97,28 @@ def run_tensors(model: ModelProto, feeds: Mapping[str, Array], names: Sequence[s
 
 
 def session(model: ModelProto | bytes) -> onnxruntime.InferenceSession:
-    """Load a graph on the CPU; ONNX Runtime prints no warnings."""
+    """Load a graph on the CPU; ONNX Runtime prints no warnings.
+
+    Raises:
+        ModelFileError: ONNX Runtime cannot load it.
+    """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     content = model if isinstance(model, bytes) else model.SerializeToString()
-    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's errors have no other base
+        raise ModelFileError(_load_failure(error)) from error
+
+
+def _load_failure(error: Exception) -> str:
+    if newer := NEWER_OPSET.search(str(error)):
+        opset, domain, newest = newer.groups()
+        return (
+            f"expected opset {newest} of {domain} or older, which ONNX Runtime {onnxruntime.__version__} supports, "
+            f"got opset {opset}; export the model with an older opset"
+        )
+    return f"ONNX Runtime {onnxruntime.__version__} cannot load the graph: {error_text(error)}"
 
 
 def error_text(error: Exception) -> str:

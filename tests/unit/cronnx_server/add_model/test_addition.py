@@ -13,21 +13,32 @@ from google.protobuf.json_format import MessageToDict
 from onnx import ModelProto, TensorProto
 
 from cronnx_onnxruntime.signature import Signature
-from cronnx_preprocess import Options as PreprocessOptions
 from cronnx_server import repository
 from cronnx_server.add_model.placement import Repositories
-from cronnx_server.build_models.in_process import InProcessModel
+from cronnx_server.graphs.image_model import read_spec
+from cronnx_server.model_spec import ModelSpec
 from cronnx_server.paths import PICTURES
 from tests.unit.cronnx_server.add_model import graphs
-from tests.unit.cronnx_server.add_model.additions import added
+from tests.unit.cronnx_server.add_model.additions import added, messages
+from tests.unit.cronnx_server.add_model.in_process import outputs, preprocessed
 
 COFFEE = (PICTURES / "coffee.jpg").read_bytes()
 PLAIN = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
 
 
-def answer(repositories: Repositories, *, version: int = 1) -> dict[str, Any]:
-    path = repositories.models / "mine_onnx" / str(version) / "model.onnx"
-    return InProcessModel(path).answer([COFFEE])
+def content(repositories: Repositories, *, version: int = 1) -> bytes:
+    return (repositories.models / "mine_onnx" / str(version) / "model.onnx").read_bytes()
+
+
+def answer(repositories: Repositories, *, version: int = 1, times: int = 1) -> dict[str, Any]:
+    model = content(repositories, version=version)
+    return outputs(model, preprocessed(spec(repositories, version=version).recipe, COFFEE), times=times)
+
+
+def spec(repositories: Repositories, *, version: int = 1) -> ModelSpec:
+    found = read_spec(onnx.load_from_string(content(repositories, version=version)))
+    assert found
+    return found
 
 
 def config(folder: Path) -> dict[str, Any]:
@@ -65,8 +76,9 @@ VARIANTS = {
 def test_a_classifier_of_every_kind_answers_as_its_graph_alone(
     repositories: Repositories, variant: dict[str, Any]
 ) -> None:
-    added(repositories, graphs.classifier(scale=0.1, **variant), size=32, **PLAIN)
-    pixels = InProcessModel(repositories.models / "mine_onnx" / "1" / "model.onnx").preprocess([COFFEE])["pixels"]
+    size = {"size": (32, 32)} if variant.get("size") == "side" else {}
+    added(repositories, graphs.classifier(scale=0.1, **variant), **size, **PLAIN)
+    pixels = preprocessed(spec(repositories).recipe, COFFEE).pixels
     alone = {**variant, "batch": 1, "last": None, "flat": None, "size": 32, "layout": "NCHW"}
     image = (pixels / 255).astype(np.float32).transpose(0, 3, 1, 2)
     expected = probabilities(graphs.classifier(scale=0.1, **{**alone, "opset": 17, "ir_version": 8}), image)[0]
@@ -76,7 +88,7 @@ def test_a_classifier_of_every_kind_answers_as_its_graph_alone(
     np.testing.assert_allclose(found["score"][0], expected[ranked], rtol=1e-4)
 
 
-def test_a_new_classifier_has_the_folders_and_files_of_one_made_by_hand(repositories: Repositories) -> None:
+def test_a_new_model_has_the_folders_and_files_of_one_made_by_hand(repositories: Repositories) -> None:
     printed = added(repositories, graphs.classifier())
     files = {str(path.relative_to(repositories.models.parent)) for path in repositories.models.parent.rglob("*")}
     assert {
@@ -85,9 +97,9 @@ def test_a_new_classifier_has_the_folders_and_files_of_one_made_by_hand(reposito
         "model_repository/mine_onnx/configs/tensorrt.pbtxt",
         "model_repository/mine_onnx/1/.gitkeep",
         "model_repository/mine_onnx/1/model.onnx",
-        "model_repository/preprocess_32/config.pbtxt",
-        "model_repository/preprocess_32/1/.gitkeep",
-        "model_repository/preprocess_32/warmup/coffee",
+        "model_repository/preprocess_32_shortest_edge/config.pbtxt",
+        "model_repository/preprocess_32_shortest_edge/1/.gitkeep",
+        "model_repository/preprocess_32_shortest_edge/warmup/coffee",
         "ensembles/mine/config.pbtxt",
         "ensembles/mine/1/.gitkeep",
     } <= files
@@ -96,9 +108,8 @@ def test_a_new_classifier_has_the_folders_and_files_of_one_made_by_hand(reposito
     assert "added model_repository/mine_onnx" in printed
 
 
-def test_its_configs_are_what_its_graph_and_the_preprocess_backend_take(repositories: Repositories) -> None:
+def test_its_config_is_that_of_its_graph(repositories: Repositories) -> None:
     added(repositories, graphs.classifier())
-    PreprocessOptions.from_model_config(config(repositories.models / "preprocess_32"))
     folder = repositories.models / "mine_onnx"
     signature = Signature.of(onnxruntime.InferenceSession(str(folder / "1" / "model.onnx")))
     signature.check({**config(folder)})
@@ -107,18 +118,30 @@ def test_its_configs_are_what_its_graph_and_the_preprocess_backend_take(reposito
 
 def test_a_batch_has_the_answers_of_its_pictures(repositories: Repositories) -> None:
     added(repositories, graphs.classifier(batch=1, flat=[1, 8]))
-    made = InProcessModel(repositories.models / "mine_onnx" / "1" / "model.onnx")
-    pictures = [path.read_bytes() for path in sorted(PICTURES.glob("*.jpg"))]
-    together, alone = made.answer(pictures), [made.answer([picture]) for picture in pictures]
-    np.testing.assert_allclose(together["logits"], np.concatenate([each["logits"] for each in alone]), rtol=1e-4)
+    alone, together = answer(repositories), answer(repositories, times=3)
+    np.testing.assert_allclose(together["logits"], np.repeat(alone["logits"], 3, axis=0), rtol=1e-4)
 
 
-def test_a_preprocess_model_that_is_there_is_kept(repositories: Repositories) -> None:
-    added(repositories, graphs.classifier())
-    kept = repositories.models / "preprocess_32" / "config.pbtxt"
-    kept.write_text(kept.read_text().replace('"36"', '"40"'))
-    added(repositories, graphs.classifier(), name="other")
-    assert '"40"' in kept.read_text()
+def test_a_dry_run_says_what_would_be_added_and_writes_nothing(repositories: Repositories) -> None:
+    printed = added(repositories, graphs.classifier(), dry_run=True)
+    assert "would add model_repository/mine_onnx" in printed
+    assert not any(repositories.models.iterdir())
+    assert not any(repositories.ensembles.iterdir())
+
+
+def test_the_report_has_every_fact_with_its_source(repositories: Repositories) -> None:
+    facts, *_ = messages(repositories, graphs.classifier(), scale=1.0, **PLAIN)
+    sources = {fact["fact"]: (fact["source"], fact["assumed"]) for fact in facts.value}
+    assert facts.kind == "facts"
+    assert sources["mean"] == ("--mean", False)
+    assert sources["size"] == ("graph", False)
+    assert sources["resize"][1]
+    assert "--mean" in facts.text
+
+
+def test_what_is_assumed_is_a_warning_that_names_the_option(repositories: Repositories) -> None:
+    warnings = [message.text for message in messages(repositories, graphs.classifier()) if message.kind == "warnings"]
+    assert any("--mean" in warning for warning in warnings)
 
 
 def test_batching_is_as_asked(repositories: Repositories) -> None:

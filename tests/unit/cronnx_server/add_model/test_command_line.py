@@ -23,7 +23,7 @@ USAGE = {
     "no name": ([], "required: --name"),
     "a mean of bytes": (
         ["--mean", "123.7", "116.3", "103.5"],
-        "expected a number from 0 to 1, got 123.7; divide values for bytes by 255",
+        "expected numbers up to 1, got 123.7; divide values for bytes by 255, or say with --scale 1",
     ),
     "a std of 0": (["--std", "0.2", "0", "0.2"], "--std: expected numbers above 0, got 0"),
     "no number": (["--std", "a", "b", "c"], "expected a number, got 'a'"),
@@ -61,5 +61,5 @@ def test_a_given_server_that_does_not_answer_is_an_error_before_the_file_is_read
 def test_a_file_that_is_no_graph_is_one_line_and_status_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "mine.onnx").write_text("no graph")
     assert main([str(tmp_path / "mine.onnx"), "--name", "not_a_graph"]) == 1
-    assert capsys.readouterr().err == "add_model: mine.onnx is not an ONNX file\n"
+    assert capsys.readouterr().err == "add_model: mine.onnx is not an ONNX file, or is cut short\n"
     assert not (ROOT / "model_repository" / "not_a_graph_onnx").exists()

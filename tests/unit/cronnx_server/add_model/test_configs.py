@@ -12,10 +12,16 @@ from tritonclient.grpc.model_config_pb2 import ModelConfig
 from cronnx_onnxruntime.signature import Signature
 from cronnx_server import repository
 from cronnx_server.add_model import configs
+from cronnx_server.add_model.__main__ import _parser, options_of
+from cronnx_server.add_model.served_model import read_model
 from cronnx_server.build_models.catalogue import Model, catalogue
+from cronnx_server.exports.source import read_source
 from cronnx_server.graphs.image_model import image_model
+from cronnx_server.model_spec import ModelSpec, Recipe, Task
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
 from tests.unit.cronnx_server.add_model import graphs
+from tests.unit.cronnx_server.exports import planted_detectors
+from tests.unit.cronnx_server.exports.planted import Export
 
 every_model = pytest.mark.parametrize("model", catalogue().values(), ids=catalogue())
 
@@ -30,36 +36,75 @@ def delay_ms(model: Model) -> float:
     return model.max_queue_delay_microseconds / 1000
 
 
-def signature(model: Model) -> Signature:
-    """The signature of a model of the catalogue, without its weights."""
-    network = graphs.classifier(size=model.size, classes=1000, batch="batch")
-    spec = model.spec(image=network.graph.input[0].name, scores=network.graph.output[0].name)
-    made = image_model(network, spec, served_by="toy/1@0123abcd")
-    return Signature.of(onnxruntime.InferenceSession(made.SerializeToString()))
+def network(model: Model) -> tuple[Signature, ModelSpec]:
+    """The signature of a model of the catalogue, without its weights, and its specification."""
+    spec = model.spec(image="image", scores="answer")
+    made = image_model(
+        graphs.classifier(size=model.size, classes=1000, batch="batch"), spec, served_by="toy/1@0123abcd"
+    )
+    return Signature.of(onnxruntime.InferenceSession(made.SerializeToString())), spec
 
 
 @every_model
-def test_a_classifiers_config_is_the_one_written_by_hand(model: Model) -> None:
-    made = configs.classifier_config(
-        signature(model),
-        size=model.size,
-        max_batch_size=model.max_batch_size,
-        max_queue_delay_ms=delay_ms(model),
+def test_a_networks_config_is_the_one_written_by_hand(model: Model) -> None:
+    signature, spec = network(model)
+    made = configs.network_config(
+        signature, spec, max_batch_size=model.max_batch_size, max_queue_delay_ms=delay_ms(model)
     )
     assert made == by_hand(MODEL_REPOSITORY / f"{model.name}_onnx")
 
 
 @every_model
 def test_an_ensembles_config_is_the_one_written_by_hand(model: Model) -> None:
-    made = configs.ensemble_config(model.name, size=model.size, top_k=5, max_batch_size=model.max_batch_size)
+    made = configs.ensemble_config(
+        model.name,
+        task=Task.CLASSIFICATION,
+        preprocess=f"preprocess_{model.size}",
+        network=repository.as_json(repository.read_config(MODEL_REPOSITORY / f"{model.name}_onnx")),
+        max_batch_size=model.max_batch_size,
+    )
     assert made == by_hand(ENSEMBLES / model.name)
 
 
-@pytest.mark.parametrize("size", sorted({model.size for model in catalogue().values()}))
-def test_a_preprocess_config_is_the_one_written_by_hand(size: int) -> None:
-    comment, _, made = configs.preprocess_config(size).partition("\n")
+@every_model
+def test_a_preprocess_config_is_the_one_written_by_hand(model: Model) -> None:
+    name, recipe = f"preprocess_{model.size}", model.spec(image="image", scores="answer").recipe
+    comment, _, made = configs.preprocess_config(recipe, geometry=False, name=name).partition("\n")
     assert comment.startswith("# ")
-    assert made == by_hand(MODEL_REPOSITORY / f"preprocess_{size}")
+    assert made == by_hand(MODEL_REPOSITORY / name)
+
+
+def of_task(export: Export, tmp_path: Path) -> tuple[ModelConfig, dict[str, ModelConfig]]:
+    """The configuration of an exported model, and its profiles."""
+    facts = options_of(_parser().parse_args([str(export.write(tmp_path)), "--name=mine", *export.options])).stated()
+    served = read_model(read_source(tmp_path), facts)
+    signature = Signature.of(onnxruntime.InferenceSession(served.content(name="mine", version=1)))
+    text = configs.network_config(signature, served.spec, max_batch_size=8, max_queue_delay_ms=None)
+    profiles = configs.profiles(text, served.spec.task)
+    return text_format.Parse(text, ModelConfig()), {
+        Path(path).stem: text_format.Parse(profile, ModelConfig()) for path, profile in profiles.items()
+    }
+
+
+def test_a_detector_is_warmed_up_with_a_place_in_the_photograph(tmp_path: Path) -> None:
+    config, _ = of_task(planted_detectors.ultralytics(), tmp_path)
+    one, full = config.model_warmup
+    assert (one.batch_size, full.batch_size) == (1, 8)
+    assert list(one.inputs["pixels"].dims) == [640, 640, 3]
+    assert one.inputs["geometry"].input_data_file == configs.GEOMETRY_FILE
+
+
+def test_tensorrt_does_not_get_the_suppression_of_a_detector(tmp_path: Path) -> None:
+    _, profiles = of_task(planted_detectors.ultralytics(), tmp_path)
+    for profile in profiles.values():
+        (accelerator,) = profile.optimization.execution_accelerators.gpu_execution_accelerator
+        assert accelerator.name == "cuda"
+
+
+def test_images_of_any_size_are_warmed_up_with_one_size(tmp_path: Path) -> None:
+    config, _ = of_task(planted_detectors.detr(), tmp_path)
+    assert list(config.input[0].dims) == [-1, -1, 3]
+    assert all(min(sample.inputs["pixels"].dims) > 0 for sample in config.model_warmup)
 
 
 def test_a_config_without_batches_has_no_scheduling() -> None:
@@ -80,7 +125,7 @@ def test_a_scalar_of_a_batch_has_a_reshape() -> None:
 
 
 def test_the_warm_up_file_that_a_preprocess_config_names_is_there() -> None:
-    made = text_format.Parse(configs.preprocess_config(96), ModelConfig())
+    made = text_format.Parse(configs.preprocess_config(Recipe(height=96, width=96), geometry=True), ModelConfig())
     named = {each.inputs["image"].input_data_file for each in made.model_warmup}
     kept = MODEL_REPOSITORY / "preprocess_224" / "warmup"
     assert named == {path.name for path in kept.iterdir()}

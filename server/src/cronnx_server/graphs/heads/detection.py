@@ -13,7 +13,7 @@ from cronnx_server.graphs.heads import boxes
 from cronnx_server.graphs.heads.boxes import Canvas
 from cronnx_server.graphs.heads.detection_formats import FORMATS
 from cronnx_server.graphs.heads.detection_rows import Rows, read_rows, take
-from cronnx_server.graphs.heads.suppression import suppress, suppress_rotated
+from cronnx_server.graphs.heads.suppression import CLASS_DISTANCE, suppress, suppress_rotated
 from cronnx_server.model_spec import ModelSpec, Task
 
 # Suppression looks at this many candidates at most, the best ones, so that no picture makes it slow.
@@ -102,10 +102,12 @@ def detection_answer(graph: GraphBuilder, kept: Kept, spec: ModelSpec, canvas: C
         return graph.op("Where", valid, tensor, graph.constant(0))
 
     class_id = graph.op("Where", kept.valid, kept.class_id, graph.ints(-1))
-    photo_box = boxes.as_boxes(graph, canvas.clip(canvas.to_photo(boxes.as_points(graph, kept.box))))
+    photo_points = canvas.to_photo(boxes.as_points(graph, kept.box))
+    if FORMATS[spec.output_format].clipped:
+        photo_points = canvas.clip(photo_points)
     outputs = {
         "num_detections": graph.reduce("ReduceSum", graph.cast(kept.valid, TensorProto.INT32), 1, keepdims=1),
-        "box": valid_or_0(photo_box),
+        "box": valid_or_0(boxes.as_boxes(graph, photo_points)),
         "score": graph.op("Where", kept.valid, kept.score, graph.constant(0)),
         "class_id": class_id,
         "label": _label(graph, class_id, spec),
@@ -177,12 +179,27 @@ class _Selection:
         if self._oriented:
             angle = boxes.columns(graph, rows.extras, 0, 1)
             score = suppress_rotated(
-                graph, box=rows.box, angle=angle, class_id=rows.class_id, score=rows.score, spec=spec
+                graph,
+                box=rows.box,
+                angle=angle,
+                class_id=rows.class_id,
+                score=rows.score,
+                spec=spec,
+                distance=self._distance(),
             )
         else:
             box, _ = self._in_pixels(rows)
-            score = suppress(graph, box=box, class_id=rows.class_id, score=rows.score, spec=spec)
+            score = suppress(
+                graph, box=box, class_id=rows.class_id, score=rows.score, spec=spec, distance=self._distance()
+            )
         return replace(rows, score=score)
+
+    def _distance(self) -> str:
+        """How far boxes of neighbouring classes are kept apart, FP32 [1]."""
+        graph, canvas = self._graph, self._canvas
+        if not self._layout.moved_by_canvas:
+            return graph.constant([CLASS_DISTANCE])
+        return graph.cast(graph.op("Max", canvas.height, canvas.width), TensorProto.FLOAT)
 
     def _number_of_candidates(self, scores: str) -> str:
         """How many candidates the image with the most of them has, from 1 to the limit; INT64 [1]."""

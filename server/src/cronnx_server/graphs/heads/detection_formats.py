@@ -47,6 +47,9 @@ class DetectionFormat:
         columns_first: Whether the output is [batch, columns, rows].
         pairs: Whether each class of each row may become a detection, rather than its best class only.
         suppression: Whether boxes that overlap a better one of their class are still to be dropped.
+        clipped: Whether boxes end at the photograph's edges; Transformers leaves them as they are.
+        moved_by_canvas: Whether suppression keeps classes apart by the size of the network's image, as suppression
+            inside an exported graph does; boxes that stick out of the image then meet those of other classes.
         image: The column with the number of the image of a row, where the rows of all images are in one table.
         shared: Whether the rows of all images are in one table.
         count: The output that counts the rows of each image, read where the specification names it.
@@ -65,6 +68,8 @@ class DetectionFormat:
     columns_first: bool = False
     pairs: bool = False
     suppression: bool = False
+    clipped: bool = True
+    moved_by_canvas: bool = False
     image: Columns | None = None
     shared: bool = False
     count: int | None = None
@@ -93,7 +98,9 @@ _YOLOV5 = DetectionFormat(
 )
 _BOXES_SCORES = DetectionFormat(box=_FIRST, widths=(4, None), class_scores=Columns(1), pairs=True, suppression=True)
 _COUNTED = DetectionFormat(widths=(1, 4, 1, 1), box=Columns(1), score=Columns(2), class_id=Columns(3), count=0)
-_DETR = DetectionFormat(widths=(None, 4), box=Columns(1), box_coding="cxcywh", fraction=True, activation="softmax")
+_DETR = DetectionFormat(
+    widths=(None, 4), box=Columns(1), box_coding="cxcywh", fraction=True, activation="softmax", clipped=False
+)
 _BOXES_LABELS_SCORES = DetectionFormat(box=_FIRST, widths=(4, 1, 1), class_id=Columns(1), score=Columns(2))
 
 # Where keypoints, an angle or coefficients start behind a given score and class.
@@ -106,6 +113,8 @@ FORMATS = MappingProxyType(
         "ultralytics_rtdetr": _RTDETR,
         "ultralytics_rtdetr_topk": replace(_SCORE_CLASS, extras=False, box_coding="cxcywh", fraction=True),
         "yolov5": _YOLOV5,
+        "ultralytics_nms": replace(_ULTRALYTICS, moved_by_canvas=True),
+        "yolov5_nms": replace(_YOLOV5, moved_by_canvas=True),
         "yolox": replace(_YOLOV5, box_coding="yolox"),
         "boxes_scores": _BOXES_SCORES,
         "boxes_scores_fraction": replace(_BOXES_SCORES, fraction=True),

@@ -14,7 +14,7 @@ from cronnx_server.graphs.heads.boxes import columns
 from cronnx_server.model_spec import ModelSpec
 
 # Boxes of two classes do not overlap: each class is moved by Ultralytics' `max_wh`. FP32 rounds moved boxes as there.
-CLASS_OFFSET = 7680
+CLASS_DISTANCE = 7680
 # The candidates that are suppressed at a time, and the pairs of boxes that are compared for an image, about 3 ms.
 BLOCK = 512
 PAIRS = 400_000
@@ -24,7 +24,7 @@ _BODY = "suppression/"
 EPSILON = 1e-7
 
 
-def suppress(graph: GraphBuilder, *, box: str, class_id: str, score: str, spec: ModelSpec) -> str:
+def suppress(graph: GraphBuilder, *, box: str, class_id: str, score: str, spec: ModelSpec, distance: str) -> str:
     """Suppress greedily: a box is dropped if it overlaps a better one that stays.
 
     Block by block, best first, until the detections are complete, or have been compared with enough candidates: a
@@ -36,11 +36,12 @@ def suppress(graph: GraphBuilder, *, box: str, class_id: str, score: str, spec: 
         class_id: INT64 [batch, n].
         score: FP32 [batch, n].
         spec: The specification, for its thresholds and its number of detections.
+        distance: How far the boxes of a class are moved from those of the class before it, in pixels, FP32 [1].
 
     Returns:
         The scores of the first m candidates, those that were looked at, FP32 [batch, m]; 0 for what is dropped.
     """
-    moved = graph.op("Add", box, _offset(graph, class_id))
+    moved = graph.op("Add", box, _offset(graph, class_id, distance))
     none = graph.op("Slice", score, graph.ints(0), graph.ints(0), graph.ints(1))
     body = _next_block(moved, score, spec, opset=graph.opset)
     begin = graph.constant(True, np.bool_)
@@ -94,7 +95,9 @@ def _next_block(box: str, score: str, spec: ModelSpec, *, opset: int) -> GraphPr
     )
 
 
-def suppress_rotated(graph: GraphBuilder, *, box: str, angle: str, class_id: str, score: str, spec: ModelSpec) -> str:
+def suppress_rotated(
+    graph: GraphBuilder, *, box: str, angle: str, class_id: str, score: str, spec: ModelSpec, distance: str
+) -> str:
     """Suppress rotated boxes: one is dropped if it overlaps any better one, whether that stays or not.
 
     The overlap is `probiou`, the similarity of two Gaussians (Ultralytics, utils/metrics.py; arXiv 2106.06072).
@@ -106,11 +109,12 @@ def suppress_rotated(graph: GraphBuilder, *, box: str, angle: str, class_id: str
         class_id: INT64 [batch, n].
         score: FP32 [batch, n].
         spec: The specification, for its overlap.
+        distance: How far the boxes of a class are moved from those of the class before it, in pixels, FP32 [1].
 
     Returns:
         The scores FP32 [batch, n], 0 for what is dropped.
     """
-    centre = graph.op("Add", columns(graph, box, 0, 2), _offset(graph, class_id))
+    centre = graph.op("Add", columns(graph, box, 0, 2), _offset(graph, class_id, distance))
     similarity = _similarity_to_better(graph, centre, _covariance(graph, columns(graph, box, 2, 4), angle))
     # probiou < iou, with probiou = 1 - sqrt(1 - sqrt(similarity) + EPSILON)
     least = max(1 + EPSILON - (1 - spec.iou) ** 2, 0) ** 2
@@ -118,9 +122,9 @@ def suppress_rotated(graph: GraphBuilder, *, box: str, angle: str, class_id: str
     return graph.op("Where", stays, score, graph.constant(0))
 
 
-def _offset(graph: GraphBuilder, class_id: str) -> str:
-    offset = graph.op("Mul", graph.cast(class_id, TensorProto.FLOAT), graph.constant(CLASS_OFFSET))
-    return graph.op("Unsqueeze", offset, graph.ints(2))
+def _offset(graph: GraphBuilder, class_id: str, distance: str) -> str:
+    """What moves the boxes of each class away from those of others, FP32 [batch, n, 1]."""
+    return graph.op("Unsqueeze", graph.op("Mul", graph.cast(class_id, TensorProto.FLOAT), distance), graph.ints(2))
 
 
 def _covariance(graph: GraphBuilder, size: str, angle: str) -> tuple[str, str, str]:
