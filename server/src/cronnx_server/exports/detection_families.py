@@ -157,7 +157,9 @@ def stated(evidence: Evidence) -> Iterator[Interpretation]:
     if output_format not in TABLES or not tables:
         return
     masks = prototypes[:1] if task is Task.INSTANCE_SEGMENTATION else []
-    outputs = (tables or prototypes)[:1] + masks
+    outputs = tables[:1] + masks
+    if not _has_columns(evidence, output_format, task, outputs):
+        return
     yield Interpretation(
         task=task,
         output_format=output_format,
@@ -168,19 +170,36 @@ def stated(evidence: Evidence) -> Iterator[Interpretation]:
     )
 
 
+def _has_columns(evidence: Evidence, output_format: str, task: Task, outputs: list[Output]) -> bool:
+    """Whether an output has the columns of a format and of what the task adds."""
+    shape = outputs[0].shape
+    if task is Task.INSTANCE_SEGMENTATION and len(outputs) == 1:
+        return False
+    if output_format in ("ultralytics", "ultralytics_rtdetr", "yolov5", "yolox"):
+        classes = _stated_classes(evidence, output_format, task, outputs)
+        return classes is not None and classes > 0 and (output_format != "ultralytics" or shape[1] < shape[2])
+    if output_format == "ultralytics_end2end":
+        return shape[-1] == 6 + _extra_columns(evidence, task, outputs)
+    return shape[-1] == (7 if "batch" in output_format or output_format == "ssd_rows" else 6)
+
+
+def _extra_columns(evidence: Evidence, task: Task, outputs: list[Output]) -> int:
+    """The columns of a task behind those of box and class."""
+    points, values = evidence.facts.get("keypoint_shape") or PERSON_KEYPOINTS
+    return {
+        Task.INSTANCE_SEGMENTATION: outputs[-1].shape[1],
+        Task.POSE: points * values,
+        Task.ORIENTED_BOXES: 1,
+    }.get(task, 0)
+
+
 def _stated_classes(evidence: Evidence, output_format: str, task: Task, outputs: list[Output]) -> int | None:
     """The classes that the columns leave beside boxes and what the task adds; None where a column names the class."""
     if output_format in ("ultralytics_rtdetr", "yolov5", "yolox"):
         return outputs[0].shape[-1] - (4 if output_format == "ultralytics_rtdetr" else 5)
     if output_format != "ultralytics":
         return None
-    points, values = evidence.facts.get("keypoint_shape") or PERSON_KEYPOINTS
-    extra = {
-        Task.INSTANCE_SEGMENTATION: outputs[-1].shape[1],
-        Task.POSE: points * values,
-        Task.ORIENTED_BOXES: 1,
-    }.get(task, 0)
-    return outputs[0].shape[1] - 4 - extra
+    return outputs[0].shape[1] - 4 - _extra_columns(evidence, task, outputs)
 
 
 def _grid(evidence: Evidence, output: Output) -> Iterator[Interpretation]:
@@ -212,6 +231,8 @@ def _columns_first(evidence: Evidence, output: Output) -> Iterator[Interpretatio
         return
     points, values = evidence.facts.get("keypoint_shape") or PERSON_KEYPOINTS
     classes = evidence.label_count
+    if given == Task.POSE.value and extra <= points * values:
+        return
     if given == Task.ORIENTED_BOXES.value or (given is None and classes == extra - 1 and extra > 1):
         yield _ultralytics(Task.ORIENTED_BOXES, (output.name,), extra - 1)
     elif given == Task.POSE.value or (given is None and not is_unit(columns[:, 4:]) and extra == 1 + points * values):

@@ -18,12 +18,19 @@ class Fact:
         value: Its value, of JSON types and tuples.
         source: Where it was found: `--mean`, `preprocessor_config.json: image_mean`, `graph`, `measured`, `assumed`…
         assumed: Whether nothing says so: a default that may be wrong.
+        unusual: What speaks against a value that a file says; empty if nothing does.
     """
 
     name: str
     value: Any
     source: str
     assumed: bool = False
+    unusual: str = ""
+
+    @property
+    def option(self) -> str:
+        """The option that gives it another value."""
+        return "--no-bgr" if (self.name, self.value) == ("channel_order", "BGR") else OPTIONS[self.name]
 
 
 NAMES = {
@@ -92,10 +99,10 @@ class Facts:
     def __init__(self) -> None:
         self._facts: dict[str, Fact] = {}
 
-    def add(self, name: str, value: Any, source: str) -> None:  # noqa: ANN401 - the type depends on the name
-        """Add a fact, unless one of its name is known or the value is None."""
+    def add(self, name: str, value: Any, source: str, *, unusual: str = "") -> None:  # noqa: ANN401 - by the name
+        """Add a fact, unless one of its name is known or the value is None; `unusual` is what speaks against it."""
         if value is not None:
-            self._add(Fact(name, value, source))
+            self._add(Fact(name, value, source, unusual=unusual))
 
     def assume(self, name: str, value: Any, reason: str = "") -> None:  # noqa: ANN401
         """Add a default, unless a fact of its name is known; `reason` says what makes it likely."""

@@ -264,6 +264,9 @@ def layout_of(image: Tensor, given: str | None = None) -> str:
     """
     shape = image.shape or ()
     if given is not None:
+        channels = shape[-3 if given == "NCHW" else -1]
+        if isinstance(channels, int) and channels not in (0, 3):
+            raise ModelFileError(f"expected 3 channels where --layout {given} has them, got {image}; omit --layout")
         return given
     channels_first = shape[-3] == 3 or "channel" in str(shape[-3]).lower()
     channels_last = shape[-1] == 3 or "channel" in str(shape[-1]).lower()

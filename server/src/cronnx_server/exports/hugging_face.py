@@ -68,6 +68,8 @@ TASK_ENDINGS = {
     "Model": Task.EMBEDDING,
 }
 NEVER_SET = re.compile(r"LABEL_\d+")
+IMAGENET_SIZES = (1000, 1001)
+"""The classes of ImageNet, of which a photograph has one."""
 ACTIVATIONS = ("softmax", "sigmoid", "none")
 
 
@@ -149,7 +151,11 @@ def _add_classifier(config: Entries, where: str, facts: Facts) -> None:
         function = None
     facts.add("task", (Task.MULTI_LABEL if multiple else Task.CLASSIFICATION).value, where)
     facts.add("activation", function, config.where("function_to_apply"))
-    facts.add("activation", "sigmoid" if multiple else "softmax", where)
+    activation = "sigmoid" if multiple else "softmax"
+    if kind or len(labels) in IMAGENET_SIZES:
+        facts.add("activation", activation, where)
+    else:
+        facts.assume("activation", activation, f"as Transformers, because {config.source} has no problem_type")
 
 
 def _add_detector(config: Entries, model_type: str, task: Task, facts: Facts) -> None:

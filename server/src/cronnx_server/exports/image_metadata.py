@@ -31,7 +31,8 @@ def read(source: Source, facts: Facts) -> bool:
         order = value.lower().removeprefix("bitmappixelformat_")
         if order not in CHANNEL_ORDERS:
             facts.refuse("channel_order", f"expected Rgb8 or Bgr8, got {value}", f"metadata: {PIXEL_FORMAT}")
-        facts.add("channel_order", CHANNEL_ORDERS.get(order), f"metadata: {PIXEL_FORMAT}")
+        unusual = "most networks take RGB" if CHANNEL_ORDERS.get(order) == "BGR" else ""
+        facts.add("channel_order", CHANNEL_ORDERS.get(order), f"metadata: {PIXEL_FORMAT}", unusual=unusual)
     if values := metadata.get(PIXEL_RANGE):
         _add_range(values, facts)
     if metadata.get(COLOUR_SPACE, "srgb").lower() != "srgb":

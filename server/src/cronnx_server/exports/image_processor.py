@@ -398,7 +398,10 @@ def _add_values(processor: _Processor, facts: Facts) -> None:
     facts.add("scale", _scale(entries), processor.where(key))
     flips = entries.flag("do_flip_channel_order") is True
     order_key = "do_flip_channel_order" if "do_flip_channel_order" in entries else processor.type_key
-    facts.add("channel_order", "BGR" if flips else "RGB", processor.where(order_key))
+    usual = "BGR" if DEFAULTS.get(processor.kind, {}).get("do_flip_channel_order") else "RGB"
+    order = "BGR" if flips else "RGB"
+    unusual = f"{processor.kind}ImageProcessor gives {usual}" if order != usual else ""
+    facts.add("channel_order", order, processor.where(order_key), unusual=unusual)
     mean, std = entries.numbers("image_mean", 3), entries.numbers("image_std", 3)
     where_mean, where_std = processor.where("image_mean"), processor.where("image_std")
     # MobileViTImageProcessor writes image_mean and image_std, and never uses them.

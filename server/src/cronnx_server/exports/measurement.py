@@ -145,11 +145,9 @@ class Runner:
 
 def values(pixels: Array, network_input: NetworkInput) -> Array:
     """The values of a network's input [3, h, w] or [h, w, 3] for pixels UINT8 [h, w, 3]."""
-    if network_input.datatype == "UINT8":
-        image = pixels
-    else:
-        ordered = pixels[..., ::-1] if network_input.channel_order == "BGR" else pixels
-        image = (ordered * network_input.scale - np.array(network_input.mean)) / np.array(network_input.std)
+    image = pixels[..., ::-1] if network_input.channel_order == "BGR" else pixels
+    if network_input.datatype != "UINT8":
+        image = (image * network_input.scale - np.array(network_input.mean)) / np.array(network_input.std)
         image = image.astype(np.float16 if network_input.datatype == "FP16" else np.float32)
     return np.ascontiguousarray(image.transpose(2, 0, 1) if network_input.layout == "NCHW" else image)
 

@@ -139,7 +139,10 @@ def _add_values(normalize: Entries | None, transforms: Sequence[Entries], facts:
     """MMCV reads BGR; its means are of 0 to 255 and in the order of the network's channels."""
     where = (normalize or transforms[0]).source if normalize or transforms else ""
     is_rgb = normalize is not None and normalize.flag("to_rgb") is not False
-    facts.add("channel_order", "RGB" if is_rgb else "BGR", normalize.where("to_rgb") if normalize else where)
+    order = "RGB" if is_rgb else "BGR"
+    # Detectors with weights from Caffe, and YOLOX, take BGR.
+    unusual = "most networks take RGB" if not is_rgb and facts.get("task") != Task.DETECTION.value else ""
+    facts.add("channel_order", order, normalize.where("to_rgb") if normalize else where, unusual=unusual)
     facts.add("scale", 1.0, where)
     entries = normalize or Entries({}, where)
     std = entries.numbers("std", 3) or (1.0, 1.0, 1.0)

@@ -182,8 +182,8 @@ def _candidates(current: NetworkInput, facts: Facts) -> Iterator[tuple[str, Netw
                 yield name, replace(current, scale=1 / 255, mean=mean, std=std)
     if current.datatype != "UINT8" and "scale" in assumed:
         yield "--scale 1", replace(current, scale=1.0, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
-    if "channel_order" in assumed and current.datatype != "UINT8":
-        yield "--bgr" if flipped == "BGR" else "RGB", replace(current, channel_order=flipped)
+    if "channel_order" in assumed:
+        yield "--bgr" if flipped == "BGR" else "--no-bgr", replace(current, channel_order=flipped)
 
 
 def _equal(a: Array, b: Array) -> bool:

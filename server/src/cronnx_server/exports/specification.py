@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +12,8 @@ from PIL import Image
 
 from cronnx_server.errors import ModelFileError
 from cronnx_server.exports import detection_families, families
-from cronnx_server.exports.defaults import add_defaults
-from cronnx_server.exports.facts import OPTIONS, Facts
+from cronnx_server.exports.defaults import DETECTION_TASKS, add_defaults
+from cronnx_server.exports.facts import Facts
 from cronnx_server.exports.families import Evidence, Interpretation, interpret
 from cronnx_server.exports.graph_facts import DATATYPES, Graph, Tensor, add_graph_facts
 from cronnx_server.exports.labels import LABEL_SETS
@@ -42,6 +43,8 @@ TIERS = (
 )
 CHOICES = {"confidence", "iou", "max_detections"}
 """Facts that are a choice rather than a property of the network: no warning if they are assumed."""
+LEAST_SPREAD, LARGEST_SPREAD = 0.1, 300
+"""The usual range of normalised values: 1 of values from 0 to 1, 255 of bytes."""
 VALUE_FACTS = ("scale", "mean", "std", "channel_order")
 RESIZE_FACTS = ("resize", "resize_size", "position", "rounding", "fill", "resample", "antialias")
 PLACE_FACTS = ("position", "rounding", "fill")
@@ -93,11 +96,14 @@ def inspect(model: ModelProto, facts: Facts, *, images: Sequence[Image.Image] | 
     reading = interpret(Evidence(graph, answers, facts), TIERS)
     _add_reading(reading, facts)
     add_defaults(graph, facts, tried_side=side)
-    _resolve_labels(reading, facts)
+    label_warnings = _resolve_labels(reading, facts)
     spec = _spec(image, facts)
     answers = runner.answers(pictures, spec.recipe, spec.input)
     warnings = (
         *_assumptions(graph, facts),
+        *_unusual(facts),
+        *label_warnings,
+        *_value_warnings(spec.input, facts),
         *_twice_normalised(graph, facts),
         *plausibility_warnings(runner, pictures, spec, facts, answers),
     )
@@ -159,13 +165,15 @@ def _check_size(image: Tensor, facts: Facts) -> None:
     )
 
 
-def _resolve_labels(reading: Interpretation, facts: Facts) -> None:
+def _resolve_labels(reading: Interpretation, facts: Facts) -> list[str]:
+    """Make the labels those of the network's classes; what is doubtful about them."""
     task, classes, labels = Task(facts["task"]), reading.classes, facts.get("labels")
     if task in families.WITHOUT_CLASSES:
-        return
+        return []
     if labels is None:
         got = f"{classes} classes" if classes else "classes"
         hint = ", --labels imagenet if the classes are ImageNet's" if classes in (1000, 1001) else ""
+        hint += ", --raw if the one value is no score" if classes == 1 else ""
         raise ModelFileError(
             f"expected labels for {got}, got none; pass --labels FILE{hint}, or --labels {NUMBERED} to answer with "
             "numbers"
@@ -176,23 +184,41 @@ def _resolve_labels(reading: Interpretation, facts: Facts) -> None:
         if classes is None:
             raise ModelFileError("expected labels, because the outputs do not tell how many; pass --labels FILE")
         facts.correct("labels", tuple(f"class {number}" for number in range(classes)), where)
-        return
+        return []
     if isinstance(labels, str):
         if labels not in LABEL_SETS:
             raise ModelFileError(
                 f"{where}: expected a file of labels, {NUMBERED} or {', '.join(LABEL_SETS)}, got {labels}"
             )
         labels = tuple(LABEL_SETS[labels]())
-    labels = _without_background(tuple(labels), classes, facts)
-    facts.correct("labels", _checked_labels(labels, classes, facts, where), where)
+    said = _without_background(tuple(labels), classes, facts)
+    facts.correct("labels", _checked_labels(said, classes, facts, where), where)
+    return _background_warnings(said, classes, facts, where)
 
 
 def _without_background(labels: tuple[str, ...], classes: int | None, facts: Facts) -> tuple[str, ...]:
     """The labels without the background, where the network's first class is the one after it."""
     if facts.get("first_class") != 1 or labels[:1] == () or classes == len(labels):
         return labels
-    name = labels[0].strip("_ ").lower()
-    return labels[1:] if name in BACKGROUNDS else labels
+    return labels[1:] if _is_background(labels[0]) else labels
+
+
+def _background_warnings(labels: tuple[str, ...], classes: int | None, facts: Facts, where: str) -> list[str]:
+    """A warning if the background is among the labels of objects, or was added to them."""
+    if len(labels) == 1000 and classes == 1001:
+        return [
+            f"{where} has 1000 labels for 1001 classes: assumed background as class 0; if that is wrong, pass --labels"
+        ]
+    if Task(facts["task"]) in DETECTION_TASKS and _is_background(labels[0]) and facts.get("first_class") == 0:
+        return [
+            f"the first label in {where} is '{labels[0]}', but the network numbers its objects from 0; if that is "
+            "no class of the network, pass --labels without it"
+        ]
+    return []
+
+
+def _is_background(label: str) -> bool:
+    return label.strip("_ ").lower() in BACKGROUNDS
 
 
 def _checked_labels(labels: tuple[str, ...], classes: int | None, facts: Facts, where: str) -> tuple[str, ...]:
@@ -266,8 +292,11 @@ def _assumptions(graph: Graph, facts: Facts) -> list[str]:
 def _twice_normalised(graph: Graph, facts: Facts) -> list[str]:
     """A warning if a file names a normalisation, and the graph begins with one."""
     scaling, said = graph.scaling(facts["input"]), facts.fact("mean")
+    if scaling is None or scaling.input_range is None or said is None or said.source.startswith(("graph", "--")):
+        return []
+    largest = 255 * facts["scale"]
     plain = not any(facts["mean"]) and set(facts["std"]) == {1.0}
-    if scaling is None or scaling.input_range is None or said is None or said.source.startswith("graph") or plain:
+    if plain and math.isclose(largest, scaling.input_range, rel_tol=0.01):
         return []
     return [
         f"the graph begins with {', '.join(scaling.operators)}, and {said.source} normalises as well; if that is once "
@@ -275,10 +304,33 @@ def _twice_normalised(graph: Graph, facts: Facts) -> list[str]:
     ]
 
 
+def _unusual(facts: Facts) -> list[str]:
+    """A warning for what a file says, and something speaks against."""
+    return [
+        f"{fact.source} says that {fact.name.replace('_', ' ')} is {_shown(fact.value)}, but {fact.unusual}; if that "
+        f"is wrong, pass {fact.option}"
+        for fact in facts
+        if fact.unusual
+    ]
+
+
+def _value_warnings(network_input: NetworkInput, facts: Facts) -> list[str]:
+    """A warning if mean and std are not of the same unit as the scaled bytes."""
+    largest = 255 * network_input.scale
+    means, spreads = network_input.mean, [largest / abs(std) for std in network_input.std]
+    if max(map(abs, means)) <= 1.01 * largest and min(spreads) >= LEAST_SPREAD and max(spreads) <= LARGEST_SPREAD:
+        return []
+    sources = ", ".join(dict.fromkeys(fact.source for name in VALUE_FACTS[:3] if (fact := facts.fact(name))))
+    return [
+        f"bytes become values from 0 to {largest:.3g}, with a mean of {_shown(means)} and a std of "
+        f"{_shown(network_input.std)} ({sources}), which do not belong together; pass --scale, --mean and --std"
+    ]
+
+
 def _assumption(subject: str, group: Sequence[Any]) -> str:
     described = ", ".join(f"{fact.name} {_shown(fact.value)}" for fact in group)
     reasons = sorted({fact.source.removeprefix("assumed").removeprefix(": ") for fact in group} - {""})
-    options = ", ".join(dict.fromkeys(OPTIONS[fact.name] for fact in group))
+    options = ", ".join(dict.fromkeys(fact.option for fact in group))
     because = f", {'; '.join(reasons)}" if reasons else ""
     return f"nothing says {subject}: assumed {described}{because}; if that is wrong, pass {options}"
 

@@ -71,9 +71,8 @@ def _add_ultralytics(source: Source, metadata: Entries, facts: Facts) -> None:
     if kind in BOX_TASKS:
         _add_thresholds(facts, where, iou=0.7, max_detections=300)
         _add_format(source, metadata, facts)
-    if kind == "pose":
-        points, values = metadata.numbers("kpt_shape", 2) or (0, 0)
-        facts.add("keypoint_shape", (int(points), int(values)), metadata.where("kpt_shape"))
+    if kind == "pose" and (shape := metadata.numbers("kpt_shape", 2)):
+        facts.add("keypoint_shape", tuple(map(int, shape)), metadata.where("kpt_shape"))
 
 
 def _add_crop(facts: Facts, size: tuple[int, int], where: str, where_size: str) -> None:
