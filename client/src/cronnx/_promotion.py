@@ -22,6 +22,8 @@ from cronnx._session import Session
 from cronnx._transports.base import InferRequest, Json
 
 _PROMOTED_FROM = "promoted_from"
+_PIXELS = "pixels"
+_IMAGE_SIDE = 448  # a multiple of 14, 16, 32 and 64, as networks that take images of any size want it
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ async def _check_loaded(session: Session, wanted: StepInfo) -> None:
 
 
 async def _check_answers(session: Session, wanted: StepInfo, *, timeout_s: float | None) -> None:
-    """Run a version once with zeros, unless an input may have any size.
+    """Run a version once with zeros, unless an input that is no image may have any size.
 
     Readiness is not enough: Triton 2.51 reports a model as ready after its backend's process has crashed.
     """
@@ -112,7 +114,10 @@ def _zeros(model: ModelInfo) -> dict[str, npt.NDArray[Any]] | None:
 
 
 def _shape(tensor: TensorInfo, model: ModelInfo) -> tuple[int, ...]:
-    return (1, *tensor.shape[1:]) if model.max_batch_size else tensor.shape
+    shape = (1, *tensor.shape[1:]) if model.max_batch_size else tensor.shape
+    if tensor.name == _PIXELS:
+        return tuple(_IMAGE_SIDE if size == -1 else size for size in shape)
+    return shape
 
 
 def _zero(datatype: str, shape: tuple[int, ...]) -> npt.NDArray[Any]:

@@ -14,6 +14,7 @@ from cronnx_router import Arm, ConfigError
 from cronnx_router.arms import read_arm, read_weighted_arms
 from cronnx_server.errors import RepositoryError
 from cronnx_server.model_config import ensemble_steps
+from cronnx_server.model_spec import Task
 
 ROUTER = "router"
 """The backend of routers."""
@@ -112,12 +113,22 @@ def profiles(repositories: Iterable[Path]) -> list[str]:
     return sorted(set(found))
 
 
-def classifiers(ensembles: Path, names: Sequence[str]) -> list[str]:
-    """Those of these models that are ensembles with an input `image` and an output `label`."""
-    found, folders = [], models(ensembles)
+def image_models(ensembles: Path, names: Sequence[str]) -> dict[str, Task]:
+    """Those of these models that are ensembles which take photographs, and their tasks."""
+    found, folders = {}, models(ensembles)
     for name in filter(folders.__contains__, names):
-        config = read_config(folders[name])
-        tensors = {tensor.name for tensor in (*config.input, *config.output)}
-        if {"image", "label"} <= tensors:
-            found.append(name)
+        task = _task(read_config(folders[name]))
+        if task:
+            found[name] = task
     return found
+
+
+def _task(config: ModelConfig) -> Task | None:
+    """The task that an ensemble's parameter says; one without it that has labels and no boxes classifies."""
+    outputs = {tensor.name for tensor in config.output}
+    if not any(tensor.name == "image" for tensor in config.input):
+        return None
+    if "task" in config.parameters:
+        said = config.parameters["task"].string_value
+        return next((task for task in Task if task.value == said), None)
+    return Task.CLASSIFICATION if "label" in outputs and "num_detections" not in outputs else None

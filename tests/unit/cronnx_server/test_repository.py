@@ -6,6 +6,7 @@ import pytest
 
 from cronnx_server import repository
 from cronnx_server.errors import RepositoryError
+from cronnx_server.model_spec import Task
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
 
 ENSEMBLE = """
@@ -83,15 +84,19 @@ def test_profiles_are_those_of_all_repositories_once_each(tmp_path: Path) -> Non
     assert repository.profiles([tmp_path / "one", tmp_path / "two"]) == ["fast", "tensorrt"]
 
 
-def test_classifiers_are_the_ensembles_from_image_to_label_that_are_named(tmp_path: Path) -> None:
-    for name, output in (("cats", "label"), ("boxes", "box"), ("dogs", "label")):
-        add(tmp_path / name, ENSEMBLE % output)
-    assert repository.classifiers(tmp_path, ["dogs", "boxes"]) == ["dogs"]
+def test_image_models_have_the_task_that_their_ensemble_says(tmp_path: Path) -> None:
+    task = 'parameters { key: "task" value { string_value: "%s" } }'
+    add(tmp_path / "boxes", ENSEMBLE % "label" + task % "detection")
+    add(tmp_path / "future", ENSEMBLE % "label" + task % "telepathy")
+    add(tmp_path / "untold", ENSEMBLE % "label")
+    add(tmp_path / "other", ENSEMBLE % "box")
+    found = repository.image_models(tmp_path, ["untold", "boxes", "future", "other"])
+    assert found == {"untold": Task.CLASSIFICATION, "boxes": Task.DETECTION}
 
 
-def test_a_model_that_is_no_ensemble_is_no_classifier() -> None:
+def test_a_model_that_is_no_ensemble_is_no_image_model() -> None:
     assert "preprocess_224" in repository.models(MODEL_REPOSITORY)
-    assert repository.classifiers(ENSEMBLES, ["preprocess_224", "efficientnet_lite0"]) == ["efficientnet_lite0"]
+    assert [*repository.image_models(ENSEMBLES, ["preprocess_224", "efficientnet_lite0"])] == ["efficientnet_lite0"]
 
 
 def test_a_repository_that_is_not_a_folder_is_refused(tmp_path: Path) -> None:

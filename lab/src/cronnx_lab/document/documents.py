@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cronnx_lab.document import configuration, openapi
 from cronnx_server import repository
+from cronnx_server.model_spec import Task
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY, ROOT
 
 DOCS = ROOT / "docs"
@@ -22,7 +23,8 @@ def models() -> Folders:
 
 def _openapi(folders: Folders) -> str:
     configs = {name: repository.read_config(folder) for name, folder in folders.items()}
-    return openapi.description(configs, repository.classifiers(ENSEMBLES, sorted(configs)))
+    tasks = repository.image_models(ENSEMBLES, sorted(configs))
+    return openapi.description(configs, [name for name, task in tasks.items() if task is Task.CLASSIFICATION])
 
 
 def _configuration(folders: Folders) -> str:

@@ -7,13 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from cronnx import Client, CronnxError
 from cronnx_onnxruntime.errors import ConfigError as OnnxConfigError
 from cronnx_preprocess.errors import ConfigError as PreprocessConfigError
-from cronnx_server import progress
-from cronnx_server.add_model import answers, facts_table
+from cronnx_server import answers, progress
+from cronnx_server.add_model import facts_table
 from cronnx_server.add_model.existing_model import ExistingModel
 from cronnx_server.add_model.int8 import FEW
 from cronnx_server.add_model.model_version import (
@@ -189,7 +187,5 @@ def _first_answer(client: Client, url: str, version: ModelVersion) -> str:
     if not version.is_live:
         outputs = client.infer(version.model_name, version.proof.inputs, model_version=str(version.version))
         return answers.described(outputs, version.proof.task, origin=f"at {url}")
-    image = {"image": np.array([[first_answer.PICTURE.read_bytes()]], dtype=object)}
-    outputs = client.infer(version.ensemble, image)
-    answer = answers.described(outputs, version.proof.task, origin=f"at {url}")
+    answer = first_answer.answered(client, version.ensemble, version.proof.task)
     return f"{answer}\n\n{first_answer.curl(url, version.ensemble)}"

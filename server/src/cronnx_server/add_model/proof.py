@@ -11,14 +11,14 @@ import numpy.typing as npt
 from tritonclient.utils import triton_to_np_dtype
 
 from cronnx_onnxruntime.signature import Signature, Tensor
-from cronnx_server.add_model import answers
+from cronnx_server import answers
 from cronnx_server.add_model.served_model import ServedModel
+from cronnx_server.answers import PICTURE
 from cronnx_server.build_models.in_process import InProcessModel
 from cronnx_server.errors import ModelFileError
 from cronnx_server.graphs.trial import error_text, session
 from cronnx_server.model_spec import Task
 from cronnx_server.paths import PICTURES
-from cronnx_server.serve.first_answer import PICTURE
 
 TOLERANCE = 0.02
 """Of the largest value of an output: a dynamic quantisation takes its range from the whole batch."""

@@ -1,54 +1,51 @@
-"""What `scripts/serve` prints when the server is ready: a classified image, the addresses and a command to try."""
+"""What `scripts/serve` prints when the server is ready: a sample answer, the addresses and a command to try."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Mapping
+
+import numpy as np
 
 from cronnx import Client, CronnxError
-from cronnx_server.paths import PICTURES, ROOT
+from cronnx_server.answers import PICTURE, described
+from cronnx_server.model_spec import Task
+from cronnx_server.paths import ROOT
 from cronnx_server.serve.access import Key
 from cronnx_server.serve.addresses import Addresses
 
-PICTURE = PICTURES / "coffee.jpg"
 
-
-def report(addresses: Addresses, classifiers: list[str], *, key: Key | None = None) -> str:
+def report(addresses: Addresses, image_models: Mapping[str, Task], *, key: Key | None = None) -> str:
     """The start's report: an answer of the first of these ensembles, the addresses and where the key is."""
-    lines = [_answer(addresses, classifiers[0]), ""] if classifiers else []
+    first = next(iter(image_models), None)
+    lines = [_answer(addresses, first, image_models[first]), ""] if first else []
     lines += [f"HTTP     {addresses.http}", f"gRPC     {addresses.grpc}", f"metrics  {addresses.metrics}"]
     if key:
         lines.append(f"key      {key.source} (needed to change models: SECURITY.md)")
-    if classifiers:
-        lines += ["", curl(addresses.http, classifiers[0])]
+    if first:
+        lines += ["", curl(addresses.http, first)]
     return "\n".join(lines)
 
 
-def _answer(addresses: Addresses, model_name: str) -> str:
+def _answer(addresses: Addresses, model_name: str, task: Task) -> str:
     with Client(addresses.http) as client:  # gRPC would use a proxy of the environment
         try:
-            return classified(client, model_name)
+            return answered(client, model_name, task)
         except CronnxError as error:
             return f"{PICTURE.relative_to(ROOT)}: no answer: {error}"
 
 
-def classified(client: Client, model_name: str) -> str:
-    """Classify the sample image and return the answer as text.
+def answered(client: Client, model_name: str, task: Task) -> str:
+    """Ask an ensemble about the sample photograph and return the answer as text.
 
     Raises:
         CronnxError: There is no answer.
     """
+    image = np.array([[PICTURE.read_bytes()]], dtype=object)
     start = time.perf_counter()
-    answer = client.classify(PICTURE, model_name=model_name)
+    outputs = client.infer(model_name, {"image": image})
     milliseconds = 1000 * (time.perf_counter() - start)
-    return shown(
-        f"{answer.served_by} in {milliseconds:.0f} ms", [f"{each.score:6.1%}  {each.label}" for each in answer.top]
-    )
-
-
-def shown(by: str, lines: Iterable[str]) -> str:
-    """The answer for the sample image as text, below the model that gave it."""
-    return "\n".join((f"{PICTURE.relative_to(ROOT)} by {by}", *(f"  {line}" for line in lines)))
+    return described(outputs, task, origin=f"in {milliseconds:.0f} ms")
 
 
 def curl(url: str, model_name: str) -> str:

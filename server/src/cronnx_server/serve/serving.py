@@ -39,8 +39,8 @@ def serve(options: Options) -> int:
     progress.step(f"Starting tritonserver with {', '.join(names)}")
 
     def report() -> None:
-        classifiers = [] if options.repositories else repository.classifiers(ENSEMBLES, names)
-        print(f"\n{first_answer.report(options.addresses, classifiers, key=options.key)}\n", flush=True)
+        image_models = {} if options.repositories else repository.image_models(ENSEMBLES, names)
+        print(f"\n{first_answer.report(options.addresses, image_models, key=options.key)}\n", flush=True)
 
     def start(extra_flags: Sequence[str]) -> ServerProcess:
         arguments = [*command, regions.flag(), *options.server_flags, *extra_flags]

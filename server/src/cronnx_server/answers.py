@@ -10,7 +10,10 @@ import numpy.typing as npt
 
 from cronnx_server.add_model.configs import ANSWER_NAMES
 from cronnx_server.model_spec import Task
-from cronnx_server.serve.first_answer import shown
+from cronnx_server.paths import PICTURES, ROOT
+
+PICTURE = PICTURES / "coffee.jpg"
+"""The sample photograph."""
 
 Outputs = Mapping[str, npt.NDArray[Any]]
 MOST_ROWS = 5
@@ -26,7 +29,8 @@ def described(outputs: Outputs, task: Task, *, origin: str) -> str:
         origin: Where it was computed.
     """
     first = {ANSWER_NAMES.get(name, name): value[0] for name, value in outputs.items()}
-    return shown(f"{_text(first['served_by'][0])} {origin}", _DESCRIPTIONS[task](first))
+    title = f"{PICTURE.relative_to(ROOT)} by {_text(first['served_by'][0])} {origin}"
+    return "\n".join((title, *(f"  {line}" for line in _DESCRIPTIONS[task](first))))
 
 
 def _classes(answer: Outputs) -> list[str]:
