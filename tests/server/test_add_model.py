@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -18,10 +19,12 @@ from cronnx_server.paths import ROOT
 from cronnx_server.serve.addresses import Addresses
 from tests.server.triton import running
 from tests.unit.cronnx_server.add_model import graphs
+from tests.unit.cronnx_server.exports import planted_detectors
 
 README_COMMAND = re.search(r"^scripts/add_model (.*)$", (ROOT / "README.md").read_text(), re.MULTILINE)
 BACKENDS = ("onnxruntime_backend", "preprocess_backend", "router_backend")
 EXPLICIT = "--model-control-mode=explicit"
+UNLABELLED = ("--labels", "numbers")
 
 
 def copied(folder: Path) -> Path:
@@ -46,10 +49,10 @@ def server(project: Path) -> Iterator[Addresses]:
 
 
 def add_model(
-    project: Path, model: ModelProto, addresses: Addresses, *arguments: str
+    project: Path, model: ModelProto | Path, addresses: Addresses, *arguments: str
 ) -> subprocess.CompletedProcess[str]:
-    file = graphs.saved(model, project, "plants.onnx")
-    command = [sys.executable, "scripts/add_model", str(file), *arguments, f"--url={addresses.http}"]
+    source = model if isinstance(model, Path) else graphs.saved(model, project, "plants.onnx")
+    command = [sys.executable, "scripts/add_model", str(source), *arguments, f"--url={addresses.http}"]
     return subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=120)
 
 
@@ -59,7 +62,7 @@ def test_the_readmes_command_makes_a_server_that_runs_serve_a_classifier(project
     (project / "plants.txt").write_text("\n".join(f"plant {number}" for number in range(7)))
     done = add_model(project, graphs.classifier(batch=1, flat=[1, 8]), server, *arguments)
     assert (done.returncode, file) == (0, "plants.onnx"), done.stderr
-    in_process, _, served, curl = done.stdout.strip().split("\n\n")
+    *_, in_process, _, served, curl = done.stdout.strip().split("\n\n")
     assert in_process.splitlines()[1:] == served.splitlines()[1:]
     assert "plant " in served
     answer = subprocess.run(["bash", "-euc", curl], cwd=project, capture_output=True, text=True, check=True).stdout
@@ -67,8 +70,8 @@ def test_the_readmes_command_makes_a_server_that_runs_serve_a_classifier(project
 
 
 def test_a_next_version_is_loaded_and_the_first_goes_on_answering(project: Path, server: Addresses) -> None:
-    for scale in (1, 2):
-        done = add_model(project, graphs.classifier(scale=scale), server, "--name", "versions")
+    for scale, labels in ((1, UNLABELLED), (2, ())):
+        done = add_model(project, graphs.classifier(scale=scale), server, "--name", "versions", *labels)
         assert done.returncode == 0, done.stderr
     assert "coffee.jpg by versions/2@" in done.stdout
     with Client(server.grpc) as client:
@@ -80,12 +83,51 @@ def test_a_next_version_is_loaded_and_the_first_goes_on_answering(project: Path,
 
 
 def test_a_classifier_of_two_classes_is_served(project: Path, server: Addresses) -> None:
-    done = add_model(project, graphs.classifier(classes=2, last="Softmax", layout="NHWC"), server, "--name", "two")
+    done = add_model(
+        project, graphs.classifier(classes=2, last="Softmax", layout="NHWC"), server, "--name", "two", *UNLABELLED
+    )
     assert done.returncode == 0, done.stderr
     with Client(server.http) as client:
         top = client.classify(project / "scripts/pictures/coffee.jpg", model_name="two").top
     assert sorted(each.class_id for each in top) == [0, 1]
     assert sum(each.score for each in top) == pytest.approx(1)
+
+
+def test_a_detector_answers_in_the_pixels_of_the_photograph_and_its_next_version_is_promoted(
+    project: Path, server: Addresses
+) -> None:
+    export = planted_detectors.ultralytics().write(project / "detector")
+    done = add_model(project, export, server, "--name", "detector")
+    assert done.returncode == 0, done.stderr
+    *_, served, curl = done.stdout.strip().split("\n\n")
+    assert "90.0%  cup  100, 50, 300, 200" in served
+    answer = json.loads(subprocess.run(["bash", "-euc", curl], cwd=project, capture_output=True, check=True).stdout)
+    assert answer["num_detections"] == 2
+    np.testing.assert_allclose(answer["box"][:4], [100, 50, 300, 200], atol=0.01)
+
+    done = add_model(project, export, server, "--name", "detector", "--confidence", "0.7")
+    assert done.returncode == 0, done.stderr
+    photograph = project / "scripts/pictures/coffee.jpg"
+    with Client(server.http) as client:
+        assert len(client.detect(photograph, model_name="detector")) == 2
+        client.promote("detector", "2")
+        promoted = client.detect(photograph, model_name="detector")
+        assert [(found.label, promoted.served_by[:11]) for found in promoted] == [("cup", "detector/2@")]
+        client.rollback("detector")
+        assert len(client.detect(photograph, model_name="detector")) == 2
+        batch = np.array([[photograph.read_bytes()]] * 3, dtype=object)
+        assert client.infer("detector", {"image": batch})["num_detections"].tolist() == [[2]] * 3
+
+
+def test_images_of_any_size_are_answered_and_promoted(project: Path, server: Addresses) -> None:
+    export = planted_detectors.ultralytics_dynamic().write(project / "dynamic")
+    for _ in range(2):
+        done = add_model(project, export, server, "--name", "dynamic")
+        assert done.returncode == 0, done.stderr
+    with Client(server.http) as client:
+        client.promote("dynamic", "2")
+        answer = client.detect(project / "scripts/pictures/coffee.jpg", model_name="dynamic")
+    assert [found.label for found in answer] == ["cup", "table"]
 
 
 def test_a_raw_graph_is_served_as_it_is(project: Path, server: Addresses) -> None:
@@ -108,7 +150,7 @@ def test_what_a_server_fails_to_load_is_taken_back(project: Path, tmp_path: Path
     repositories = [project / "model_repository", project / "ensembles", tmp_path]
     before = models(project)
     with running(repositories, EXPLICIT) as addresses:
-        done = add_model(project, graphs.classifier(size=48), addresses, "--name", "again")
+        done = add_model(project, graphs.classifier(size=48), addresses, "--name", "again", *UNLABELLED)
     assert done.returncode == 1
     *_, line = done.stderr.splitlines()
     assert line.startswith(f"add_model: nothing is added, because {addresses.http} does not serve the model: "), line
@@ -117,7 +159,7 @@ def test_what_a_server_fails_to_load_is_taken_back(project: Path, tmp_path: Path
 
 def test_what_a_server_of_other_repositories_does_not_know_stays(project: Path, tmp_path: Path) -> None:
     with running([tmp_path], EXPLICIT) as addresses:
-        done = add_model(project, graphs.classifier(), addresses, "--name", "elsewhere")
+        done = add_model(project, graphs.classifier(), addresses, "--name", "elsewhere", *UNLABELLED)
     assert done.returncode == 1
     *_, line = done.stderr.splitlines()
     assert line.startswith(f"add_model: the model is added, but {addresses.http} serves other repositories; ")

@@ -24,6 +24,7 @@ from cronnx_server.add_model.model_version import (
     new_raw_model,
     next_model,
     next_raw_model,
+    other_labels,
 )
 from cronnx_server.add_model.options import Options
 from cronnx_server.add_model.placement import PROJECT, Placement, Repositories, check_name, placement
@@ -32,6 +33,7 @@ from cronnx_server.errors import ModelFileError, RepositoryError
 from cronnx_server.exports.facts import Facts
 from cronnx_server.exports.source import Source, read_source
 from cronnx_server.key import read_key
+from cronnx_server.model_spec import ModelSpec
 from cronnx_server.serve import first_answer
 
 LOAD_TIMEOUT_S = 600.0
@@ -78,8 +80,9 @@ def add(
             if options.raw:
                 version = _raw_version(source, options, existing, repositories, placed)
             else:
-                served = _read(source, options, existing)
-                yield from _report(served)
+                earlier = existing.spec() if existing.exists else None
+                served = _read(source, options, earlier)
+                yield from _report(served, earlier)
                 version = _version(served, options, existing, repositories, placed)
         except (OnnxConfigError, PreprocessConfigError) as error:
             raise ModelFileError(f"cannot add {options.source.name}: {error}") from error
@@ -118,10 +121,9 @@ def _check_options(options: Options, existing: ExistingModel) -> None:
         )
 
 
-def _read(source: Source, options: Options, existing: ExistingModel) -> ServedModel:
+def _read(source: Source, options: Options, earlier: ModelSpec | None) -> ServedModel:
     """Read what a model is: from options, its files, its earlier versions, its graph and photographs."""
     facts = options.stated()
-    earlier = existing.spec() if existing.exists else None
     if earlier:
         inherit_limits(facts, earlier, name=options.name)
     return read_model(
@@ -132,10 +134,11 @@ def _read(source: Source, options: Options, existing: ExistingModel) -> ServedMo
     )
 
 
-def _report(served: ServedModel) -> Iterator[Message]:
+def _report(served: ServedModel, earlier: ModelSpec | None) -> Iterator[Message]:
     facts: Facts = served.inspection.facts
     yield Message("facts", facts_table.table(facts), facts_table.as_json(facts))
-    for warning in served.inspection.warnings:
+    others = other_labels(served, earlier) if earlier else ()
+    for warning in (*served.inspection.warnings, *others):
         yield Message("warnings", warning, warning)
     for note in served.notes:
         yield Message("notes", note, note)

@@ -151,6 +151,20 @@ def inherit(facts: Facts, earlier: ModelSpec, source: Source, *, name: str) -> N
             facts.add(field_name, getattr(earlier.input, field_name), where)
 
 
+def other_labels(served: ServedModel, earlier: ModelSpec) -> tuple[str, ...]:
+    """A warning if the file names the classes differently from an earlier version, and the user does not say so."""
+    facts = {fact.name: fact for fact in served.inspection.facts}
+    pairs = enumerate(zip(earlier.labels, served.spec.labels, strict=False))
+    differing = [(class_id, old, new) for class_id, (old, new) in pairs if old != new]
+    if not differing or facts["labels"].source.startswith("--labels"):
+        return ()
+    class_id, old, new = differing[0]
+    return (
+        f"The labels differ from those of version 1: class {class_id} is '{new}' ({facts['labels'].source}), not "
+        f"'{old}'. Callers that use class_id get other classes; pass --labels to choose the labels.",
+    )
+
+
 def _says_its_values(source: Source) -> bool:
     """Whether the graph takes bytes, or normalises its image itself."""
     graph = Graph(source.model)

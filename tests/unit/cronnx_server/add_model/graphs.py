@@ -48,16 +48,21 @@ def classifier(
     scale: float = 1.0,
     opset: int = 17,
     ir_version: int = 8,
+    outlier: bool = False,
 ) -> ModelProto:
     """A convolution, an average and a matrix product, with random weights.
 
-    A Reshape to `flat` flattens the average, like PyTorch's exporter writes `view`; `last` is one more operator.
+    A Reshape to `flat` flattens the average, like PyTorch's exporter writes `view`; `last` is one more operator. A
+    channel of outliers, which no score depends on, leaves no steps of INT8 to the other channels.
     """
     rng = np.random.default_rng(seed=3)
     constants = {
         "filters": rng.normal(size=(8, channels, 3, 3)).astype(np.float32),
         "matrix": (scale * rng.normal(size=(8, classes))).astype(np.float32),
     }
+    if outlier:
+        constants["filters"][0] *= 10_000
+        constants["matrix"][0] = 0
     image = "image" if layout == "NCHW" else "planes"
     nodes = [] if layout == "NCHW" else [helper.make_node("Transpose", ["image"], ["planes"], perm=[0, 3, 1, 2])]
     nodes += [
