@@ -215,3 +215,34 @@ def test_suppression_in_the_graph_is_to_be_cut() -> None:
 
 def test_the_batch_of_the_export_may_be_fixed() -> None:
     assert inspected(np.tile(LOGITS, (4, 1)), image=(4, *IMAGE[1:])).classes == 3
+
+
+@pytest.mark.parametrize(
+    ("facts", "scale"),
+    [
+        ({"mean": (0.5,) * 3}, 1 / 255),
+        ({"mean": (123.7, 116.3, 103.5)}, 1.0),
+        ({"std": (58.4, 57.1, 57.4)}, 1.0),
+        ({"mean": (0.0,) * 3, "std": (1.0,) * 3}, 1 / 255),
+    ],
+)
+def test_a_stated_mean_or_std_tells_the_unit_of_the_scale(facts: dict[str, Any], scale: float) -> None:
+    assert inspected(LOGITS, facts=facts).spec.input.scale == pytest.approx(scale)
+
+
+def test_a_stated_scale_has_no_mean_of_another_unit() -> None:
+    network_input = inspected(LOGITS, facts={"scale": 1.0}).spec.input
+    assert (network_input.mean, network_input.std) == ((0.0,) * 3, (1.0,) * 3)
+
+
+def test_an_assumed_order_of_channels_is_changed_by_the_opposite_option() -> None:
+    assert warned(inspected(LOGITS), "pass --bgr")
+    known = Facts()
+    known.assume("channel_order", "BGR")
+    known.add("labels", LABELS, "--labels")
+    assert warned(inspect(planted({"y": LOGITS}), known), "pass --no-bgr")
+
+
+def test_a_refusal_names_the_option_of_a_fact() -> None:
+    with pytest.raises(ModelFileError, match=r"pass --bgr$"):
+        Facts().refuse("channel_order", "expected Rgb8 or Bgr8, got Gray8", "metadata")
