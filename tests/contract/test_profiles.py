@@ -9,6 +9,7 @@ from google.protobuf.json_format import MessageToDict
 
 from cronnx_server.add_model import configs as additions
 from cronnx_server.build_models.catalogue import Model, Quantised, catalogue
+from cronnx_server.model_spec import Task
 from cronnx_server.paths import ROOT, STATE
 from tests.contract import configs
 
@@ -34,7 +35,7 @@ def tensorrt(model: Model) -> dict[str, str]:
 @every_model
 def test_a_models_profiles_are_those_that_an_added_model_gets(model: Model) -> None:
     folder = configs.MODELS[f"{model.name}_onnx"].parent
-    made = additions.profiles((folder / "config.pbtxt").read_text())
+    made = additions.profiles((folder / "config.pbtxt").read_text(), Task.CLASSIFICATION)
     assert {path: SHAPES.sub("", (folder / path).read_text()) for path in made} == made
 
 
