@@ -112,6 +112,14 @@ def test_bytes_are_tried_empty_and_inputs_of_any_size_are_not_tried(client: Clie
     assert (version, inputs["image"].tolist()) == ("2", [[b""]])
 
 
+def test_images_of_any_size_are_tried_with_one(client: Client, repository: FakeRepository) -> None:
+    pixels = {"name": "pixels", "datatype": "UINT8", "shape": [-1, -1, -1, 3]}
+    repository.metadata = {"name": CLASSIFIER, "inputs": [pixels]}
+    client.promote(ENSEMBLE, "2")
+    ((_, _, inputs),) = repository.tried
+    assert inputs["pixels"].shape == (1, 448, 448, 3)
+
+
 @pytest.mark.parametrize(
     ("config", "what"),
     [
