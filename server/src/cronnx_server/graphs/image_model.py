@@ -11,6 +11,7 @@ from cronnx_server.graphs.builder import GraphBuilder
 from cronnx_server.graphs.heads.classification import add_classification_head
 from cronnx_server.graphs.heads.depth import add_depth_head
 from cronnx_server.graphs.heads.detection import add_detection_head
+from cronnx_server.graphs.heads.detection_formats import check_columns
 from cronnx_server.graphs.heads.embedding import add_embedding_head
 from cronnx_server.graphs.heads.geometry import GEOMETRY, PIXELS
 from cronnx_server.graphs.heads.instance_segmentation import add_instance_masks
@@ -40,6 +41,7 @@ LABEL_OPSET = helper.make_opsetid("ai.onnx.ml", 2)
 
 
 def _add_detections(graph: GraphBuilder, spec: ModelSpec, tensors: Sequence[ValueInfoProto]) -> list[ValueInfoProto]:
+    check_columns(spec, [[dim.dim_value or None for dim in each.type.tensor_type.shape.dim] for each in tensors])
     names = [tensor.name for tensor in tensors]
     found = add_detection_head(graph, names, GEOMETRY, spec, pixels_shape=graph.op("Shape", PIXELS))
     return [_declared(graph, name, tensor, spec) for name, tensor in found.items()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
@@ -135,6 +136,33 @@ def ultralytics_rtdetr() -> Export:
     return Export("ultralytics_rtdetr", network({"output0": padded(rows, 300)}, shape=FIXED, metadata=metadata))
 
 
+def ultralytics_rtdetr_topk() -> Export:
+    """Newer exports choose the best class in the graph."""
+    rows = _with_column(cxcywh(stretched(OBJECTS)), OBJECTS)
+    metadata = ultralytics_metadata("detect", head="RTDETRDecoder")
+    return Export("ultralytics_rtdetr_topk", network({"output0": padded(rows, 300)}, shape=FIXED, metadata=metadata))
+
+
+def ultralytics_pose_end2end() -> Export:
+    export = ultralytics_pose()
+    points = letterboxed([Planted((x, y, x, y), 0, 1) for x, y in ((150, 100), (250, 150))])[:, :2]
+    keypoints = np.column_stack([points, [0.9, 0.2]]).reshape(1, -1)
+    rows = np.concatenate([_with_column(letterboxed([CUP]), [CUP]), keypoints], axis=1)
+    metadata = {**ultralytics_metadata("pose", end2end=True, kpt_shape="[2, 3]"), "names": "{0: 'cup'}"}
+    model = network({"output0": padded(rows, 300)}, shape=FIXED, metadata=metadata)
+    return replace(export, name="ultralytics_pose_end2end", model=model)
+
+
+def ultralytics_obb_end2end() -> Export:
+    """Centre and size, score, class, angle."""
+    export, gain = ultralytics_obb(), 640 / WIDTH
+    centre = np.array([300, 200]) * gain + [0, (640 - round(HEIGHT * gain)) // 2]
+    row = np.array([[*centre, 200 * gain, 100 * gain, 0.8, 1, np.pi / 8]])
+    metadata = ultralytics_metadata("obb", end2end=True)
+    model = network({"output0": padded(row, 300)}, shape=FIXED, metadata=metadata)
+    return replace(export, name="ultralytics_obb_end2end", model=model)
+
+
 def yolov5() -> Export:
     rows = np.column_stack([cxcywh(letterboxed(RAW)), np.full(len(RAW), 0.99), class_scores(RAW) / 0.99])
     metadata = {"stride": "32", "names": str(dict(enumerate(NAMES)))}
@@ -205,6 +233,16 @@ def yolo_nas() -> Export:
     }
     model = network(outputs, image="input", shape=FIXED, image_type=TensorProto.UINT8)
     return Export("yolo_nas", model, {"labels.txt": LABELS}, ("--resize", "exact"))
+
+
+def yolo_nas_flat() -> Export:
+    rows = np.column_stack(
+        [np.zeros(2), stretched(OBJECTS, 640, 640), [o.score for o in OBJECTS], [o.class_id for o in OBJECTS]]
+    )
+    dims: dict[str, list[int | str]] = {"graph2_flat_predictions": ["rows", 7]}
+    outputs = {"graph2_flat_predictions": rows.astype(np.float32)}
+    model = network(outputs, image="input", shape=FIXED, image_type=TensorProto.UINT8, dims=dims)
+    return Export("yolo_nas_flat", model, {"labels.txt": LABELS}, ("--resize", "exact"))
 
 
 def detr() -> Export:
@@ -295,6 +333,36 @@ def torchvision() -> Export:
     model = network(outputs, image="input", shape=(1, 3, 800, 800), dims=dims)
     side_files = {"labels.txt": "__background__\n" + LABELS}
     return Export("torchvision", model, side_files, _options("exact", "0", "1"))
+
+
+def mask_rcnn() -> Export:
+    """Torchvision's masks of 28 x 28 or of the image; the cup's is the left half of its box."""
+    export = torchvision()
+    mask = np.zeros((1, 1, 800, 800), np.float32)
+    mask[0, 0, 100:400, 133:267] = 1
+    outputs = {
+        "boxes": np.array([CUP.box], np.float32) * np.array([800 / WIDTH, 800 / HEIGHT] * 2, np.float32),
+        "labels": np.array([CUP.class_id + 1], np.int64),
+        "scores": np.array([CUP.score], np.float32),
+        "masks": mask,
+    }
+    dims: dict[str, list[int | str]] = {
+        "boxes": ["n", 4],
+        "labels": ["n"],
+        "scores": ["n"],
+        "masks": ["n", 1, 800, 800],
+    }
+    model = network(outputs, image="input", shape=(1, 3, 800, 800), dims=dims)
+    expected = np.zeros((1, HEIGHT, WIDTH), bool)
+    expected[0, 50:200, 100:200] = True
+    return replace(
+        export,
+        name="mask_rcnn",
+        model=model,
+        task="instance_segmentation",
+        objects=(CUP,),
+        outputs={"mask": expected},
+    )
 
 
 def tensorflow() -> Export:
@@ -433,17 +501,22 @@ DETECTORS = [
     ultralytics_obb,
     ultralytics_segmentation,
     ultralytics_rtdetr,
+    ultralytics_rtdetr_topk,
+    ultralytics_pose_end2end,
+    ultralytics_obb_end2end,
     yolov5,
     yolox,
     yolox_decoded,
     yolov7_tensorrt,
     yolov7_rows,
     yolo_nas,
+    yolo_nas_flat,
     detr,
     rt_detr,
     rt_detr_repository,
     rf_detr,
     torchvision,
+    mask_rcnn,
     tensorflow,
     deepstream,
     mmdeploy,

@@ -412,3 +412,53 @@ OTHERS = [
     dpt,
     ultralytics_depth,
 ]
+
+
+def _noise(*shape: int) -> Array:
+    return np.random.default_rng(seed=7).normal(size=shape).astype(np.float32)
+
+
+def _unsupported(name: str, outputs: Mapping[str, Array], *more: Any, size: int = 224, **options: Any) -> Export:
+    model = network(outputs, image="pixel_values", shape=("batch", 3, size, size), **options)
+    return Export(name, model, *more, task="", objects=())
+
+
+def pose_heatmaps() -> Export:
+    """Top-down: it takes the crop of one person."""
+    files = hugging_face("VitPoseForPoseEstimation", "vitpose", {"image_processor_type": "VitPoseImageProcessor"})
+    return _unsupported("pose_heatmaps", {"heatmaps": _noise(1, 17, 56, 56)}, files)
+
+
+def panoptic() -> Export:
+    outputs = {"class_queries_logits": _noise(1, 100, 4), "masks_queries_logits": _noise(1, 100, 96, 96)}
+    processor = {"image_processor_type": "Mask2FormerImageProcessor", "size": {"height": 384, "width": 384}}
+    files = hugging_face("Mask2FormerForUniversalSegmentation", "mask2former", processor)
+    return _unsupported("panoptic", outputs, files, size=384)
+
+
+def image_and_text() -> Export:
+    """CLIP in one file, which takes text as well."""
+    inputs = {"input_ids": (TensorProto.INT64, ["text_batch", "tokens"])}
+    outputs = {"logits_per_image": _noise(1, 1), "image_embeds": _noise(1, 32)}
+    files = hugging_face("CLIPModel", "clip", {"image_processor_type": "CLIPImageProcessor"})
+    return _unsupported("image_and_text", outputs, files, extra_inputs=inputs)
+
+
+def text_recognition() -> Export:
+    return _unsupported("text_recognition", {"softmax_11.tmp_0": _noise(1, 40, 97)})
+
+
+def super_resolution() -> Export:
+    return _unsupported("super_resolution", {"output": _noise(1, 3, 224, 224)})
+
+
+def landmarks() -> Export:
+    return _unsupported("landmarks", {"output": _noise(1, 136)})
+
+
+def age() -> Export:
+    return _unsupported("age", {"output": np.array([[31.5]], np.float32)})
+
+
+UNSUPPORTED = [pose_heatmaps, panoptic, image_and_text, text_recognition, super_resolution, landmarks, age]
+"""Exports of tasks that have no answer here."""

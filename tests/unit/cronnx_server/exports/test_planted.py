@@ -9,16 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cronnx_server.errors import ModelFileError
 from cronnx_server.paths import PICTURES
 from tests.unit.cronnx_server.exports.planted import NAMES, Array, Export, Planted
 from tests.unit.cronnx_server.exports.planted_detectors import DETECTORS
-from tests.unit.cronnx_server.exports.planted_others import CLASSIFIERS, COLOURS, OTHERS
+from tests.unit.cronnx_server.exports.planted_others import CLASSIFIERS, COLOURS, OTHERS, UNSUPPORTED
 from tests.unit.cronnx_server.exports.serving import serve
 
 PHOTOGRAPH = (PICTURES / "coffee.jpg").read_bytes()
 SECOND = (PICTURES / "chelsea.jpg").read_bytes()
 EVERY = [*DETECTORS, *CLASSIFIERS, *OTHERS]
-ONE_AT_A_TIME = {"yolov7_rows", "torchvision", "paddle", "ssd_rows"}
+ONE_AT_A_TIME = {"yolov7_rows", "yolo_nas_flat", "torchvision", "mask_rcnn", "paddle", "ssd_rows"}
 """Their outputs are one table for all images of a batch."""
 SHOWN = 0.3
 
@@ -34,6 +35,12 @@ def test_the_planted_answer_is_served(make: Callable[[], Export], tmp_path: Path
     if served.max_batch_size > 1:
         second = SECOND if served.spec.recipe.height else PHOTOGRAPH
         check_same(served.tensors(PHOTOGRAPH, second), served.tensors(PHOTOGRAPH), served.tensors(second))
+
+
+@pytest.mark.parametrize("make", UNSUPPORTED, ids=lambda make: make.__name__)
+def test_an_export_of_another_task_is_refused_with_an_option(make: Callable[[], Export], tmp_path: Path) -> None:
+    with pytest.raises(ModelFileError, match=r"--(raw|task|labels|input)"):
+        serve(make().write(tmp_path / "export"), (), tmp_path / "repositories")
 
 
 def check(answer: Any, export: Export) -> None:

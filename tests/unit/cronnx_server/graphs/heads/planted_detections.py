@@ -65,7 +65,7 @@ def encode(name: str, images: Sequence[Planted], *, classes: int, height: int, w
         "boxes_labels_scores_fraction": lambda: [np.stack(fractions), stacked_class, stacked_score],
         "dets_labels": lambda: [_table(pixels, [each[:, :1] for each in scored]), stacked_class],
     }
-    return [np.ascontiguousarray(tensor, _dtype(tensor)) for tensor in encoded[name]()]
+    return [np.ascontiguousarray(tensor, _dtype(tensor)) for tensor in encoded[name.removesuffix("_nms")]()]
 
 
 FIRST_CLASS = {"boxes_scores_fraction": 1, "counted_tf": 1, "boxes_labels_scores": 1}

@@ -32,14 +32,20 @@ def test_answers_what_was_planted_in_every_format(name: str, batch: int) -> None
     answer = run_head(spec, outputs, batch=batch)
     assert answer["box"].shape == (batch, 20, 4)
     for index, image in enumerate(images):
-        _check(answer, index, image, iou=0.4 if FORMATS[name].suppression else None)
+        layout = FORMATS[name]
+        moved = max(HEIGHT, WIDTH) if layout.moved_by_canvas else 0
+        _check(answer, index, image, iou=0.4 if layout.suppression else None, clipped=layout.clipped, moved=moved)
 
 
-def _check(answer: Any, index: int, image: Planted, *, iou: float | None) -> None:
-    kept = numpy_reference.kept(image.box, image.score, image.class_id, confidence=0.25, iou=iou, rows=20)
+def _check(
+    answer: Any, index: int, image: Planted, *, iou: float | None, clipped: bool = True, moved: float = 0
+) -> None:
+    box = image.box + moved * image.class_id[:, None] if moved else image.box
+    class_id = np.zeros_like(image.class_id) if moved else image.class_id
+    kept = numpy_reference.kept(box, image.score, class_id, confidence=0.25, iou=iou, rows=20)
     count = len(kept)
     assert answer["num_detections"][index].tolist() == [count]
-    box = numpy_reference.to_photo(image.box[kept].reshape(-1, 2), GEOMETRY).reshape(-1, 4)
+    box = numpy_reference.to_photo(image.box[kept].reshape(-1, 2), GEOMETRY, clipped=clipped).reshape(-1, 4)
     np.testing.assert_allclose(answer["box"][index, :count], box, atol=2e-3)
     np.testing.assert_allclose(answer["score"][index, :count], image.score[kept], atol=1e-5)
     assert answer["class_id"][index, :count].tolist() == image.class_id[kept].tolist()
