@@ -56,12 +56,11 @@ def add_model(
     return subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=120)
 
 
-def test_the_readmes_command_makes_a_server_that_runs_serve_a_classifier(project: Path, server: Addresses) -> None:
-    assert README_COMMAND
-    file, *arguments = README_COMMAND[1].split()
+def test_a_classifier_is_served_by_a_server_that_runs(project: Path, server: Addresses) -> None:
     (project / "plants.txt").write_text("\n".join(f"plant {number}" for number in range(7)))
-    done = add_model(project, graphs.classifier(batch=1, flat=[1, 8]), server, *arguments)
-    assert (done.returncode, file) == (0, "plants.onnx"), done.stderr
+    model = graphs.classifier(batch=1, flat=[1, 8])
+    done = add_model(project, model, server, "--name", "plants", "--labels", "plants.txt")
+    assert done.returncode == 0, done.stderr
     *_, in_process, _, served, curl = done.stdout.strip().split("\n\n")
     assert in_process.splitlines()[1:] == served.splitlines()[1:]
     assert "plant " in served
@@ -93,12 +92,14 @@ def test_a_classifier_of_two_classes_is_served(project: Path, server: Addresses)
     assert sum(each.score for each in top) == pytest.approx(1)
 
 
-def test_a_detector_answers_in_the_pixels_of_the_photograph_and_its_next_version_is_promoted(
+def test_the_readmes_command_makes_a_server_that_runs_serve_a_detector_and_its_next_version(
     project: Path, server: Addresses
 ) -> None:
+    assert README_COMMAND
+    file, *arguments = README_COMMAND[1].split()
     export = planted_detectors.ultralytics().write(project / "detector")
-    done = add_model(project, export, server, "--name", "detector")
-    assert done.returncode == 0, done.stderr
+    done = add_model(project, export, server, *arguments)
+    assert (done.returncode, file) == (0, "yolo11n.onnx"), done.stderr
     *_, served, curl = done.stdout.strip().split("\n\n")
     assert "90.0%  cup  100, 50, 300, 200" in served
     answer = json.loads(subprocess.run(["bash", "-euc", curl], cwd=project, capture_output=True, check=True).stdout)
