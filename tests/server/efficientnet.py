@@ -39,7 +39,8 @@ class EfficientNetRepository:
         """Write or replace a version's file; returns the `served_by` of its answers."""
         served_by = f"{MODEL.name}/{version}@{weights}"
         graph = onnx.load(MODEL.path(MODEL_REPOSITORY))
-        (provenance,) = (each for each in graph.graph.initializer if each.name.endswith("provenance"))
+        built = [MODEL.served_by().encode()]
+        (provenance,) = (each for each in graph.graph.initializer if each.string_data[:] == built)
         provenance.string_data[0] = served_by.encode()
         write_whole(self.folder / self.classifier / str(version) / "model.onnx", graph.SerializeToString())
         return served_by
