@@ -14,10 +14,13 @@ from cronnx_server import repository
 from cronnx_server.add_model import configs
 from cronnx_server.build_models.catalogue import Model, catalogue
 from cronnx_server.graphs.image_model import image_model
+from cronnx_server.model_spec import ModelSpec, Recipe, Task
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
 from tests.unit.cronnx_server.add_model import graphs
 
-every_model = pytest.mark.parametrize("model", catalogue().values(), ids=catalogue())
+CLASSIFIERS = {name: model for name, model in catalogue().items() if model.task == Task.CLASSIFICATION}
+
+every_model = pytest.mark.parametrize("model", CLASSIFIERS.values(), ids=CLASSIFIERS)
 
 
 def by_hand(folder: Path) -> str:
@@ -32,9 +35,9 @@ def delay_ms(model: Model) -> float:
 
 def network(model: Model) -> tuple[Signature, ModelSpec]:
     """The signature of a model of the catalogue, without its weights, and its specification."""
-    spec = model.spec(image="image", scores="answer")
+    spec = model.spec(image="image", outputs=("answer",))
     made = image_model(
-        graphs.classifier(size=model.size, classes=1000, batch="batch"), spec, served_by="toy/1@0123abcd"
+        graphs.classifier(size=model.height, classes=1000, batch="batch"), spec, served_by="toy/1@0123abcd"
     )
     return Signature.of(onnxruntime.InferenceSession(made.SerializeToString())), spec
 
@@ -53,7 +56,7 @@ def test_an_ensembles_config_is_the_one_written_by_hand(model: Model) -> None:
     made = configs.ensemble_config(
         model.name,
         task=Task.CLASSIFICATION,
-        preprocess=f"preprocess_{model.size}",
+        preprocess=f"preprocess_{model.height}",
         network=repository.as_json(repository.read_config(MODEL_REPOSITORY / f"{model.name}_onnx")),
         max_batch_size=model.max_batch_size,
     )
@@ -62,8 +65,8 @@ def test_an_ensembles_config_is_the_one_written_by_hand(model: Model) -> None:
 
 @every_model
 def test_a_preprocess_config_is_the_one_written_by_hand(model: Model) -> None:
-    name = f"preprocess_{model.size}"
-    comment, _, made = configs.preprocess_config(model.spec(image="", scores="").recipe, name=name).partition("\n")
+    name = f"preprocess_{model.height}"
+    comment, _, made = configs.preprocess_config(model.recipe, geometry=False, name=name).partition("\n")
     assert comment.startswith("# ")
     assert made == by_hand(MODEL_REPOSITORY / name)
 
@@ -94,7 +97,7 @@ def test_a_scalar_of_a_batch_has_a_reshape() -> None:
 
 
 def test_the_warm_up_file_that_a_preprocess_config_names_is_there() -> None:
-    made = text_format.Parse(configs.preprocess_config(96), ModelConfig())
+    made = text_format.Parse(configs.preprocess_config(Recipe(height=96, width=96), geometry=False), ModelConfig())
     named = {each.inputs["image"].input_data_file for each in made.model_warmup}
     kept = MODEL_REPOSITORY / "preprocess_224" / "warmup"
     assert named == {path.name for path in kept.iterdir()}
