@@ -16,6 +16,7 @@ from cronnx_server import environment
 from cronnx_server.build_models.build import build
 from cronnx_server.build_models.catalogue import Model, catalogue
 from cronnx_server.build_models.missing_models import build_missing
+from cronnx_server.model_spec import Task
 from cronnx_server.paths import MODEL_REPOSITORY
 from tests.contract import configs
 from tests.unit.cronnx_server.build_models.twin_models import twin_models, zoo_mirror
@@ -73,10 +74,12 @@ def test_a_network_of_the_zoo_becomes_what_its_config_says(name: str, tmp_path: 
 @pytest.mark.parametrize("model", catalogue().values(), ids=catalogue())
 @pytest.mark.usefixtures("built")
 def test_an_answer_says_the_model_the_version_and_the_weights_it_is_of(model: Model) -> None:
-    pixels = np.zeros((2, model.size, model.size, 3), np.uint8)
+    inputs = {"pixels": np.zeros((2, model.height, model.width, 3), np.uint8)}
+    if model.task == Task.DETECTION:
+        inputs["geometry"] = np.array([[model.width, model.height, 1, 1, 0, 0]] * 2, np.float32)
     for version in model.versions:
         path = model.path(MODEL_REPOSITORY, version)
         if path.exists():
-            (served_by,) = onnxruntime.InferenceSession(str(path)).run(["served_by"], {"pixels": pixels})
+            (served_by,) = onnxruntime.InferenceSession(str(path)).run(["served_by"], inputs)
             sha256 = model.weights(version).sha256
             assert served_by.tolist() == [[f"{model.name}/{path.parent.name}@{sha256[:8]}"]] * 2

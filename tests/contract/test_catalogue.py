@@ -30,7 +30,7 @@ def test_a_model_has_a_default_config_and_an_ensemble(model: Model) -> None:
 @every_model
 def test_a_config_has_the_catalogues_size_batch_and_delay(model: Model) -> None:
     for config in map(configs.read, of(model)):
-        assert [list(tensor.dims) for tensor in config.input] == [[model.size, model.size, 3]]
+        assert list(config.input[0].dims) == [model.height, model.width, 3]
         assert config.max_batch_size == model.max_batch_size
         assert config.HasField("dynamic_batching")
         assert config.dynamic_batching.max_queue_delay_microseconds == model.max_queue_delay_microseconds

@@ -30,7 +30,7 @@ class EfficientNetRepository:
         """Write the ensemble, its preprocessing model, and versions 1 and 2 of its classifier."""
         build_missing([MODEL.name])
         shutil.copytree(ENSEMBLES / MODEL.name, self.folder / MODEL.name)
-        for name in (f"preprocess_{MODEL.size}", self.classifier):
+        for name in (f"preprocess_{MODEL.height}", self.classifier):
             shutil.copytree(MODEL_REPOSITORY / name, self.folder / name, ignore=shutil.ignore_patterns("*.onnx", "2"))
         for version in (1, 2):
             self.write_version(version)

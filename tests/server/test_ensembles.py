@@ -15,12 +15,12 @@ import pytest
 from PIL import Image
 
 from cronnx import Classification, Client, InvalidInput
-from cronnx_server.build_models.catalogue import Model, PackagedFile, catalogue
+from cronnx_server.build_models.catalogue import EfficientNetLite, Model, catalogue
 from cronnx_server.build_models.in_process import InProcessModel
 from cronnx_server.paths import MODEL_REPOSITORY
 from tests.server.conftest import LabelledPicture, Served
 
-MODELS = {name: model for name, model in catalogue().items() if isinstance(model.weights(), PackagedFile)}
+MODELS = {name: model for name, model in catalogue().items() if isinstance(model.versions[1], EfficientNetLite)}
 RIGHT_AT_LEAST = {"efficientnet_lite0": 89, "efficientnet_lite2": 91}
 AGREEING_WITH_PILLOW_AT_LEAST = 98
 KNOWN = {"chelsea": {281, 282, 285}, "coffee": {504, 967}}
@@ -39,11 +39,11 @@ def in_process(model: Model) -> InProcessModel:
 def plain_pillow(path: Path, model: Model) -> npt.NDArray[Any]:
     """Return the pixels as `Image.resize` and `Image.crop` give them, without a shortcut."""
     image = Image.open(path).convert("RGB")
-    edge = model.size / 0.875
+    edge = model.height / 0.875
     width, height = (round(side * edge / min(image.size)) for side in image.size)
-    left, top = (width - model.size) // 2, (height - model.size) // 2
+    left, top = (width - model.height) // 2, (height - model.height) // 2
     resized = image.resize((width, height), Image.Resampling.BICUBIC)
-    return np.asarray(resized.crop((left, top, left + model.size, top + model.size)))
+    return np.asarray(resized.crop((left, top, left + model.height, top + model.height)))
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)

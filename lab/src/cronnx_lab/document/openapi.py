@@ -23,7 +23,9 @@ MEANINGS = {
     "user_id": "The user who sends the image: a user always gets the same arm of an A/B test.",
     "label": "The names of the classes, the most likely first.",
     "class_id": "The numbers of the classes.",
-    "score": "The probabilities of the classes.",
+    "score": "The scores of the classes.",
+    "num_detections": "How many rows are detections; the rest is padding.",
+    "box": "The corners of each box, x1 y1 x2 y2 in pixels of the image.",
     "served_by": "The model, its version and the first eight digits of the SHA-256 of its weights.",
 }
 ID = {"id": {"type": "string", "description": "Returned in the answer and written to the server's log."}}

@@ -13,11 +13,13 @@ from onnx import ModelProto
 
 from cronnx_server.errors import ModelFileError
 from cronnx_server.exports import readers
+from cronnx_server.exports.defaults import PICODET
 from cronnx_server.exports.facts import Facts
 from cronnx_server.exports.graph_facts import Graph, add_graph_facts
 from cronnx_server.exports.measurement import fit, photographs, values
 from cronnx_server.exports.source import Source
 from cronnx_server.exports.specification import Inspection, inspect
+from cronnx_server.graphs.distributions import decode_distributions
 from cronnx_server.graphs.extra_inputs import Fill
 from cronnx_server.graphs.image_model import image_model
 from cronnx_server.graphs.network import Network, prepare
@@ -88,6 +90,7 @@ def read_model(
         _add_plugin_facts(plugin, facts)
     readers.read_all(source, facts)
     inherit(facts)
+    model = _with_boxes(model, facts)
     if crop is not None:
         _add_crop(crop, model, facts)
     inspection = inspect(model, facts)
@@ -135,6 +138,25 @@ def _before_suppression(model: ModelProto, inspection: Inspection) -> tuple[Mode
     outputs, output_format = (raw.output, *spec.outputs[1:]), f"{raw.output_format}_nms"
     inspection.facts.correct("output_format", output_format, "graph: before its own suppression")
     return replace(spec, output_format=output_format, outputs=outputs), raw.model
+
+
+def _with_boxes(model: ModelProto, facts: Facts) -> ModelProto:
+    """The network with boxes and scores as outputs if it answers distributions; else the network as it is."""
+    sizes = [tensor.shape[2:] for tensor in Graph(model).inputs if tensor.shape and len(tensor.shape) == 4]
+    if len(sizes) != 1 or not all(isinstance(side, int) for side in sizes[0]):
+        return model
+    height, width = map(int, sizes[0])
+    decoded = decode_distributions(model, height=height, width=width)
+    if decoded is None:
+        return model
+    source = "graph: distributions of the sides of boxes"
+    facts.add("task", Task.DETECTION.value, source)
+    facts.add("activation", "none", source)
+    facts.correct("output_format", "boxes_scores", source)
+    facts.correct("outputs", (decoded.boxes, decoded.scores), source)
+    for name, value in PICODET.items():
+        facts.assume(name, value, "as PicoDet")
+    return decoded.model
 
 
 def _add_plugin_facts(plugin: PluginSuppression, facts: Facts) -> None:

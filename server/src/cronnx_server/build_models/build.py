@@ -5,22 +5,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
 
 from cronnx_server import progress
 from cronnx_server.build_models import efficientnet_lite
-from cronnx_server.build_models.catalogue import LIVE_VERSION, EfficientNetLite, Model, OnnxFile, Quantised
+from cronnx_server.build_models.catalogue import (
+    LIVE_VERSION,
+    DistributionDetector,
+    EfficientNetLite,
+    Model,
+    OnnxFile,
+    Quantised,
+)
 from cronnx_server.build_models.in_process import InProcessModel
 from cronnx_server.build_models.quantisation import calibration_batches, quantise
 from cronnx_server.build_models.torch_weights import read_state_dict
 from cronnx_server.errors import BuildError
+from cronnx_server.exports.measurement import fit, photographs, values
 from cronnx_server.files import write_whole
+from cronnx_server.graphs.distributions import decode_distributions
 from cronnx_server.graphs.image_model import image_model
+from cronnx_server.graphs.network import prepare
 from cronnx_server.graphs.onnx_graph import standard_form
+from cronnx_server.model_spec import Task
 from cronnx_server.paths import MODEL_REPOSITORY, PICTURES, WEIGHTS
 
-CAT, COFFEE = PICTURES / "chelsea.jpg", PICTURES / "coffee.jpg"
+CAT, COFFEE, PAGE = PICTURES / "chelsea.jpg", PICTURES / "coffee.jpg", PICTURES / "documents" / "page.jpg"
 UNUSABLE_WEIGHTS = (DecodeError, onnx.checker.ValidationError, ValueError)
 
 
@@ -40,7 +52,7 @@ def build(
 
     Raises:
         DownloadError: The weights cannot be fetched.
-        BuildError: The graph cannot be built, or does not recognise a cat.
+        BuildError: The graph cannot be built, or does not answer as expected.
         CommandError: The file cannot be written. After any error, a file that was there is unchanged.
     """
     published = model.weights(version).fetch(weights)
@@ -59,39 +71,73 @@ def build(
 def _graph(model: Model, version: int, published: Path) -> onnx.ModelProto:
     source = model.versions[version]
     network = _network(model, source.of if isinstance(source, Quantised) else source, published)
-    spec = model.spec(image=network.graph.input[0].name, scores=network.graph.output[0].name)
-    classifier = image_model(network, spec, served_by=model.served_by(version))
+    outputs = tuple(output.name for output in network.graph.output)
+    spec = model.spec(image=network.graph.input[0].name, outputs=outputs)
+    built = image_model(network, spec, served_by=model.served_by(version))
     if isinstance(source, Quantised):
-        return quantise(classifier, calibration=calibration_batches(sorted(PICTURES.glob("*.jpg")), size=model.size))
-    return classifier
+        return quantise(built, calibration=calibration_batches(sorted(PICTURES.glob("*.jpg")), size=model.height))
+    return built
 
 
-def _network(model: Model, source: EfficientNetLite | OnnxFile, published: Path) -> onnx.ModelProto:
+def _network(
+    model: Model, source: EfficientNetLite | OnnxFile | DistributionDetector, published: Path
+) -> onnx.ModelProto:
     if isinstance(source, EfficientNetLite):
         weights = read_state_dict(published)
-        return efficientnet_lite.build(weights, size=model.size, width=source.width, depth=source.depth)
+        return efficientnet_lite.build(weights, size=model.height, width=source.width, depth=source.depth)
+    if isinstance(source, DistributionDetector):
+        return _detector(model, onnx.load(published))
     return standard_form(onnx.load(published))
 
 
+def _detector(model: Model, published: onnx.ModelProto) -> onnx.ModelProto:
+    """A detector that takes batches and answers boxes and scores.
+
+    Raises:
+        ValueError: The published graph is no such detector, or does not take batches.
+    """
+    decoded = decode_distributions(published, height=model.height, width=model.width)
+    if decoded is None:
+        raise ValueError("expected scores and distributions for each stride, got other outputs")
+    image, outputs = published.graph.input[0].name, (decoded.boxes, decoded.scores)
+    spec = model.spec(image=image, outputs=outputs)
+    network = prepare(
+        decoded.model,
+        image_input=image,
+        image_shape=(3, model.height, model.width),
+        outputs=outputs,
+        fills={},
+        samples=np.stack([values(fit(picture, spec.recipe), spec.input) for picture in photographs()]),
+    )
+    if not network.batchable:
+        raise ValueError(network.reason)
+    return network.model
+
+
 def _check(model: Model, content: bytes) -> None:
-    """Check that the model recognises a cat, alone and in a batch."""
-    cat, coffee = CAT.read_bytes(), COFFEE.read_bytes()
-    for images in ([cat], [coffee, cat]):
-        class_ids = _class_ids(model, content, images)
+    """Check that a classifier recognises a cat, and a detector the parts of a page, alone and in a batch."""
+    detects = model.task == Task.DETECTION
+    picture = PAGE if detects else CAT
+    for images in ([picture], [COFFEE, picture]):
+        class_ids = _class_ids(model, content, [path.read_bytes() for path in images])
         if len(class_ids) != len(images):
             raise BuildError(
                 f"{model.name}: expected {len(images)} answers for {len(images)} images, got {len(class_ids)}"
             )
-        if class_ids[-1] not in model.expected:
+        if detects and not {*model.expected} <= {*class_ids[-1]}:
             raise BuildError(
-                f"{model.name}: expected one of the classes {model.expected} for {CAT.name}, got {class_ids[-1]}"
+                f"{model.name}: expected all of the classes {model.expected} for {picture.name}, got {class_ids[-1]}"
+            )
+        if not detects and class_ids[-1][0] not in model.expected:
+            raise BuildError(
+                f"{model.name}: expected one of the classes {model.expected} for {picture.name}, got {class_ids[-1][0]}"
             )
 
 
-def _class_ids(model: Model, content: bytes, images: Sequence[bytes]) -> list[int]:
+def _class_ids(model: Model, content: bytes, images: Sequence[bytes]) -> list[list[int]]:
     try:
         answers = InProcessModel(content).answer(images)
     except Exception as error:  # ONNX Runtime's errors have no other base
         raise BuildError(f"{model.name} does not run: {' '.join(str(error).split())}") from error
-    class_ids: list[int] = answers["class_id"][:, 0].tolist()
+    class_ids: list[list[int]] = answers["class_id"].tolist()
     return class_ids

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +114,13 @@ class OnnxFile:
 
 
 @dataclass(frozen=True)
+class DistributionDetector:
+    """A detector that is published as an ONNX file and answers the sides of boxes as distributions."""
+
+    weights: PackagedFile
+
+
+@dataclass(frozen=True)
 class Quantised:
     """A version that is another version in INT8."""
 
@@ -125,7 +132,7 @@ class Quantised:
         return self.of.weights
 
 
-Version = EfficientNetLite | OnnxFile | Quantised
+Version = EfficientNetLite | OnnxFile | DistributionDetector | Quantised
 
 
 @dataclass(frozen=True)
@@ -133,22 +140,28 @@ class Model:
     """A model of the catalogue; `catalogue.toml` explains the fields."""
 
     name: str
-    size: int
+    height: int
+    width: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
-    labels: str
+    labels: str | tuple[str, ...]
     max_batch_size: int
     max_queue_delay_microseconds: int
     expected: tuple[int, ...]
     versions: Mapping[int, Version]
+    channel_order: str = "RGB"
+    detection: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, name: str, entry: Mapping[str, Any]) -> Model:
         """Read an entry of the catalogue."""
+        fields = _fields(entry)
+        size = fields.pop("size")
+        height, width = size if isinstance(size, tuple) else (size, size)
         versions: dict[int, Version] = {}
         for number, version in entry["versions"].items():
             versions[int(number)] = _version(version, versions)
-        return cls(name=name, **{**_fields(entry), "versions": versions})
+        return cls(name=name, height=height, width=width, **{**fields, "versions": versions})
 
     def path(self, repository: Path, version: int = LIVE_VERSION) -> Path:
         """The path of a version's file in a model repository."""
@@ -158,16 +171,30 @@ class Model:
         """The weights from which a version is built."""
         return self.versions[version].weights
 
-    def spec(self, *, image: str, scores: str) -> ModelSpec:
-        """The specification of a network with this image input and this output."""
+    @property
+    def task(self) -> Task:
+        """Detection for an entry with the limits of detections; else classification."""
+        return Task.DETECTION if self.detection else Task.CLASSIFICATION
+
+    @property
+    def recipe(self) -> Recipe:
+        """The preprocessing."""
+        if self.task == Task.DETECTION:
+            return Recipe(height=self.height, width=self.width, resample="bilinear", antialias=False)
+        return classifier_recipe(self.height)
+
+    def spec(self, *, image: str, outputs: tuple[str, ...]) -> ModelSpec:
+        """The specification of a network with this image input and these outputs."""
+        classifies = self.task == Task.CLASSIFICATION
         return ModelSpec(
-            task=Task.CLASSIFICATION,
-            output_format="scores",
-            outputs=(scores,),
-            labels=tuple(LABEL_SETS[self.labels]()),
-            recipe=classifier_recipe(self.size),
-            input=NetworkInput(name=image, mean=self.mean, std=self.std),
-            activation="softmax",
+            task=self.task,
+            output_format="scores" if classifies else "boxes_scores",
+            outputs=outputs,
+            labels=tuple(LABEL_SETS[self.labels]()) if isinstance(self.labels, str) else self.labels,
+            recipe=self.recipe,
+            input=NetworkInput(name=image, mean=self.mean, std=self.std, channel_order=self.channel_order),
+            activation="softmax" if classifies else "none",
+            **self.detection,
         )
 
     def served_by(self, version: int = LIVE_VERSION) -> str:
@@ -193,6 +220,8 @@ def _version(entry: Mapping[str, Any], earlier: Mapping[int, Any]) -> Version:
         return Quantised(earlier[fields["quantises"]])
     if "urls" in fields:
         return OnnxFile(WebFile(**fields))
+    if fields["file"].endswith(".onnx"):
+        return DistributionDetector(PackagedFile(**fields))
     coefficients = {key: fields.pop(key) for key in ("width", "depth")}
     return EfficientNetLite(PackagedFile(**fields), **coefficients)
 

@@ -34,6 +34,8 @@ LETTERBOX: Defaults = {
 }
 YOLO: Defaults = {**LETTERBOX, **UNIT, "iou": 0.45}
 TRANSFORMER: Defaults = {**STRETCH_OPENCV, **IMAGENET}
+PICODET: Defaults = {**STRETCH_OPENCV, **IMAGENET, "confidence": 0.4, "iou": 0.5, "max_detections": 100}
+"""The usual preprocessing and thresholds of a detector whose boxes are distributions."""
 
 FORMATS: Mapping[str, tuple[str, Defaults]] = {
     "ultralytics": ("as Ultralytics", {**YOLO, "iou": 0.7}),

@@ -24,6 +24,8 @@ LABEL_FILES = (
     "class_names.txt",
     "classes.json",
 )
+METADATA = "character"
+"""The metadata with one label a line: RapidAI/RapidLayout."""
 SYNSET = re.compile(r"n\d{8}\s+(?=\S)")  # WordNet's number of a class, which ImageNet's lists have before the name
 
 
@@ -36,17 +38,20 @@ LABEL_SETS: Mapping[str, Callable[[], list[str]]] = {"imagenet": imagenet}
 
 
 def read(source: Source, facts: Facts) -> bool:
-    """Add the labels of a file beside the model.
+    """Add the labels of a file beside the model, or of the metadata that RapidAI's exports carry.
 
     Returns:
-        Whether there is such a file.
+        Whether there are such labels.
 
     Raises:
         ModelFileError: The file is damaged, or its form is unknown.
     """
     names = [*filter(source.has, LABEL_FILES), *source.side_files("*.names")]
-    if "labels" in facts or not names:
+    if "labels" in facts or not (names or source.metadata.get(METADATA)):
         return False
+    if not names:
+        facts.add("labels", named(source.metadata[METADATA].splitlines(), METADATA), f"metadata: {METADATA}")
+        return True
     facts.add("labels", parse_labels(source.text(names[0]) or "", names[0]), names[0])
     return True
 

@@ -23,7 +23,9 @@ from tests.unit.cronnx_server.add_model import graphs
 from tests.unit.cronnx_server.exports import planted_detectors
 from tests.unit.cronnx_server.exports.planted import Export
 
-every_model = pytest.mark.parametrize("model", catalogue().values(), ids=catalogue())
+CLASSIFIERS = {name: model for name, model in catalogue().items() if model.task == Task.CLASSIFICATION}
+
+every_model = pytest.mark.parametrize("model", CLASSIFIERS.values(), ids=CLASSIFIERS)
 
 
 def by_hand(folder: Path) -> str:
@@ -38,9 +40,9 @@ def delay_ms(model: Model) -> float:
 
 def network(model: Model) -> tuple[Signature, ModelSpec]:
     """The signature of a model of the catalogue, without its weights, and its specification."""
-    spec = model.spec(image="image", scores="answer")
+    spec = model.spec(image="image", outputs=("answer",))
     made = image_model(
-        graphs.classifier(size=model.size, classes=1000, batch="batch"), spec, served_by="toy/1@0123abcd"
+        graphs.classifier(size=model.height, classes=1000, batch="batch"), spec, served_by="toy/1@0123abcd"
     )
     return Signature.of(onnxruntime.InferenceSession(made.SerializeToString())), spec
 
@@ -59,7 +61,7 @@ def test_an_ensembles_config_is_the_one_written_by_hand(model: Model) -> None:
     made = configs.ensemble_config(
         model.name,
         task=Task.CLASSIFICATION,
-        preprocess=f"preprocess_{model.size}",
+        preprocess=f"preprocess_{model.height}",
         network=repository.as_json(repository.read_config(MODEL_REPOSITORY / f"{model.name}_onnx")),
         max_batch_size=model.max_batch_size,
     )
@@ -68,8 +70,8 @@ def test_an_ensembles_config_is_the_one_written_by_hand(model: Model) -> None:
 
 @every_model
 def test_a_preprocess_config_is_the_one_written_by_hand(model: Model) -> None:
-    name, recipe = f"preprocess_{model.size}", model.spec(image="image", scores="answer").recipe
-    comment, _, made = configs.preprocess_config(recipe, geometry=False, name=name).partition("\n")
+    name = f"preprocess_{model.height}"
+    comment, _, made = configs.preprocess_config(model.recipe, geometry=False, name=name).partition("\n")
     assert comment.startswith("# ")
     assert made == by_hand(MODEL_REPOSITORY / name)
 

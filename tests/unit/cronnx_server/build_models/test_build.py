@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, numpy_helper
 
-from cronnx_server.build_models.build import CAT, build
+from cronnx_server.build_models.build import CAT, PAGE, build
 from cronnx_server.build_models.catalogue import Model
 from cronnx_server.build_models.in_process import InProcessModel
 from cronnx_server.errors import BuildError
@@ -33,6 +33,22 @@ def test_a_packaged_model_recognises_a_cat(model: Model, version: int) -> None:
 def test_a_larger_variant_is_built(packaged: dict[str, Model], name: str, tmp_path: Path) -> None:
     path = build(packaged[name], repository=tmp_path)
     assert path == tmp_path / f"{name}_onnx" / "1" / "model.onnx"
+
+
+def test_the_detector_finds_the_parts_of_a_page_alone_and_beside_a_photograph(
+    packaged: dict[str, Model], tmp_path: Path
+) -> None:
+    model = InProcessModel(build(packaged["document_layout"], repository=tmp_path))
+    alone, together = model.answer([PAGE.read_bytes()]), model.answer([CAT.read_bytes(), PAGE.read_bytes()])
+    assert {"text", "title", "figure"} <= {*alone["label"][0]}
+    assert alone["num_detections"][0] == together["num_detections"][1]
+    np.testing.assert_allclose(together["box"][1], alone["box"][0], atol=0.5)
+
+
+def test_a_page_without_an_expected_part_is_refused(packaged: dict[str, Model], tmp_path: Path) -> None:
+    model = dataclasses.replace(packaged["document_layout"], expected=(0, 9))
+    with pytest.raises(BuildError, match=r"expected all of the classes \(0, 9\) for page\.jpg, got \["):
+        build(model, repository=tmp_path)
 
 
 @pytest.mark.parametrize(("name", "version"), [("mobilenet_v2", 1), ("mobilenet_v2", 2), ("resnet50", 1)])

@@ -20,11 +20,13 @@ from cronnx_server.build_models.catalogue import (
 from cronnx_server.build_models.download import MIRROR_VARIABLE
 from cronnx_server.errors import DownloadError
 from cronnx_server.exports.labels import LABEL_SETS
+from cronnx_server.model_spec import Task
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY, WEIGHTS
 from tests.unit.cronnx_server.build_models.mirror_server import mirror_of
 from tests.unit.cronnx_server.build_models.zoo_twins import TWINS
 
 MODELS = catalogue()
+CLASSIFIERS = {name: model for name, model in MODELS.items() if model.task == Task.CLASSIFICATION}
 VERSIONS = [(model, version) for model in MODELS.values() for version in model.versions]
 
 every_model = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
@@ -33,9 +35,9 @@ every_version = pytest.mark.parametrize(
 )
 
 
-def test_the_catalogue_has_every_classifier() -> None:
+def test_the_catalogue_has_every_model() -> None:
     efficientnets = ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"]
-    assert list(MODELS) == [*efficientnets, "mobilenet_v2", "resnet50"]
+    assert list(MODELS) == [*efficientnets, "mobilenet_v2", "resnet50", "document_layout"]
 
 
 @every_model
@@ -49,11 +51,21 @@ def test_mean_and_std_are_of_three_channels_scaled_to_one(model: Model) -> None:
     assert all(0 < value < 1 for value in (*model.mean, *model.std))
 
 
-@every_model
-def test_the_expected_classes_are_imagenets_cats(model: Model) -> None:
+@pytest.mark.parametrize("model", CLASSIFIERS.values(), ids=CLASSIFIERS)
+def test_the_expected_classes_of_a_classifier_are_imagenets_cats(model: Model) -> None:
     assert set(model.expected) <= {281, 282, 283, 284, 285}
     assert model.expected
     assert model.labels in LABEL_SETS
+
+
+def test_the_detector_takes_the_channels_as_it_was_trained_and_has_a_label_for_each_expected_class() -> None:
+    model = MODELS["document_layout"]
+    spec = model.spec(image="image", outputs=("boxes", "scores"))
+    assert spec.task == Task.DETECTION
+    assert spec.input.channel_order == "BGR"
+    assert (spec.recipe.height, spec.recipe.width, spec.recipe.resize) == (800, 608, "exact")
+    assert [spec.labels[class_id] for class_id in model.expected] == ["text", "title", "figure"]
+    assert (spec.confidence, spec.iou, spec.max_detections) == (0.4, 0.5, 100)
 
 
 @every_version
@@ -63,7 +75,8 @@ def test_weights_are_pinned_by_their_hashes(model: Model, version: int) -> None:
     if isinstance(weights, PackagedFile):
         assert re.fullmatch(r"[a-z0-9-]+==[0-9.]+", weights.package)
         assert re.fullmatch(r"[0-9a-f]{64}", weights.package_sha256)
-        assert weights.file.endswith(f"-{weights.sha256[:8]}.pth")
+        name = Path(weights.file).name
+        assert name == "layout_cdla.onnx" or name.endswith(f"-{weights.sha256[:8]}.pth")
 
 
 @every_version

@@ -11,7 +11,7 @@ import onnxruntime
 
 from cronnx_preprocess import Images
 from cronnx_server.build_models.build import CAT
-from cronnx_server.build_models.catalogue import Model, OnnxFile, WebFile, catalogue, classifier_recipe
+from cronnx_server.build_models.catalogue import Model, OnnxFile, WebFile, catalogue
 from cronnx_server.build_models.in_process import preprocessor
 from tests.unit.cronnx_server.build_models.mirror_server import Mirror, mirror_of
 from tests.unit.cronnx_server.build_models.zoo_twins import TWINS
@@ -45,7 +45,7 @@ def _twin(model: Model, zoo: Mirror) -> Model | None:
 
 def _answer(model: Model, twin: bytes) -> int:
     """The class that a twin answers for the cat, normalised here and not in the graph."""
-    (answer,) = preprocessor(classifier_recipe(model.size)).preprocess([np.array([[CAT.read_bytes()]], dtype=object)])
+    (answer,) = preprocessor(model.recipe).preprocess([np.array([[CAT.read_bytes()]], dtype=object)])
     assert isinstance(answer, Images), answer
     images = (np.asarray(answer.pixels, np.float32) / 255 - np.float32(model.mean)) / np.float32(model.std)
     session = onnxruntime.InferenceSession(twin)
