@@ -38,7 +38,9 @@ class Project:
 @pytest.fixture
 def project(twins: dict[str, Model], tmp_path: Path) -> Project:
     for repository in (MODEL_REPOSITORY, ENSEMBLES):
-        shutil.copytree(repository, tmp_path / repository.name, ignore=shutil.ignore_patterns("*.onnx", "efficient*", "document*"))
+        shutil.copytree(
+            repository, tmp_path / repository.name, ignore=shutil.ignore_patterns("*.onnx", "efficient*", "document*")
+        )
     return Project(twins, tmp_path / "model_repository", tmp_path / "ensembles")
 
 
