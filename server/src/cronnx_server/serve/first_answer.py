@@ -16,8 +16,13 @@ from cronnx_server.serve.addresses import Addresses
 
 
 def report(addresses: Addresses, image_models: Mapping[str, Task], *, key: Key | None = None) -> str:
-    """The start's report: an answer of the first of these ensembles, the addresses and where the key is."""
-    first = next(iter(image_models), None)
+    """The start's report: an answer, the addresses and where the key is.
+
+    The answer is that of the first classifier, or of the first ensemble if there is none: a classifier has one for any
+    photograph.
+    """
+    first = next((name for name, task in image_models.items() if task is Task.CLASSIFICATION), None)
+    first = first or next(iter(image_models), None)
     lines = [_answer(addresses, first, image_models[first]), ""] if first else []
     lines += [f"HTTP     {addresses.http}", f"gRPC     {addresses.grpc}", f"metrics  {addresses.metrics}"]
     if key:
