@@ -17,8 +17,8 @@ import onnx
 from onnx import ModelProto, NodeProto, TensorProto, TypeProto, defs, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
+from cronnx_server.graphs.onnx_graph import opset_of
 from cronnx_server.graphs.structure import extract
-from cronnx_server.graphs.versions import opset_of
 
 GROWTH = 13
 """The larger batch in exported ones; a prime that no network has as a dimension by chance."""

@@ -11,7 +11,7 @@ import numpy as np
 from onnx import ModelProto, TensorProto, helper
 
 from cronnx_server.graphs.builder import GraphBuilder
-from cronnx_server.graphs.versions import opset_of
+from cronnx_server.graphs.onnx_graph import opset_of
 
 STRIDES = (8, 16, 32, 64)
 SIDES = 4

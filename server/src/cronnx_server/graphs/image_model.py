@@ -17,6 +17,7 @@ from cronnx_server.graphs.heads.geometry import GEOMETRY, PIXELS
 from cronnx_server.graphs.heads.instance_segmentation import add_instance_masks
 from cronnx_server.graphs.heads.semantic_segmentation import add_semantic_segmentation_head
 from cronnx_server.graphs.normalisation import add_normalisation
+from cronnx_server.graphs.onnx_graph import opset_of
 from cronnx_server.model_spec import ModelSpec, Task
 
 SPEC_KEY = "cronnx.spec"
@@ -90,7 +91,7 @@ def image_model(network: ModelProto, spec: ModelSpec, *, served_by: str, batchab
         ValueError: The network lacks an output of the specification, or the specification contradicts itself.
     """
     prefixed = compose.add_prefix(network, NETWORK)
-    graph = GraphBuilder(opset=_opset(network))
+    graph = GraphBuilder(opset=opset_of(network))
     add_normalisation(graph, spec.input, to=f"{NETWORK}{spec.input.name}")
     graph.nodes.extend(prefixed.graph.node)
     add_head = HEADS.get(spec.task)
@@ -188,10 +189,6 @@ def _captured(node: NodeProto) -> set[str]:
             for inner in graph.node:
                 found.update(inner.input, _captured(inner))
     return found
-
-
-def _opset(network: ModelProto) -> int:
-    return next(opset.version for opset in network.opset_import if not opset.domain)
 
 
 def _opsets(network: ModelProto) -> list[OperatorSetIdProto]:

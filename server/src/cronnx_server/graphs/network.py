@@ -13,6 +13,7 @@ from onnx import ModelProto, TensorProto, ValueInfoProto, helper, numpy_helper
 from cronnx_server.errors import ModelFileError
 from cronnx_server.graphs import batching
 from cronnx_server.graphs.extra_inputs import Fill, fill_inputs
+from cronnx_server.graphs.onnx_graph import set_dims
 from cronnx_server.graphs.structure import extract, operators, producers, rename, self_contained
 from cronnx_server.graphs.trial import Trial
 from cronnx_server.graphs.versions import fit_versions
@@ -168,7 +169,7 @@ def _set_shape(model: ModelProto, image_shape: Sequence[int | None], batch: int 
         raise ModelFileError(
             f"expected images of the graph's shape {declared} for input '{image.name}', got {list(image_shape)}"
         )
-    _set_dims(image, [batch or "batch", *_named(image_shape)])
+    set_dims(image, [batch or "batch", *_named(image_shape)])
 
 
 def _with_any_batch(
@@ -258,7 +259,7 @@ def _declare(
     """
     copy = ModelProto()
     copy.CopyFrom(model)
-    _set_dims(copy.graph.input[0], ["batch" if "batch" in batches else 1, *_named(image_shape)])
+    set_dims(copy.graph.input[0], ["batch" if "batch" in batches else 1, *_named(image_shape)])
     for tensor, batch, answer in zip(copy.graph.output, batches, trial.answers[0], strict=True):
         known = freed.tensors.get(tensor.name)
         written = [dim.dim_value for dim in tensor.type.tensor_type.shape.dim]
@@ -268,7 +269,7 @@ def _declare(
             dims = known.shapes[0] if None not in image_shape else written if fits else [0] * len(known.shapes[0])
         named = [dim or f"{tensor.name}/{axis}" for axis, dim in enumerate(dims)]
         tensor.type.tensor_type.elem_type = helper.np_dtype_to_tensor_dtype(answer.dtype)
-        _set_dims(tensor, [1, *named] if batch is None else [batch, *named[1:]])
+        set_dims(tensor, [1, *named] if batch is None else [batch, *named[1:]])
     onnx.checker.check_model(copy)
     return copy
 
@@ -279,11 +280,6 @@ def _has_batch(tensor: ValueInfoProto, model: ModelProto, known: batching.Tracke
         return known.axis == 0
     first, images = (each.type.tensor_type.shape.dim[:1] for each in (tensor, model.graph.input[0]))
     return bool(first) and bool(images) and first[0] == images[0]
-
-
-def _set_dims(tensor: ValueInfoProto, dims: Sequence[int | str]) -> None:
-    onnx_type = tensor.type.tensor_type.elem_type
-    tensor.CopyFrom(helper.make_tensor_value_info(tensor.name, onnx_type, dims))
 
 
 def _named(image_shape: Sequence[int | None]) -> list[int | str]:

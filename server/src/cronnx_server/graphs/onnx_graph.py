@@ -9,9 +9,16 @@ from typing import Any
 import numpy.typing as npt
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper, version_converter
 
+from cronnx_server.graphs.structure import ONNX_DOMAINS
+
 # Old enough for every supported release of Triton.
 IR_VERSION = 8
 OPSETS = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 2)]
+
+
+def opset_of(model: ModelProto) -> int:
+    """The version of ONNX's own operators in a graph."""
+    return max((opset.version for opset in model.opset_import if opset.domain in ONNX_DOMAINS), default=1)
 
 
 def set_dims(tensor: ValueInfoProto, dims: Sequence[str | int]) -> None:
@@ -42,7 +49,7 @@ def standard_form(published: ModelProto) -> ModelProto:
         tensor.type.tensor_type.shape.dim[0].dim_param = "batch"
     del model.graph.value_info[:]  # these shapes were inferred for the published batch
     model.ir_version = max(model.ir_version, IR_VERSION)
-    return model if _opset(model) > OPSETS[0].version else _converted(model)
+    return model if opset_of(model) > OPSETS[0].version else _converted(model)
 
 
 def _only(tensors: Sequence[ValueInfoProto], kind: str) -> ValueInfoProto:
@@ -50,10 +57,6 @@ def _only(tensors: Sequence[ValueInfoProto], kind: str) -> ValueInfoProto:
         names = ", ".join(tensor.name for tensor in tensors)
         raise ValueError(f"expected one {kind} whose first dimension is the batch, got {len(tensors)} ({names})")
     return tensors[0]
-
-
-def _opset(model: ModelProto) -> int:
-    return max((opset.version for opset in model.opset_import if not opset.domain), default=1)
 
 
 def _converted(model: ModelProto) -> ModelProto:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from onnx import ModelProto, TensorProto, helper, version_converter
 
 from cronnx_server.errors import ModelFileError
-from cronnx_server.graphs.onnx_graph import IR_VERSION, OPSETS
-from cronnx_server.graphs.structure import ONNX_DOMAINS
+from cronnx_server.graphs.onnx_graph import IR_VERSION, OPSETS, opset_of
 
 NEWEST_OPSET = 21
 """The newest that ONNX Runtime 1.19 of Triton 24.10 reads."""
@@ -19,11 +18,6 @@ IR_VERSION_OF_TYPES = {
     "INT4": 10,
     "FLOAT4E2M1": 11,
 }
-
-
-def opset_of(model: ModelProto) -> int:
-    """The version of ONNX's own operators in a graph."""
-    return max((opset.version for opset in model.opset_import if opset.domain in ONNX_DOMAINS), default=1)
 
 
 def fit_versions(model: ModelProto) -> tuple[ModelProto, list[str]]:
