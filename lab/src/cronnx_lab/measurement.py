@@ -22,7 +22,7 @@ class Case:
         load: The load generator; for `in-process`, the shape of the worker processes.
         version: The version of the model.
         concurrency: Images in flight at a time.
-        pictures: The name of the set of pictures, a key of `cronnx_lab.pictures.SIZES`.
+        pictures: The name of the set of pictures, one of `cronnx_lab.pictures.SETS`.
         processes: The number of worker processes of `in-process`.
     """
 

@@ -1,7 +1,8 @@
-"""Sets of JPEG pictures of one size, made from the project's freely licensed photographs."""
+"""Sets of pictures, made from the project's freely licensed photographs."""
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,16 +14,22 @@ QUALITY = 90
 SIZES = {"vga": (640, 480), "tiny": (96, 72), "12mp": (4000, 3000)}
 MAIN, LARGE = "vga", "12mp"
 
+VARIED = "varied"
+VARIED_SIZES = ((48, 36), (96, 72), (120, 160), (320, 240))
+VARIED_SUFFIXES = ("jpg", "png", "webp", "gif", "bmp", "tif")
+
+SETS = (*SIZES, VARIED)
+
 # A larger factor would blur the picture, and its file would be far smaller than a camera's.
 LARGEST_ENLARGEMENT = 2
 
 
 @dataclass(frozen=True)
 class PictureSet:
-    """JPEG files of one size.
+    """JPEG files of one size, or files of several sizes and formats.
 
     Attributes:
-        name: A key of `SIZES`.
+        name: One of `SETS`.
         paths: The files.
     """
 
@@ -35,19 +42,22 @@ class PictureSet:
 
 
 def make(name: str, folder: Path) -> PictureSet:
-    """Write one picture of each photograph.
+    """Write a JPEG of each photograph, or for `VARIED` one file for each photograph, size and format.
 
     Args:
-        name: The size, a key of `SIZES`.
+        name: One of `SETS`.
         folder: Receives a folder of that name, which must not exist.
     """
     target = folder / name
     target.mkdir(parents=True)
+    sizes, suffixes = (VARIED_SIZES, VARIED_SUFFIXES) if name == VARIED else ((SIZES[name],), ("jpg",))
     paths = []
-    for source in sorted(PICTURES.glob("*.jpg")):
+    for source, size in itertools.product(sorted(PICTURES.glob("*.jpg")), sizes):
         with Image.open(source) as photograph:
-            filled(photograph, SIZES[name]).save(target / source.name, quality=QUALITY)
-        paths.append(target / source.name)
+            picture = filled(photograph, size)
+        for suffix in suffixes:
+            paths.append(target / f"{source.stem}-{size[0]}x{size[1]}.{suffix}")
+            picture.save(paths[-1], quality=QUALITY)
     return PictureSet(name, tuple(paths))
 
 

@@ -85,12 +85,12 @@ def triton_target(server: TritonServer, model: str, images: Iterable[bytes], *, 
 
 
 @contextlib.contextmanager
-def serve(model: str, *, size: str, folder: Path) -> Iterator[Target]:
+def serve(model: str, *, picture_set: str, folder: Path) -> Iterator[Target]:
     """Serve one of the project's ensembles, with the models that it calls.
 
     Args:
         model: The name of the ensemble; it is built if necessary.
-        size: The size of the pictures to send, a key of `cronnx_lab.pictures.SIZES`.
+        picture_set: The pictures to send, one of `cronnx_lab.pictures.SETS`.
         folder: Receives the requests.
 
     Raises:
@@ -98,7 +98,7 @@ def serve(model: str, *, size: str, folder: Path) -> Iterator[Target]:
     """
     with environment.setup_lock():
         names = build_missing([model])
-    images = pictures.make(size, folder).contents()
+    images = pictures.make(picture_set, folder).contents()
     with triton_server([MODEL_REPOSITORY, ENSEMBLES], names) as server:
         yield triton_target(server, model, images, folder=folder)
 

@@ -51,7 +51,7 @@ def main() -> int:
 
 
 def _test(options: argparse.Namespace, folder: Path) -> bool:
-    with serve(options.model, size=options.pictures, folder=folder) as target:
+    with serve(options.model, picture_set=options.pictures, folder=folder) as target:
         measured = rounds.measure(target, peak_s=PEAK_S, seconds=options.seconds / ROUNDS, rounds=ROUNDS)
     report = TargetReport(
         name="overload",

@@ -10,7 +10,7 @@ from pathlib import Path
 from cronnx_lab import command_line
 from cronnx_lab.command_line import TargetReport
 from cronnx_lab.load.target import serve
-from cronnx_lab.pictures import SIZES
+from cronnx_lab.pictures import SETS, VARIED
 from cronnx_lab.soak import plots, samples
 from cronnx_lab.soak.samples import Sample
 from cronnx_server.arguments import positive_int
@@ -34,10 +34,10 @@ def main() -> int:
     )
     parser.add_argument(
         "--pictures",
-        choices=tuple(SIZES),
-        default="tiny",
-        metavar="SIZE",
-        help=f"size of the pictures to send, one of {', '.join(SIZES)} (default: %(default)s)",
+        choices=SETS,
+        default=VARIED,
+        metavar="SET",
+        help=f"pictures to send, one of {', '.join(SETS)} (default: %(default)s)",
     )
     parser.add_argument(
         "--requests", type=positive_int, default=200_000, metavar="N", help="requests to send (default: %(default)d)"
@@ -53,7 +53,7 @@ def main() -> int:
 
 
 def _test(options: argparse.Namespace, folder: Path) -> bool:
-    with serve(options.model, size=options.pictures, folder=folder) as target:
+    with serve(options.model, picture_set=options.pictures, folder=folder) as target:
         taken = samples.soak(
             target,
             requests=options.requests,
