@@ -10,6 +10,9 @@ from cronnx_server.key import restricted_api_flags
 from cronnx_server.serve.access import Key
 from cronnx_server.serve.addresses import Addresses
 
+# Models are loaded and unloaded by name. Triton's strict readiness would call the server not ready while a version is
+# added, and for good after one that does not load: docs/healthcheck.md.
+MODEL_CONTROL = ("--model-control-mode=explicit", "--strict-readiness=false")
 DEFAULT_TRACE_RATE = 1000
 # Quantiles of the last minute, each with the error of its rank: docs/metrics.md.
 LATENCY_SUMMARIES = (

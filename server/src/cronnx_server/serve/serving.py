@@ -12,7 +12,7 @@ from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
 from cronnx_server.serve import first_answer, shared_memory, tritonserver
 from cronnx_server.serve.dead_stubs import DeadStubs
 from cronnx_server.serve.log_events import json_lines
-from cronnx_server.serve.options import Options
+from cronnx_server.serve.options import MODEL_CONTROL, Options
 from cronnx_server.serve.process import ServerProcess, stopping_on_signals
 from cronnx_server.serve.supervisor import Supervisor
 
@@ -30,7 +30,7 @@ def serve(options: Options) -> int:
         names = list(options.models or ["*"]) if options.repositories else build_missing(options.models or None)
     command = [
         *distribution.command(map(Path.resolve, folders)),
-        "--model-control-mode=explicit",
+        *MODEL_CONTROL,
         *(f"--load-model={name}" for name in names),
         *options.flags(),
     ]
