@@ -157,8 +157,15 @@ def model_info(metadata: Json, config: Json) -> ModelInfo:
         steps=steps(config),
         task=task_of(config),
         arms=arm_weights(parameter(config, ARMS)) if config.get("backend") == ROUTER else {},
-        configured=parameter(config, CONFIGURED),
+        configured=_replaced(config),
     )
+
+
+def _replaced(config: Json) -> str:
+    """Return what a model's file says, if a promotion or a split replaces it."""
+    configured = parameter(config, CONFIGURED)
+    in_force = {parameter(config, ARMS), *(step.model_version for step in steps(config))}
+    return "" if configured in in_force else configured
 
 
 def parameter(config: Json, name: str) -> str:

@@ -189,5 +189,6 @@ def _with_pinned_version(config: Json, version: str, *, promoted_from: str) -> d
         for step, described in zip(scheduling["step"], steps(config), strict=True)
     ]
     configured = parameter(config, CONFIGURED) or _pinning_step(config).model_version
-    parameters = {_PROMOTED_FROM: promoted_from, CONFIGURED: "" if configured == version else configured}
+    # Kept also if it is the version of the file again: scripts/serve tells by it that a promotion was undone.
+    parameters = {_PROMOTED_FROM: promoted_from, CONFIGURED: configured}
     return with_parameters({**config, "ensemble_scheduling": {**scheduling, "step": changed}}, **parameters)

@@ -101,7 +101,8 @@ def _full_name(arm: str, config: Json) -> str:
 def _with_arms(config: Json, arms: Mapping[str, float]) -> Json:
     """Return a router's configuration with other arms."""
     configured = parameter(config, CONFIGURED) or parameter(config, ARMS)
-    if list(arm_weights(configured).items()) == list(arms.items()):  # the first arm is the stable one
-        return with_parameters(config, **{ARMS: configured, CONFIGURED: ""})
-    text = " ".join(f"{arm}={weight}" for arm, weight in arms.items())
+    # In order: the first arm is the stable one.
+    is_configured = list(arm_weights(configured).items()) == list(arms.items())
+    text = configured if is_configured else " ".join(f"{arm}={weight}" for arm, weight in arms.items())
+    # Kept also if the arms are those of the file again: scripts/serve tells by it that a split was undone.
     return with_parameters(config, **{ARMS: text, CONFIGURED: configured})

@@ -118,7 +118,8 @@ def test_a_reset_restores_the_arms_of_the_file(client: Client, server: FakeServe
     client.split("toy_ab", {"1": 80, "2": 20})
     client.split("toy_ab", {"2": 100})
     client.reset("toy_ab")
-    assert server.router == ROUTER
+    arms = ROUTER["parameters"]["arms"]
+    assert server.router == {**ROUTER, "parameters": {**ROUTER["parameters"], "configured": arms}}
 
 
 def test_a_split_that_fails_on_one_server_is_undone_on_the_others() -> None:

@@ -11,6 +11,7 @@ from cronnx_server.key import KEY
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
 from cronnx_server.serve import first_answer, shared_memory, tritonserver
 from cronnx_server.serve.dead_stubs import DeadStubs
+from cronnx_server.serve.decisions import Decisions
 from cronnx_server.serve.log_events import json_lines
 from cronnx_server.serve.options import MODEL_CONTROL, Options
 from cronnx_server.serve.process import ServerProcess, stopping_on_signals
@@ -34,8 +35,10 @@ def serve(options: Options) -> int:
         *(f"--load-model={name}" for name in names),
         *options.flags(),
     ]
+    decisions = Decisions(options.addresses, key=options.key)
     # Python models inherit the server's environment and have no use for the key.
     variables = {name: value for name, value in distribution.environment().items() if name != KEY}
+    variables |= decisions.environment
     progress.step(f"Starting tritonserver with {', '.join(names)}")
 
     def report() -> None:
@@ -44,7 +47,9 @@ def serve(options: Options) -> int:
 
     def start(extra_flags: Sequence[str]) -> ServerProcess:
         arguments = [*command, regions.flag(), *options.server_flags, *extra_flags]
-        return ServerProcess(arguments, variables, rewrite_log=json_lines if options.json_log else None)
+        server = ServerProcess(arguments, variables, rewrite_log=json_lines if options.json_log else None)
+        decisions.follow(server)
+        return server
 
     with shared_memory.claimed() as regions:
         watch = DeadStubs(options.addresses, key=options.key).watch
