@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from cronnx_onnxruntime.cache import VARIABLE as CACHE_BYTES
 from cronnx_server import environment, progress, repository
 from cronnx_server.build_models.missing_models import build_missing
+from cronnx_server.errors import StartError
 from cronnx_server.key import KEY
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
 from cronnx_server.serve import first_answer, shared_memory, tritonserver
@@ -39,6 +41,10 @@ def serve(options: Options) -> int:
     # Python models inherit the server's environment and have no use for the key.
     variables = {name: value for name, value in distribution.environment().items() if name != KEY}
     variables |= decisions.environment
+    if options.cache_bytes:
+        if not distribution.has_stand_in:
+            raise StartError("--cache: expected the project's onnxruntime backend, got NVIDIA's; see docs/cache.md")
+        variables[CACHE_BYTES] = str(options.cache_bytes)
     progress.step(f"Starting tritonserver with {', '.join(names)}")
 
     def report() -> None:
