@@ -81,21 +81,25 @@ def in_force(client: Client) -> bool:
     return (model.steps[0].model_version, model.configured, split.configured) == ("2", "1", ARMS)
 
 
+def kill(server: psutil.Process, *words: str) -> None:
+    """Kill those processes of a server whose command lines contain the words."""
+    for process in started_by(server.pid):
+        if all(word in " ".join(process.cmdline()) for word in words):
+            process.kill()
+
+
 def answers_until_restored(client: Client) -> set[str]:
-    """Ask the router until both decisions are in force, and return who answered."""
+    """Ask the router from its failure on until both decisions are in force, and return who answered."""
+    until(lambda: not answered_by(client, ROUTER), what="nobody answers")
     answers = set()
 
     def is_restored() -> bool:
-        answers.add(answered_by(client, ROUTER))
-        return in_force(client)
+        answer = answered_by(client, ROUTER)
+        answers.add(answer)
+        return bool(answer) and in_force(client)
 
     until(is_restored, what="the decisions are in force")
     return answers
-
-
-def kill(server: psutil.Process, *words: str) -> None:
-    (found,) = (each for each in started_by(server.pid) if all(word in " ".join(each.cmdline()) for word in words))
-    found.kill()
 
 
 def test_decisions_outlive_a_routers_process_the_server_and_scripts_serve_until_they_are_undone(
