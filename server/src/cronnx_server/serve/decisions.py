@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from http import HTTPStatus
 from pathlib import Path
 from threading import Thread
 from typing import Any, TypeAlias
@@ -63,15 +64,21 @@ class Decisions:
         Thread(target=self._follow, args=(server,), daemon=True).start()
 
     def _follow(self, server: ServerProcess) -> None:
-        while not is_ready(self._addresses):
-            if server.ends_within(READY_POLL_S):
-                return
-        self.look()
-        while not server.ends_within(PERIOD_S):
-            self.look()
+        poll_s = READY_POLL_S if self._kept() else PERIOD_S
+        with Client(self._addresses.http, key=self._key or None) as client:
+            while not is_ready(self._addresses):
+                if server.ends_within(poll_s):
+                    return
+            self.look(client)
+            while not server.ends_within(PERIOD_S):
+                self.look(client)
 
-    def look(self) -> None:
-        """Compare the server with the file, once, and change what is out of date."""
+    def look(self, client: Client) -> None:
+        """Compare the server with the file, once, and change what is out of date.
+
+        Args:
+            client: Promotes and splits.
+        """
         try:
             configs = self._configs()
         except (NoAnswerError, LookupError, TypeError, ValueError):  # it is ending, or has other things to do
@@ -79,13 +86,15 @@ class Decisions:
         kept = self._kept()
         decisions = {}
         for name in {*configs, *kept}:
-            decision = self._decision(name, configs.get(name), kept.get(name))
+            decision = self._decision(client, name, configs.get(name), kept.get(name))
             if decision:
                 decisions[name] = decision
         if decisions != kept:
             self._keep(decisions)
 
-    def _decision(self, name: str, config: Mapping[str, Any] | None, kept: Decision | None) -> Decision | None:
+    def _decision(
+        self, client: Client, name: str, config: Mapping[str, Any] | None, kept: Decision | None
+    ) -> Decision | None:
         """The decision about a model; one that is missing on the server is made again."""
         if config is None:
             return kept  # not loaded
@@ -93,22 +102,21 @@ class Decisions:
         if configured:
             return {CONFIGURED: configured, IN_FORCE: in_force} if configured != in_force else None
         if kept and kept[CONFIGURED] == in_force:
-            self._make_again(name, kept[IN_FORCE], is_router=bool(arms(config)))
+            self._make_again(client, name, kept[IN_FORCE], is_router=bool(arms(config)))
             return kept
         if kept:
             progress.step(f"{name} serves {in_force} as its config.pbtxt now says, instead of {kept[IN_FORCE]}")
         return None
 
-    def _make_again(self, name: str, in_force: str, *, is_router: bool) -> None:
+    def _make_again(self, client: Client, name: str, in_force: str, *, is_router: bool) -> None:
         if time.monotonic() < self._retry_at_s.get(name, 0.0):
             return
         try:
-            with Client(self._addresses.http, key=self._key or None) as client:
-                if is_router:
-                    weights = (arm.partition("=") for arm in in_force.split())
-                    client.split(name, {arm: float(weight) for arm, _, weight in weights})
-                else:
-                    client.promote(name, in_force)
+            if is_router:
+                weights = (arm.partition("=") for arm in in_force.split())
+                client.split(name, {arm: float(weight) for arm, _, weight in weights})
+            else:
+                client.promote(name, in_force)
         except CronnxError as error:
             progress.step(f"{name} does not serve {in_force} as decided: {error}")
             self._retry_at_s[name] = time.monotonic() + RETRY_S
@@ -116,11 +124,9 @@ class Decisions:
     def _configs(self) -> dict[str, Mapping[str, Any]]:
         """The configurations of the loaded ensembles that pin a version, and of the loaded routers."""
         with TritonHttp(self._addresses.http, timeout_s=READ_TIMEOUT_S, key=self._key) as triton:
-            index = json.loads(triton.request("/v2/repository/index", b"{}")[1])
+            index = _json(triton, "/v2/repository/index", b"{}")
             ready = {entry["name"] for entry in index if entry.get("state") == "READY"}
-            configs = {
-                name: json.loads(triton.request(f"/v2/models/{name}/config")[1]) for name in ready - self._without
-            }
+            configs = {name: _json(triton, f"/v2/models/{name}/config") for name in ready - self._without}
         decided = {name: config for name, config in configs.items() if _in_force(config)}
         self._without |= configs.keys() - decided.keys()  # nothing can be decided about them
         return decided
@@ -140,6 +146,13 @@ class Decisions:
         except (OSError, ValueError):
             return {}
         return kept
+
+
+def _json(triton: TritonHttp, path: str, body: bytes | None = None) -> Any:  # noqa: ANN401 - JSON
+    status, answer = triton.request(path, body)
+    if status != HTTPStatus.OK:
+        raise NoAnswerError(f"HTTP {status}")
+    return json.loads(answer)
 
 
 def _in_force(config: Mapping[str, Any]) -> str:

@@ -7,11 +7,11 @@ import json
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
-from cronnx import CronnxError
+from cronnx import Client, CronnxError, Promotion
 from cronnx_server.serve.addresses import Addresses
 from cronnx_server.serve.decisions import Decisions
 
@@ -45,28 +45,28 @@ class FakeTriton:
         return self.configs[path.split("/")[3]]
 
 
-class FakeClient:
+class FakeClient(Client):
     """Records what is made again."""
 
-    made: ClassVar[list[tuple[Any, ...]]] = []
-    error: ClassVar[CronnxError | None] = None
+    def __init__(self) -> None:
+        self.made: list[tuple[Any, ...]] = []
+        self.error: CronnxError | None = None
 
-    def __init__(self, *_: object, **__: object) -> None:
-        pass
+    def promote(self, model_name: str, model_version: str, *, timeout_s: float | None = None) -> Promotion:  # noqa: ARG002 - the client's
+        self._make(model_name, model_version)
+        return Promotion(model_name, model_version, None)
 
-    def __enter__(self) -> FakeClient:
-        return self
+    def split(
+        self,
+        model_name: str,
+        weights: Mapping[str, float],
+        *,
+        timeout_s: float | None = None,  # noqa: ARG002 - the client's
+    ) -> dict[str, float]:
+        self._make(model_name, dict(weights))
+        return dict(weights)
 
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def promote(self, name: str, version: str) -> None:
-        self._make(name, version)
-
-    def split(self, name: str, weights: Mapping[str, float]) -> None:
-        self._make(name, dict(weights))
-
-    def _make(self, *change: Any) -> None:
+    def _make(self, *change: object) -> None:
         self.made.append(change)
         if self.error:
             raise self.error
@@ -102,15 +102,12 @@ def addresses(triton: FakeTriton) -> Iterator[Addresses]:
 
 
 @pytest.fixture
-def made(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
-    monkeypatch.setattr("cronnx_server.serve.decisions.Client", FakeClient)
-    monkeypatch.setattr(FakeClient, "made", [])
-    monkeypatch.setattr(FakeClient, "error", None)
-    return FakeClient.made
+def client() -> FakeClient:
+    return FakeClient()
 
 
 @pytest.fixture
-def decisions(addresses: Addresses, tmp_path: Path, made: list[tuple[Any, ...]]) -> Decisions:  # noqa: ARG001 - no server
+def decisions(addresses: Addresses, tmp_path: Path) -> Decisions:
     return Decisions(addresses, folder=tmp_path / "decisions")
 
 
@@ -119,67 +116,73 @@ def kept(decisions: Decisions) -> Any:
     return json.loads(path.read_text()) if path.exists() else None
 
 
-def decide(decisions: Decisions, triton: FakeTriton) -> None:
+def decide(decisions: Decisions, triton: FakeTriton, client: FakeClient) -> None:
     triton.configs |= {"photos": ensemble("2", configured="1"), "ab": router(DECIDED, configured=ARMS)}
-    decisions.look()
+    decisions.look(client)
 
 
-def test_nothing_is_written_where_nothing_was_decided(decisions: Decisions, triton: FakeTriton) -> None:
+def test_nothing_is_written_where_nothing_was_decided(
+    decisions: Decisions, triton: FakeTriton, client: FakeClient
+) -> None:
     triton.configs |= {"photos": ensemble("1"), "ab": router(ARMS), "undone": ensemble("1", configured="1")}
-    decisions.look()
+    decisions.look(client)
     assert kept(decisions) is None
 
 
 def test_a_promotion_and_a_split_are_kept_and_made_again_when_they_are_gone(
-    decisions: Decisions, triton: FakeTriton, made: list[tuple[Any, ...]]
+    decisions: Decisions, triton: FakeTriton, client: FakeClient
 ) -> None:
-    decide(decisions, triton)
+    decide(decisions, triton, client)
     expected = {"photos": {"configured": "1", "in_force": "2"}, "ab": {"configured": ARMS, "in_force": DECIDED}}
-    assert (kept(decisions), made) == (expected, [])
+    assert (kept(decisions), client.made) == (expected, [])
     triton.configs |= {"photos": ensemble("1"), "ab": router(ARMS)}
-    decisions.look()
+    decisions.look(client)
     assert kept(decisions) == expected
-    assert sorted(made) == [("ab", {"net/2": 100.0}), ("photos", "2")]
+    assert sorted(client.made) == [("ab", {"net/2": 100.0}), ("photos", "2")]
 
 
-def test_what_is_undone_is_forgotten(decisions: Decisions, triton: FakeTriton, made: list[tuple[Any, ...]]) -> None:
-    decide(decisions, triton)
+def test_what_is_undone_is_forgotten(decisions: Decisions, triton: FakeTriton, client: FakeClient) -> None:
+    decide(decisions, triton, client)
     triton.configs |= {"photos": ensemble("1", configured="1"), "ab": router(ARMS, configured=ARMS)}
-    decisions.look()
-    assert (kept(decisions), made) == (None, [])
+    decisions.look(client)
+    assert (kept(decisions), client.made) == (None, [])
 
 
 def test_a_file_that_says_something_new_ends_a_decision_and_the_log_says_so(
-    decisions: Decisions, triton: FakeTriton, made: list[tuple[Any, ...]], capsys: pytest.CaptureFixture[str]
+    decisions: Decisions, triton: FakeTriton, client: FakeClient, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    decide(decisions, triton)
+    decide(decisions, triton, client)
     triton.configs |= {"photos": ensemble("3"), "ab": router("net/1=50 net/2=50")}
-    decisions.look()
-    assert (kept(decisions), made) == (None, [])
+    decisions.look(client)
+    assert (kept(decisions), client.made) == (None, [])
     assert "photos serves 3 as its config.pbtxt now says, instead of 2" in capsys.readouterr().err
 
 
-def test_a_decision_about_a_model_that_is_not_loaded_stays(decisions: Decisions, triton: FakeTriton) -> None:
-    decide(decisions, triton)
+def test_a_decision_about_a_model_that_is_not_loaded_stays(
+    decisions: Decisions, triton: FakeTriton, client: FakeClient
+) -> None:
+    decide(decisions, triton, client)
     del triton.configs["photos"]
-    decisions.look()
+    decisions.look(client)
     assert kept(decisions).keys() == {"photos", "ab"}
 
 
 def test_what_cannot_be_made_again_stays_and_is_not_tried_at_every_look(
-    decisions: Decisions, triton: FakeTriton, made: list[tuple[Any, ...]], capsys: pytest.CaptureFixture[str]
+    decisions: Decisions, triton: FakeTriton, client: FakeClient, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    decide(decisions, triton)
-    FakeClient.error = CronnxError("net/2 is not loaded")
+    decide(decisions, triton, client)
+    client.error = CronnxError("net/2 is not loaded")
     triton.configs["photos"] = ensemble("1")
     for _ in range(3):
-        decisions.look()
-    assert made == [("photos", "2")]
+        decisions.look(client)
+    assert client.made == [("photos", "2")]
     assert "photos" in kept(decisions)
     assert "photos does not serve 2 as decided: net/2 is not loaded" in capsys.readouterr().err
 
 
-def test_a_model_about_which_nothing_can_be_decided_is_read_once(decisions: Decisions, triton: FakeTriton) -> None:
+def test_a_model_about_which_nothing_can_be_decided_is_read_once(
+    decisions: Decisions, triton: FakeTriton, client: FakeClient
+) -> None:
     for _ in range(3):
-        decisions.look()
+        decisions.look(client)
     assert triton.asked.count("/v2/models/net/config") == 1
