@@ -60,9 +60,10 @@ def counts(addresses: Addresses, model_name: str) -> dict[str, float]:
 def test_a_picture_that_came_before_is_answered_without_running_the_network(
     client: Client, addresses: Addresses
 ) -> None:
+    before = counts(addresses, NETWORK)  # the warm-up's
     first, *others = (client.classify(COFFEE) for _ in range(5))
     assert others == [first] * 4
-    assert counts(addresses, NETWORK) == {"hit": 4, "miss": 1}
+    assert counts(addresses, NETWORK) == {"hit": before["hit"] + 4, "miss": before["miss"] + 1}
 
 
 def test_a_promotion_is_not_answered_from_the_cache_of_the_version_before(client: Client) -> None:

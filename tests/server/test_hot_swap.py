@@ -212,11 +212,14 @@ def test_the_command_line_promotes_rolls_back_and_shows_what_is_live(toy: Toy) -
     assert cronnx(toy, "promote", ENSEMBLE, "2").stdout == "toy  version 2 is live (rollback: 1)\n"
     listed = [line.split() for line in cronnx(toy, "models").stdout.splitlines()]
     assert ["toy_onnx", "1", "READY"] in listed
-    assert ["toy_onnx", "2", "READY", "toy"] in listed
+    assert ["toy_onnx", "2", "READY", "toy", "(config.pbtxt:", "1)"] in listed
     assert cronnx(toy, "rollback", ENSEMBLE).stdout == "toy  version 1 is live\n"
     again = cronnx(toy, "rollback", ENSEMBLE)
     assert (again.returncode, again.stdout) == (1, "")
     assert "there is no version to go back to" in again.stderr
+    assert cronnx(toy, "promote", ENSEMBLE, "2").returncode == 0
+    assert cronnx(toy, "reset", ENSEMBLE).stdout == "toy  as in config.pbtxt\n"
+    assert ["toy_onnx", "1", "READY", "toy"] in [line.split() for line in cronnx(toy, "models").stdout.splitlines()]
 
 
 def test_the_clients_readme_promotes_and_rolls_back(toy: Toy) -> None:
