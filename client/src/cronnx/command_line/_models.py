@@ -120,9 +120,9 @@ def _changed(change: _Change, names: Iterable[str], options: argparse.Namespace,
         for name in names:
             try:
                 done = change(client, name)
-            except ConnectionFailed:
-                raise
             except CronnxError as error:
+                if isinstance(error, ConnectionFailed) and not client.is_server_live():
+                    raise  # no server can be reached, not only one of several
                 errors(f"{name}: {error}")
             else:
                 print(f"{printable(name)}  {done}{everywhere}", flush=True)

@@ -122,6 +122,8 @@ class FakeClient:
 
     def _command(self, command: str, name: str, *arguments: str) -> None:
         self._server.check()
+        if name in self._server.failures:
+            raise self._server.failures[name]
         if name not in {model.name for model in self._server.models}:
             raise ModelNotFound(f"no model {name}", server_message=f"no model {name}")
         self._server.commands.append((command, name, *arguments))

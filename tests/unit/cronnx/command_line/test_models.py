@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from cronnx import ModelStatus, StepInfo
+from cronnx import ConnectionFailed, ModelStatus, StepInfo
 from tests.unit.cronnx.command_line.fake_server import FakeServer
 
 Output = pytest.CaptureFixture[str]
@@ -132,3 +132,13 @@ def test_what_is_in_force_is_listed_with_what_the_files_say_instead(
 def test_a_change_of_several_servers_names_them(cronnx: Command, capsys: Output) -> None:
     assert cronnx(["reset", "b", "--url", "http://a:1", "--url", "http://b:1"]) == 0
     assert capsys.readouterr().out == "b  as in config.pbtxt on http://a:1, http://b:1\n"
+
+
+def test_one_server_of_several_that_cannot_be_reached_is_a_failure(
+    cronnx: Command, capsys: Output, server: FakeServer
+) -> None:
+    server.failures["b"] = ConnectionFailed("http://b:1: cannot be reached; nothing was changed")
+    assert cronnx(["load", "b", "a", "--url", "http://a:1", "--url", "http://b:1"]) == 1
+    output = capsys.readouterr()
+    assert output.out == "a  loaded on http://a:1, http://b:1\n"
+    assert output.err == "cronnx: b: http://b:1: cannot be reached; nothing was changed\n"
