@@ -97,6 +97,7 @@ ENTRYPOINT ["/opt/cronnx/launch", "tritonserver", \
     "--model-repository=/models/model_repository", \
     "--model-repository=/models/ensembles", \
     "--model-control-mode=explicit", \
+    "--strict-readiness=false", \
     "--exit-timeout-secs=30", \
     "--metrics-config=summary_latencies=true", \
     "--metrics-config=summary_quantiles=0.5:0.01,0.95:0.005,0.99:0.001"]

@@ -7,13 +7,14 @@ Triton uses it only if `libtriton_onnxruntime.so` is not installed. This module 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import triton_python_backend_utils as pb_utils
 
-from cronnx_onnxruntime import autocomplete, runner
+from cronnx_onnxruntime import autocomplete, cache, runner
 from cronnx_onnxruntime.errors import ConfigError, InferenceError
 from cronnx_onnxruntime.runner import Answer, Request, Runner
 
@@ -46,12 +47,32 @@ class TritonPythonModel:
         self._runner = _or_refuse(name, lambda: Runner(path, config, kind=kind, device_id=device_id))
         if self._runner.warning:
             pb_utils.Logger.log_warn(f"{args['model_instance_name']}: {self._runner.warning}")
+        self._answers = self._runner.answers
+        if most_bytes := cache.cache_bytes(config, os.environ.get(cache.VARIABLE, "")):
+            count = self._counter(name, args["model_version"])
+            self._answers = cache.CachedAnswers(self._runner.answers, most_bytes=most_bytes, count=count).answers
         self._input_names = [tensor["name"] for tensor in config["input"]]
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Return a response for each request, in order."""
         # Triton has removed cancelled requests already; to ask again costs a message to it and back for each request.
-        return [_response(answer) for answer in self._runner.answers([self._request(request) for request in requests])]
+        return [_response(answer) for answer in self._answers([self._request(request) for request in requests])]
+
+    def _counter(self, name: str, version: str) -> Callable[[int, int], None]:
+        # The family is kept because Triton removes one without a reference.
+        self._family = pb_utils.MetricFamily(
+            name="cronnx_cache_requests_total",
+            description="Requests to a network with a cache by outcome: hit or miss",
+            kind=pb_utils.MetricFamily.COUNTER,
+        )
+        labels = {"model": name, "version": version}
+        hits, misses = (self._family.Metric(labels={**labels, "outcome": outcome}) for outcome in ("hit", "miss"))
+
+        def count(n_hits: int, n_misses: int) -> None:
+            hits.increment(n_hits)
+            misses.increment(n_misses)
+
+        return count
 
     def _request(self, request: Any) -> Request:
         tensors = {name: pb_utils.get_input_tensor_by_name(request, name) for name in self._input_names}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import traceback
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ import triton_python_backend_utils as pb_utils
 
 from cronnx_router import USER_ID, Arm, ConfigError, Failure, Metrics, Options, Request, Router
 from cronnx_router.batches import Tensors, TensorsOrArrays
+from cronnx_router.decisions import VARIABLE
 
 
 class TritonPythonModel:
@@ -20,7 +22,8 @@ class TritonPythonModel:
         """Read the model configuration; an invalid one fails the load."""
         name = args["model_name"]
         try:
-            options = Options.from_model_config(json.loads(args["model_config"]))
+            config, decisions = json.loads(args["model_config"]), os.environ.get(VARIABLE, "")
+            options = Options.from_model_config(config, decisions=decisions)
         except ConfigError as error:
             raise pb_utils.TritonModelException(f"model '{name}': {error}") from None
         self._inputs = options.inputs

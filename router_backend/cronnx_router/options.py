@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cronnx_router.arms import Arm, read_arm, read_weighted_arms
+from cronnx_router.decisions import CONFIGURED, decided_arms
 from cronnx_router.errors import ConfigError
 
 USER_ID = "user_id"
@@ -33,8 +34,12 @@ class Options:
     outputs: tuple[str, ...]
 
     @classmethod
-    def from_model_config(cls, config: ModelConfig) -> Options:
+    def from_model_config(cls, config: ModelConfig, *, decisions: str = "") -> Options:
         """Read the options from a model configuration in Triton's JSON form.
+
+        Args:
+            config: The configuration.
+            decisions: The JSON file with arms that were decided instead of those in the model's file; empty for none.
 
         Raises:
             ConfigError: The configuration cannot be served.
@@ -43,13 +48,15 @@ class Options:
         if not config.get("max_batch_size"):
             raise ConfigError("max_batch_size: expected at least 1, because images are routed one by one, got 0")
         outputs = tuple(tensor["name"] for tensor in config["output"])
-        shadow = parameters.get("shadow")
+        shadow, arms = parameters.get("shadow"), parameters.get("arms", "")
+        if CONFIGURED not in parameters:  # it is the model's file, not a split of the running server
+            arms = decided_arms(decisions, config.get("name", ""), arms)
         if shadow is not None and CLASS_ID not in outputs:
             raise ConfigError(
                 f"parameter 'shadow': expected an output '{CLASS_ID}' to compare, got {', '.join(outputs)}"
             )
         return cls(
-            weights=read_weighted_arms(parameters.get("arms", ""), parameter="arms"),
+            weights=read_weighted_arms(arms, parameter="arms"),
             shadow=None if shadow is None else read_arm(shadow, parameter="shadow"),
             inputs=_input_names(config),
             outputs=outputs,
@@ -59,7 +66,7 @@ class Options:
 def _read_parameters(config: ModelConfig) -> dict[str, str]:
     parameters = {name: value["string_value"] for name, value in config.get("parameters", {}).items()}
     for name in parameters:
-        if name not in PARAMETERS:
+        if name not in (*PARAMETERS, CONFIGURED):
             raise ConfigError(f"unknown parameter '{name}': expected {' or '.join(PARAMETERS)}")
     return parameters
 

@@ -14,12 +14,12 @@ import pytest
 
 from cronnx import AsyncClient, Client, InvalidInput, ModelNotFound, Promotion, ServerFault
 from cronnx_server.serve.addresses import Addresses
+from cronnx_server.serve.options import MODEL_CONTROL
 from tests.server.swap_load import under_load
 from tests.server.test_readme import CLIENT_BLOCKS
 from tests.server.toy import CLASSIFIER, ENSEMBLE, ToyRepository
 from tests.server.triton import running
 
-EXPLICIT = "--model-control-mode=explicit"
 V1, V2 = "toy/1@00000000", "toy/2@00000000"
 
 
@@ -40,7 +40,7 @@ class Toy:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Toy]:
     repository = ToyRepository(tmp_path_factory.mktemp("repository"))
     repository.write()
-    with running([repository.folder], EXPLICIT, f"--load-model={ENSEMBLE}") as addresses:
+    with running([repository.folder], *MODEL_CONTROL, f"--load-model={ENSEMBLE}") as addresses:
         yield Toy(repository, addresses)
 
 
@@ -141,6 +141,29 @@ def test_a_version_that_does_not_load_says_why_and_leaves_the_live_one(toy: Toy)
     asyncio.run(swap())
 
 
+def test_the_server_stays_ready_while_a_version_loads_and_after_one_that_does_not(toy: Toy) -> None:
+    async def add(version: int, client: AsyncClient) -> None:
+        loading = asyncio.create_task(client.load(CLASSIFIER))
+        states = set()
+        while not loading.done():
+            assert await client.is_server_ready()
+            states |= {model.state for model in await client.models() if model.version == str(version)}
+        await loading
+        assert "LOADING" in states, "too fast to be seen"
+
+    async def add_versions() -> None:
+        async with AsyncClient(toy.addresses.grpc) as client:
+            toy.repository.write_version(3)
+            await add(3, client)
+            toy.repository.corrupt_version(4)
+            with pytest.raises(ServerFault, match=r"cannot load model\.onnx"):
+                await add(4, client)
+            assert await client.is_server_ready()
+            assert (await client.classify(b"x", model_name=ENSEMBLE)).served_by == V1
+
+    asyncio.run(add_versions())
+
+
 def test_a_version_that_loads_but_does_not_answer_is_never_live(toy: Toy) -> None:
     async def swap() -> None:
         async with under_load(toy.addresses.grpc, ENSEMBLE, live=V1), AsyncClient(toy.addresses.grpc) as client:
@@ -189,11 +212,14 @@ def test_the_command_line_promotes_rolls_back_and_shows_what_is_live(toy: Toy) -
     assert cronnx(toy, "promote", ENSEMBLE, "2").stdout == "toy  version 2 is live (rollback: 1)\n"
     listed = [line.split() for line in cronnx(toy, "models").stdout.splitlines()]
     assert ["toy_onnx", "1", "READY"] in listed
-    assert ["toy_onnx", "2", "READY", "toy"] in listed
+    assert ["toy_onnx", "2", "READY", "toy", "(config.pbtxt:", "1)"] in listed
     assert cronnx(toy, "rollback", ENSEMBLE).stdout == "toy  version 1 is live\n"
     again = cronnx(toy, "rollback", ENSEMBLE)
     assert (again.returncode, again.stdout) == (1, "")
     assert "there is no version to go back to" in again.stderr
+    assert cronnx(toy, "promote", ENSEMBLE, "2").returncode == 0
+    assert cronnx(toy, "reset", ENSEMBLE).stdout == "toy  as in config.pbtxt\n"
+    assert ["toy_onnx", "1", "READY", "toy"] in [line.split() for line in cronnx(toy, "models").stdout.splitlines()]
 
 
 def test_the_clients_readme_promotes_and_rolls_back(toy: Toy) -> None:

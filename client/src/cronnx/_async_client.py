@@ -18,6 +18,7 @@ from cronnx._embedding import Embedding
 from cronnx._errors import InvalidInput
 from cronnx._image_model import ImageModel, KnownModels
 from cronnx._inputs import ImageLike, checked_tensors
+from cronnx._loading import load, unload
 from cronnx._models import (
     ModelInfo,
     ModelStatistics,
@@ -29,6 +30,7 @@ from cronnx._models import (
 )
 from cronnx._predict_many import ImageT, flattened, predict_many
 from cronnx._promotion import Promotion, promote, rollback
+from cronnx._reset import reset
 from cronnx._retry import Retry
 from cronnx._segmentation import Segmentation
 from cronnx._session import Session
@@ -373,11 +375,11 @@ class AsyncClient:
 
     async def load(self, model_name: str, *, timeout_s: float | None = None) -> None:
         """Load a model, or reload it; see `Client.load`."""
-        await self._session.load_model(model_name, timeout_s=timeout_s)
+        await load(self._session, model_name, timeout_s=timeout_s)
 
     async def unload(self, model_name: str, *, timeout_s: float | None = None) -> None:
         """Unload a model; see `Client.unload`."""
-        await self._session.unload_model(model_name, timeout_s=timeout_s)
+        await unload(self._session, model_name, timeout_s=timeout_s)
 
     async def promote(self, model_name: str, model_version: str, *, timeout_s: float | None = None) -> Promotion:
         """Make an ensemble answer with another version; see `Client.promote`."""
@@ -392,6 +394,10 @@ class AsyncClient:
     ) -> dict[str, float]:
         """Change how an ensemble's traffic is split between versions; see `Client.split`."""
         return await split(self._session, model_name, weights, timeout_s=timeout_s)
+
+    async def reset(self, model_name: str, *, timeout_s: float | None = None) -> None:
+        """Undo every promotion and split of an ensemble; see `Client.reset`."""
+        await reset(self._session, model_name, timeout_s=timeout_s)
 
     def _model(self, method: Method[A], model_name: str, model_version: str, timeout_s: float | None) -> ImageModel[A]:
         return ImageModel(

@@ -468,24 +468,28 @@ class Client:
         return self._run(self._client.is_ready(model_name, model_version=model_version))
 
     def load(self, model_name: str, *, timeout_s: float | None = None) -> None:
-        """Load a model, or reload it, on every server, and wait until it is ready.
+        """Load a model, or reload it, on one server after the other, and wait until it is ready.
 
         The server must run with `--model-control-mode=explicit`. A large model may need a larger `timeout_s`; the
-        server continues to load after a timeout.
+        server continues to load after a timeout. While a model is reloaded, and if that fails, the former one answers.
+        If a load fails, the servers after that one are not asked, and those before it unload the model again, unless
+        it was loaded before.
 
         Raises:
             InvalidInput: The server does not run in explicit mode.
-            ModelNotFound: The repository has no such model.
+            ModelNotFound: A repository has no such model; nothing was loaded.
+            NotReady: The model is loaded, but other models are no longer ready, because what they need is gone.
             ServerFault: The model cannot be loaded.
             CronnxError: There is no answer; the subclass says why.
         """
         self._run(self._client.load(model_name, timeout_s=timeout_s))
 
     def unload(self, model_name: str, *, timeout_s: float | None = None) -> None:
-        """Unload a model on every server, after its running requests. An ensemble's steps stay loaded.
+        """Unload a model on every server or on none, after its running requests. An ensemble's steps stay loaded.
 
         Raises:
-            InvalidInput: The server does not run in explicit mode.
+            InvalidInput: An ensemble or a router needs the model, or the server does not run in explicit mode.
+            ModelNotFound: A repository has no such model.
             CronnxError: There is no answer; the subclass says why.
         """
         self._run(self._client.unload(model_name, timeout_s=timeout_s))
@@ -493,9 +497,10 @@ class Client:
     def promote(self, model_name: str, model_version: str, *, timeout_s: float | None = None) -> Promotion:
         """Make an ensemble answer with another version of its classifier, without a failed request.
 
-        The version must be loaded, and is tried with zeros first. Then the ensemble is reloaded with the version in
-        the steps that pin one, those whose `model_version` is not -1. The promotion lasts until the server stops: the
-        ensemble's `config.pbtxt` is unchanged.
+        The version must be loaded, and is tried with zeros first, on every server. Then the ensemble is reloaded with
+        the version in the steps that pin one, those whose `model_version` is not -1. If that fails on a server, all
+        return to what they served. The ensemble's `config.pbtxt` is unchanged; `scripts/serve` keeps the promotion over
+        restarts until a `reset`.
 
         Args:
             model_name: An ensemble whose steps pin one version of one model.
@@ -526,9 +531,9 @@ class Client:
     ) -> dict[str, float]:
         """Change how an ensemble's traffic is split between versions, without a failed request.
 
-        The ensemble's router is reloaded with the weights in its parameter `arms`. The split lasts until the server
-        stops: the router's `config.pbtxt` is unchanged. Users stay with their arm, except for the few that the new
-        weights must move.
+        The ensemble's router is reloaded with the weights in its parameter `arms`. If that fails on a server, all
+        return to their former weights. The router's `config.pbtxt` is unchanged; `scripts/serve` keeps the split over
+        restarts until a `reset`. Users stay with their arm, except for the few that the new weights must move.
 
         Args:
             model_name: An ensemble with a model of the backend `router`, or that model.
@@ -547,6 +552,20 @@ class Client:
             CronnxError: There is no answer; the subclass says why.
         """
         return self._run(self._client.split(model_name, weights, timeout_s=timeout_s))
+
+    def reset(self, model_name: str, *, timeout_s: float | None = None) -> None:
+        """Undo every promotion and split of an ensemble: it serves what the files of the models say.
+
+        Does nothing if that is so already.
+
+        Args:
+            model_name: An ensemble, or a model of the backend `router`.
+            timeout_s: The time for each request involved, in seconds; None for the client's default.
+
+        Raises:
+            CronnxError: As for `promote` and `split`.
+        """
+        self._run(self._client.reset(model_name, timeout_s=timeout_s))
 
     def _ask(
         self,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from cronnx._errors import InvalidInput
 from cronnx._tasks import task_of
@@ -12,6 +13,12 @@ from cronnx._transports.base import Json
 
 NEWEST = "-1"
 """The version that means the newest in an ensemble's step."""
+
+ROUTER, ARMS = "router", "arms"
+"""The backend of routers, and the parameter with their arms."""
+
+CONFIGURED = "configured"
+"""The parameter that keeps what a model's file says while a promotion or a split replaces it."""
 
 _NAME = re.compile(r"[^/\\\x00-\x1f\x7f]*")
 
@@ -78,6 +85,8 @@ class ModelInfo:
         outputs: The model's outputs.
         steps: The steps of an ensemble; empty for any other model.
         task: What the model answers, such as `detection`; empty if it is not an ensemble for images.
+        arms: The weights of a router's arms, by `MODEL/VERSION`; empty for any other model.
+        configured: The version or the arms of the model's file, if a promotion or a split replaces them; else empty.
     """
 
     name: str
@@ -89,6 +98,8 @@ class ModelInfo:
     outputs: tuple[TensorInfo, ...]
     steps: tuple[StepInfo, ...] = ()
     task: str = ""
+    arms: Mapping[str, float] = field(default_factory=dict)
+    configured: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +156,32 @@ def model_info(metadata: Json, config: Json) -> ModelInfo:
         outputs=_tensors(metadata.get("outputs", ())),
         steps=steps(config),
         task=task_of(config),
+        arms=arm_weights(parameter(config, ARMS)) if config.get("backend") == ROUTER else {},
+        configured=_replaced(config),
     )
+
+
+def _replaced(config: Json) -> str:
+    """Return what a model's file says, if a promotion or a split replaces it."""
+    configured = parameter(config, CONFIGURED)
+    in_force = {parameter(config, ARMS), *(step.model_version for step in steps(config))}
+    return "" if configured in in_force else configured
+
+
+def parameter(config: Json, name: str) -> str:
+    """Read a parameter of a configuration; empty if there is none."""
+    return str(config.get("parameters", {}).get(name, {}).get("string_value", ""))
+
+
+def with_parameters(config: Json, **values: str) -> dict[str, Any]:
+    """Return a configuration with other parameters; an empty value removes one."""
+    kept = {name: value for name, value in config.get("parameters", {}).items() if name not in values}
+    return {**config, "parameters": {**kept, **{name: {"string_value": text} for name, text in values.items() if text}}}
+
+
+def arm_weights(text: str) -> dict[str, float]:
+    """Read the weights of a router's arms, by `MODEL/VERSION`."""
+    return {arm: float(weight) for arm, _, weight in (word.partition("=") for word in text.split())}
 
 
 def steps(config: Json) -> tuple[StepInfo, ...]:

@@ -1,14 +1,14 @@
 """Promotion and rollback: which version of a model an ensemble answers with, changed while the server runs.
 
 An ensemble pins a version with `model_version` in a step of its configuration. A promotion loads the ensemble with
-another pin, and keeps the previous version in the configuration's parameter `promoted_from` for a rollback.
+another pin. The configuration's parameter `promoted_from` keeps the previous version for a rollback, and `configured`
+the version of the ensemble's file.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +16,20 @@ import numpy as np
 import numpy.typing as npt
 from tritonclient.utils import triton_to_np_dtype
 
-from cronnx._errors import CronnxError, InvalidInput, ModelNotFound, NotReady, ServerFault
-from cronnx._models import NEWEST, ModelInfo, StepInfo, TensorInfo, model_info, model_status, steps
+from cronnx._all_servers import Change, change_all
+from cronnx._errors import InvalidInput, ModelNotFound, NotReady
+from cronnx._models import (
+    CONFIGURED,
+    NEWEST,
+    ModelInfo,
+    StepInfo,
+    TensorInfo,
+    model_info,
+    model_status,
+    parameter,
+    steps,
+    with_parameters,
+)
 from cronnx._session import Session
 from cronnx._transports.base import InferRequest, Json
 
@@ -45,41 +57,61 @@ async def promote(session: Session, model_name: str, version: str, *, timeout_s:
     """See `Client.promote`."""
     if not version:
         raise InvalidInput("model_version: expected the version to promote, got an empty one")
-    config = await session.model_config(model_name)
-    live = _pinning_step(config).model_version
-    # A version that is live already is promoted all the same: another server of the session may have restarted.
-    previous = _promoted_from(config) if version == live else live
-    return await _make_live(session, config, version, previous=previous, timeout_s=timeout_s)
+
+    async def check(server: Session) -> Change[Promotion]:
+        config = await server.model_config(model_name)
+        live = _pinning_step(config).model_version
+        # A version that is live already is promoted all the same: another server of the session may have restarted.
+        previous = parameter(config, _PROMOTED_FROM) if version == live else live
+        return await promotion(server, config, version, previous=previous, timeout_s=timeout_s)
+
+    return (await change_all(session, check))[0]
 
 
 async def rollback(session: Session, model_name: str, *, timeout_s: float | None) -> Promotion:
     """See `Client.rollback`."""
-    config = await session.model_config(model_name)
-    live, previous = _pinning_step(config), _promoted_from(config)
-    if previous is None:
+    configs = await asyncio.gather(*(server.model_config(model_name) for server in session.servers().values()))
+    live = ", ".join(sorted({str(_pinning_step(config)) for config in configs}))
+    previous = {parameter(config, _PROMOTED_FROM) for config in configs} - {""}
+    if len(previous) > 1:
+        raise InvalidInput(
+            f"{model_name} was promoted from {' and '.join(sorted(previous))} on different servers: promote one of"
+            " these versions",
+            model_name=model_name,
+        )
+    if not previous:
         raise InvalidInput(
             f"{model_name} serves {live}, which was not promoted: there is no version to go back to",
             model_name=model_name,
         )
-    # The version left is not kept, so that a rollback that is sent twice does not bring it back.
-    return await _make_live(session, config, previous, previous=None, timeout_s=timeout_s)
+    (version,) = previous
+
+    async def check(server: Session) -> Change[Promotion]:
+        config = await server.model_config(model_name)
+        # The version left is not kept, so that a rollback that is sent twice does not bring it back.
+        return await promotion(server, config, version, previous="", timeout_s=timeout_s)
+
+    return (await change_all(session, check))[0]
 
 
-async def _make_live(
-    session: Session, config: Json, version: str, *, previous: str | None, timeout_s: float | None
-) -> Promotion:
+async def promotion(
+    server: Session, config: Json, version: str, *, previous: str, timeout_s: float | None
+) -> Change[Promotion]:
+    """Check that a version answers, and return the change that makes it live on a server."""
     name, wanted = config["name"], StepInfo(_pinning_step(config).model_name, version)
-    await _check_loaded(session, wanted)
-    await _check_answers(session, wanted, timeout_s=timeout_s)
-    promoted = _with_pinned_version(config, version, promoted_from=previous)
-    try:
-        await session.load_model(name, config=json.dumps(promoted), timeout_s=timeout_s)
-    except ServerFault:
-        with suppress(CronnxError):  # Triton has removed the ensemble: load it with its previous configuration
-            await session.load_model(name, config=json.dumps(config), timeout_s=timeout_s)
-        raise
-    await _check_live(session, name, wanted)
-    return Promotion(name, version, previous)
+    await _check_loaded(server, wanted)
+    await _check_answers(server, wanted, timeout_s=timeout_s)
+
+    async def make() -> Promotion:
+        promoted = _with_pinned_version(config, version, promoted_from=previous)
+        await server.load_model(name, config=json.dumps(promoted), timeout_s=timeout_s)
+        await _check_live(server, name, wanted)
+        return Promotion(name, version, previous or None)
+
+    async def undo() -> None:  # if the load has failed, Triton has removed the ensemble
+        await server.load_model(name, config=json.dumps(config), timeout_s=timeout_s)
+
+    return Change(make, undo)
 
 
 async def _check_loaded(session: Session, wanted: StepInfo) -> None:
@@ -149,20 +181,14 @@ def _pinning_step(config: Json) -> StepInfo:
     return pinned.pop()
 
 
-def _promoted_from(config: Json) -> str | None:
-    """Return the version that was pinned before the last promotion; None after a start or a rollback."""
-    parameter = config.get("parameters", {}).get(_PROMOTED_FROM)
-    return None if parameter is None else str(parameter["string_value"])
-
-
-def _with_pinned_version(config: Json, version: str, *, promoted_from: str | None) -> dict[str, Any]:
+def _with_pinned_version(config: Json, version: str, *, promoted_from: str) -> dict[str, Any]:
     """Return an ensemble's configuration with another pinned version, and the version for a rollback."""
     scheduling = config["ensemble_scheduling"]
     changed = [
         step if described.model_version == NEWEST else {**step, "model_version": version}
         for step, described in zip(scheduling["step"], steps(config), strict=True)
     ]
-    parameters = {key: value for key, value in config.get("parameters", {}).items() if key != _PROMOTED_FROM}
-    if promoted_from is not None:
-        parameters[_PROMOTED_FROM] = {"string_value": promoted_from}
-    return {**config, "ensemble_scheduling": {**scheduling, "step": changed}, "parameters": parameters}
+    configured = parameter(config, CONFIGURED) or _pinning_step(config).model_version
+    # Kept also if it is the version of the file again: scripts/serve tells by it that a promotion was undone.
+    parameters = {_PROMOTED_FROM: promoted_from, CONFIGURED: configured}
+    return with_parameters({**config, "ensemble_scheduling": {**scheduling, "step": changed}}, **parameters)

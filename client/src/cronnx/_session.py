@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
+from copy import copy
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from cronnx._models import check_name
 from cronnx._retry import Retrier, Retry, is_transient, never_arrived
 from cronnx._tracing import traced
 from cronnx._transports.base import InferRequest, Json, ServerApi, ServerRequest, Transport
+from cronnx._transports.failover import Failover
 
 A = TypeVar("A")
 
@@ -40,6 +42,15 @@ class Session:
             InvalidInput: The time is not a positive number.
         """
         return self._timeout_s if of_call is None else _checked_timeout(of_call)
+
+    def servers(self) -> dict[str, Session]:
+        """Return a session for each server, by its address; the address is empty if there is only one."""
+        transport = self._open_transport()
+        sessions = {}
+        for name, each in (transport.transports if isinstance(transport, Failover) else {"": transport}).items():
+            sessions[name] = copy(self)
+            sessions[name]._transport = each
+        return sessions
 
     async def infer(self, request: InferRequest) -> dict[str, npt.NDArray[Any]]:
         """Run a model and return its outputs by name."""

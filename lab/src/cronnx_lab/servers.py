@@ -12,6 +12,7 @@ import psutil
 from cronnx_lab.errors import MeasurementError
 from cronnx_server.serve import tritonserver
 from cronnx_server.serve.addresses import Addresses, free_addresses
+from cronnx_server.serve.options import MODEL_CONTROL
 from cronnx_server.serve.process import ServerProcess
 
 QUIET = ("--log-info=false", "--log-warning=false")
@@ -112,7 +113,7 @@ def triton_server(
     command = [
         *distribution.command(repositories),
         *addresses.flags(),
-        "--model-control-mode=explicit",
+        *MODEL_CONTROL,
         *(f"--load-model={name}" for name in models),
         *QUIET,
         *flags,

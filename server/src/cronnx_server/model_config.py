@@ -34,6 +34,23 @@ def ensemble_steps(config: ModelConfigJson) -> list[str]:
     return [step["model_name"] for step in config.get("ensemble_scheduling", {}).get("step", ())]
 
 
+def parameter(config: ModelConfigJson, name: str) -> str:
+    """A parameter of a configuration; empty if there is none."""
+    return str(config.get("parameters", {}).get(name, {}).get("string_value", ""))
+
+
+def pinned_version(config: ModelConfigJson) -> str:
+    """The version that an ensemble's steps pin; empty if they pin none or several, and for any other model."""
+    steps = config.get("ensemble_scheduling", {}).get("step", ())
+    versions = {str(step.get("model_version", -1)) for step in steps} - {"-1"}
+    return versions.pop() if len(versions) == 1 else ""
+
+
+def arms(config: ModelConfigJson) -> str:
+    """The arms of a router, as its parameter says; empty for any other model."""
+    return parameter(config, "arms") if config.get("backend") == "router" else ""
+
+
 def cpu_instances(config: ModelConfigJson, *, gpus: int = 0) -> int:
     """The number of instances of one version that run on the CPU of a machine with `gpus` GPUs."""
     default = _DEFAULT_CPU_COUNTS.get(config.get("backend", ""), 1)

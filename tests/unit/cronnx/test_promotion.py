@@ -10,6 +10,8 @@ from cronnx import Client, InvalidInput, ModelNotFound, NotReady, Promotion, Ret
 from cronnx._transports.failover import Failover
 from tests.unit.cronnx.fake_repository import CLASSIFIER, CONFIG, ENSEMBLE, FakeRepository
 
+AS_CONFIGURED = {**CONFIG, "parameters": {**CONFIG["parameters"], "configured": {"string_value": "1"}}}
+
 
 @pytest.fixture
 def repository() -> FakeRepository:
@@ -31,14 +33,18 @@ def test_a_promotion_pins_the_version_and_leaves_all_else(client: Client, reposi
     (loaded,) = repository.loads
     preprocess, classify = loaded.pop("ensemble_scheduling")["step"]
     assert (preprocess, classify["model_version"]) == (CONFIG["ensemble_scheduling"]["step"][0], "2")
-    assert loaded.pop("parameters") == {**CONFIG["parameters"], "promoted_from": {"string_value": "1"}}
+    assert loaded.pop("parameters") == {
+        **CONFIG["parameters"],
+        "promoted_from": {"string_value": "1"},
+        "configured": {"string_value": "1"},
+    }
     assert loaded == {"name": ENSEMBLE, "platform": "ensemble"}
 
 
 def test_a_rollback_restores_what_was_there_before(client: Client, repository: FakeRepository) -> None:
     client.promote(ENSEMBLE, "2")
     assert client.rollback(ENSEMBLE) == Promotion(ENSEMBLE, "1", previous_version=None)
-    assert repository.config == CONFIG
+    assert repository.config == AS_CONFIGURED
 
 
 def test_any_client_can_roll_back(client: Client, repository: FakeRepository) -> None:
@@ -167,3 +173,51 @@ def test_every_server_is_promoted_even_a_restarted_one() -> None:
         servers[0].config = CONFIG
         client.promote(ENSEMBLE, "2")
     assert [server.pinned for server in servers] == ["2", "2"]
+
+
+@pytest.fixture
+def pair() -> tuple[FakeRepository, FakeRepository]:
+    return FakeRepository(), FakeRepository()
+
+
+@pytest.fixture
+def both(pair: tuple[FakeRepository, FakeRepository]) -> Iterator[Client]:
+    with Client(transport=Failover(pair, names=("one", "two")), retry=Retry(attempts=1)) as client:
+        yield client
+
+
+def test_a_version_that_one_server_lacks_is_promoted_on_none(
+    both: Client, pair: tuple[FakeRepository, FakeRepository]
+) -> None:
+    pair[1].states["2"] = "UNAVAILABLE"
+    with pytest.raises(ModelNotFound, match=rf"^two: {CLASSIFIER}/2 is UNAVAILABLE.*; nothing was changed$"):
+        both.promote(ENSEMBLE, "2")
+    assert [server.loads for server in pair] == [[], []]
+
+
+def test_a_promotion_that_fails_on_one_server_is_undone_on_the_others(
+    both: Client, pair: tuple[FakeRepository, FakeRepository]
+) -> None:
+    pair[1].before_load = lambda: pair[1].states.pop("2", None)
+    with pytest.raises(
+        ServerFault, match=r"^two: required version 2 is not loaded; one was restored; two was restored$"
+    ):
+        both.promote(ENSEMBLE, "2")
+    assert [server.config for server in pair] == [CONFIG, CONFIG]
+
+
+def test_servers_that_were_promoted_from_different_versions_are_not_rolled_back(
+    both: Client, pair: tuple[FakeRepository, FakeRepository]
+) -> None:
+    both.promote(ENSEMBLE, "2")
+    pair[1].config = {**pair[1].config, "parameters": {"promoted_from": {"string_value": "3"}}}
+    with pytest.raises(InvalidInput, match="promoted from 1 and 3 on different servers: promote one of these versions"):
+        both.rollback(ENSEMBLE)
+
+
+def test_a_reset_restores_the_file_after_several_promotions(client: Client, repository: FakeRepository) -> None:
+    repository.states["3"] = "READY"
+    for version in ("2", "3"):
+        client.promote(ENSEMBLE, version)
+    client.reset(ENSEMBLE)
+    assert repository.config == AS_CONFIGURED

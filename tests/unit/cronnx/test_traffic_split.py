@@ -8,6 +8,7 @@ import pytest
 
 from cronnx import Client, InvalidInput, NotReady, Retry
 from cronnx._transports.base import Json
+from cronnx._transports.failover import Failover
 from tests.unit.cronnx.fake_transport import FakeTransport
 
 ROUTER = {
@@ -31,15 +32,17 @@ class FakeServer(FakeTransport):
     def __init__(self) -> None:
         super().__init__()
         self.ready = {"toy_ab", "toy_router", "toy_onnx/1", "toy_onnx/2", "other/1"}
+        self.router: Json = ROUTER
         self.loads: list[tuple[str, dict[str, Any]]] = []
 
     async def model_config(self, model_name: str, model_version: str = "") -> Json:  # noqa: ARG002 - the API's
-        return CONFIGS[model_name]
+        return self.router if model_name == ROUTER["name"] else CONFIGS[model_name]
 
     async def is_model_ready(self, model_name: str, model_version: str = "") -> bool:
         return (f"{model_name}/{model_version}" if model_version else model_name) in self.ready
 
     async def load_model(self, model_name: str, config: str | None = None) -> None:
+        self.router = json.loads(config or "")
         self.loads.append((model_name, json.loads(config or "")))
 
 
@@ -61,6 +64,7 @@ def test_a_split_changes_the_routers_arms_and_nothing_else(client: Client, serve
     assert name == "toy_router"
     assert config.pop("parameters") == {
         "arms": {"string_value": "toy_onnx/1=80 toy_onnx/2=20"},
+        "configured": {"string_value": " toy_onnx/1=90 toy_onnx/2=10"},
         "shadow": {"string_value": "other/1"},
     }
     assert config == {key: value for key, value in ROUTER.items() if key != "parameters"}
@@ -108,3 +112,22 @@ def test_an_ensemble_that_is_not_ready_afterwards_is_an_error(client: Client, se
     server.ready.remove("toy_ab")
     with pytest.raises(NotReady, match="toy_ab is not ready with toy_onnx/1=1"):
         client.split("toy_ab", {"1": 1})
+
+
+def test_a_reset_restores_the_arms_of_the_file(client: Client, server: FakeServer) -> None:
+    client.split("toy_ab", {"1": 80, "2": 20})
+    client.split("toy_ab", {"2": 100})
+    client.reset("toy_ab")
+    arms = ROUTER["parameters"]["arms"]
+    assert server.router == {**ROUTER, "parameters": {**ROUTER["parameters"], "configured": arms}}
+
+
+def test_a_split_that_fails_on_one_server_is_undone_on_the_others() -> None:
+    servers = [FakeServer(), FakeServer()]
+    servers[1].ready.remove("toy_ab")
+    with (
+        Client(transport=Failover(servers, names=("one", "two")), retry=Retry(attempts=1)) as client,
+        pytest.raises(NotReady, match=r"^two: toy_ab is not ready with toy_onnx/2=100; one was restored; two was"),
+    ):
+        client.split("toy_ab", {"2": 100})
+    assert [server.router for server in servers] == [ROUTER, ROUTER]

@@ -101,7 +101,9 @@ def connect(
         _connect_to(address, _checked_headers(address, key, headers or {}), tls or Tls(), shared_memory=shared_memory)
         for address in addresses
     ]
-    return transports[0] if len(transports) == 1 else Failover(transports)
+    if len(transports) == 1:
+        return transports[0]
+    return Failover(transports, names=list(map(str, addresses)))
 
 
 def _connect_to(address: Address, headers: Mapping[str, str], tls: Tls, *, shared_memory: bool) -> Transport:

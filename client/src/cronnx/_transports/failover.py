@@ -38,10 +38,19 @@ class Failover:
     servers.
     """
 
-    def __init__(self, transports: Sequence[Transport], *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, transports: Sequence[Transport], *, names: Sequence[str] = (), clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Distribute over these servers; `names` are their addresses, numbers if there are none."""
+        self.names = names or [f"server {number}" for number in range(1, len(transports) + 1)]
         self._servers = [_Server(transport) for transport in transports]
         self._clock = clock
         self._next = 0
+
+    @property
+    def transports(self) -> dict[str, Transport]:
+        """The servers by name."""
+        return {name: server.transport for name, server in zip(self.names, self._servers, strict=True)}
 
     async def infer(self, request: InferRequest) -> dict[str, npt.NDArray[Any]]:
         """See `Transport.infer`."""

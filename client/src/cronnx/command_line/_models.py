@@ -1,4 +1,4 @@
-"""`cronnx models`, `load`, `unload`, `promote`, `rollback` and `split`: list the server's models and change them."""
+"""`cronnx models` lists models; `load`, `unload`, `promote`, `rollback`, `split` and `reset` change them."""
 
 from __future__ import annotations
 
@@ -11,17 +11,9 @@ from dataclasses import asdict
 from functools import partial
 from typing import TypeAlias
 
-from cronnx import (
-    Client,
-    ConnectionFailed,
-    CronnxError,
-    InvalidInput,
-    ModelNotFound,
-    ModelStatus,
-    NotReady,
-    Promotion,
-)
-from cronnx.command_line._options import Commands, Connect, add_command, add_connection, open_client
+from cronnx import Client, ConnectionFailed, CronnxError, ModelNotFound, ModelStatus, NotReady, Promotion
+from cronnx._models import arm_weights
+from cronnx.command_line._options import Commands, Connect, add_command, add_connection, open_client, urls
 from cronnx.command_line._report import ErrorLog, ExitCode, printable, table
 
 _Change: TypeAlias = Callable[[Client, str], str]
@@ -30,7 +22,7 @@ _Change: TypeAlias = Callable[[Client, str], str]
 
 def add_models(commands: Commands) -> None:
     """Add the commands."""
-    summary = "list the server's models, their states, and the ensembles that pin a version"
+    summary = "list the server's models, their states, and the ensembles and routers that use a version"
     models = add_command(commands, "models", summary=summary)
     add_connection(models)
     models.add_argument("--json", action="store_true", help="print one JSON object a line")
@@ -38,6 +30,7 @@ def add_models(commands: Commands) -> None:
     _add_change(commands, "load", "load models, or reload them", _load)
     _add_change(commands, "unload", "unload models that no ensemble needs", _unload)
     _add_change(commands, "rollback", "undo the last promotion of ensembles", _rollback)
+    _add_change(commands, "reset", "undo all promotions and splits of ensembles: serve what config.pbtxt says", _reset)
     promote = add_command(commands, "promote", summary="make an ensemble answer with another version of its classifier")
     add_connection(promote)
     promote.add_argument("name", metavar="NAME", help="an ensemble")
@@ -59,28 +52,39 @@ def add_models(commands: Commands) -> None:
 def _models(options: argparse.Namespace, connect: Connect) -> ExitCode:
     with open_client(options, connect) as client:
         models = sorted(client.models(), key=lambda model: (model.name, model.version))
-        pinned_by = _pinned_by(client, models)
+        used_by = _used_by(client, models)
     if options.json:
         for model in models:
-            print(json.dumps({**asdict(model), "pinned_by": pinned_by.get((model.name, model.version), [])}))
+            print(json.dumps({**asdict(model), "used_by": used_by.get((model.name, model.version), [])}))
     else:
-        print(table(["NAME", "VERSION", "STATE", "PINNED BY", "REASON"], [_row(model, pinned_by) for model in models]))
+        print(table(["NAME", "VERSION", "STATE", "USED BY", "REASON"], [_row(model, used_by) for model in models]))
     return ExitCode.DONE
 
 
-def _row(model: ModelStatus, pinned_by: Mapping[tuple[str, str], list[str]]) -> list[str]:
-    ensembles = ", ".join(pinned_by.get((model.name, model.version), []))
+def _row(model: ModelStatus, used_by: Mapping[tuple[str, str], list[str]]) -> list[str]:
+    ensembles = ", ".join(used_by.get((model.name, model.version), []))
     return [model.name, model.version, model.state, ensembles, model.reason]
 
 
-def _pinned_by(client: Client, models: Iterable[ModelStatus]) -> dict[tuple[str, str], list[str]]:
-    """Return the ensembles that pin a version, by model and version."""
-    ensembles: dict[tuple[str, str], list[str]] = defaultdict(list)
+def _used_by(client: Client, models: Iterable[ModelStatus]) -> dict[tuple[str, str], list[str]]:
+    """Return the ensembles and routers that use a version, by model and version, with what their files say instead."""
+    users: dict[tuple[str, str], list[str]] = defaultdict(list)
     for name in sorted({model.name for model in models if model.state == "READY"}):
         with suppress(ModelNotFound, NotReady):  # the model has been unloaded since
-            for step in dict.fromkeys(client.model(name).steps):
-                ensembles[step.model_name, step.model_version].append(name)
-    return ensembles
+            model = client.model(name)
+            for step in dict.fromkeys(model.steps):
+                users[step.model_name, step.model_version].append(name + _instead_of(model.configured))
+            configured = arm_weights(model.configured) if model.arms else {}
+            for arm in dict.fromkeys((*model.arms, *configured)):
+                arm_model, _, version = arm.partition("/")
+                weight, before = model.arms.get(arm, 0.0), configured.get(arm, 0.0)
+                text = f"{name}={weight:g}{_instead_of(f'{before:g}' if configured and before != weight else '')}"
+                users[arm_model, version].append(text)
+    return users
+
+
+def _instead_of(configured: str) -> str:
+    return f" (config.pbtxt: {configured})" if configured else ""
 
 
 def _add_change(commands: Commands, name: str, summary: str, change: _Change) -> None:
@@ -110,39 +114,34 @@ def _split(options: argparse.Namespace, connect: Connect) -> ExitCode:
 
 
 def _changed(change: _Change, names: Iterable[str], options: argparse.Namespace, connect: Connect) -> ExitCode:
-    errors = ErrorLog()
+    errors, servers = ErrorLog(), urls(options)
+    everywhere = f" on {', '.join(servers)}" if len(servers) > 1 else ""
     with open_client(options, connect) as client:
         for name in names:
             try:
                 done = change(client, name)
-            except ConnectionFailed:
-                raise
             except CronnxError as error:
+                if isinstance(error, ConnectionFailed) and not client.is_server_live():
+                    raise  # no server can be reached, not only one of several
                 errors(f"{name}: {error}")
             else:
-                print(f"{printable(name)}  {done}", flush=True)
+                print(f"{printable(name)}  {done}{everywhere}", flush=True)
     return ExitCode.FAILED if errors.count else ExitCode.DONE
 
 
 def _load(client: Client, name: str) -> str:
-    before = _ready(client)
     client.load(name)
-    lost = before - _ready(client)
-    if lost:  # Triton reports success all the same
-        raise NotReady(
-            f"loaded, but no longer ready: {', '.join(sorted(lost))}; check that what they need still exists"
-        )
     return "loaded"
 
 
 def _unload(client: Client, name: str) -> str:
-    if name not in {model.name for model in client.models()}:  # Triton would report success
-        raise ModelNotFound("no model of this name is in the server's repository", model_name=name)
-    needed_by = [each for each in sorted(_ready(client)) if name in {s.model_name for s in client.model(each).steps}]
-    if needed_by:
-        raise InvalidInput(f"needed by {', '.join(needed_by)}: unload that first", model_name=name)
     client.unload(name)
     return "unloaded"
+
+
+def _reset(client: Client, name: str) -> str:
+    client.reset(name)
+    return "as in config.pbtxt"
 
 
 def _rollback(client: Client, name: str) -> str:
@@ -162,7 +161,3 @@ def _weight(text: str) -> tuple[str, float]:
     except ValueError:
         pass
     raise argparse.ArgumentTypeError(f"expected VERSION=WEIGHT, got '{text}'")
-
-
-def _ready(client: Client) -> set[str]:
-    return {model.name for model in client.models() if model.state == "READY"}

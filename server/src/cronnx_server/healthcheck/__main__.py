@@ -70,6 +70,8 @@ def _report(results: Iterable[ModelHealth]) -> int:
 def _line(result: ModelHealth) -> str:
     if result.problem:
         return f"failed  {result.name}: {result.problem}"
+    if result.not_loaded:
+        return f"absent  {result.name}: {result.not_loaded}; name it with --models if it has to be served"
     if result.is_full:
         return f"full    {result.name}: its queue is full, which is healthy under load"
     if result.took_ms is None:

@@ -28,12 +28,14 @@ class ModelHealth(NamedTuple):
         problem: Why it is unhealthy; empty if it is healthy.
         took_ms: The mean time of an answer, in milliseconds; None without an answer.
         is_full: Whether it refused the request because its queue is full: healthy, but busy.
+        not_loaded: Why it could not be loaded; empty if it was. A server that serves other models is healthy.
     """
 
     name: str
     problem: str = ""
     took_ms: float | None = None
     is_full: bool = False
+    not_loaded: str = ""
 
 
 class RefusedError(Exception):
@@ -49,8 +51,9 @@ def check(triton: TritonHttp, *, models: Sequence[str] = ()) -> Iterator[ModelHe
 
     Args:
         triton: The server.
-        models: Check only these models, and not whether the server is ready, which it is not while any model loads.
-            Empty for every loaded model that is no step of another, and every model that failed to load.
+        models: Check only these models, which must be loaded, and not whether the server is ready: without
+            `--strict-readiness=false` it is not while any model loads. Empty for every loaded model that is no step of
+            another, of which there must be one.
     """
     try:
         yield _server_health(triton, ("live",) if models else ("live", "ready"))
@@ -61,7 +64,11 @@ def check(triton: TritonHttp, *, models: Sequence[str] = ()) -> Iterator[ModelHe
         return
     for name in models or _called_by_clients(problems, configs):
         problem = problems.get(name, "is not in the server's repositories")
-        yield ModelHealth(name, problem) if problem else _model_health(triton, name, configs)
+        if not problem:
+            yield _model_health(triton, name, configs)
+        else:
+            # A load that failed must not take away a server that answers for other models.
+            yield ModelHealth(name, not_loaded=problem) if configs and not models else ModelHealth(name, problem)
 
 
 def _server_health(triton: TritonHttp, states: Iterable[str]) -> ModelHealth:

@@ -10,6 +10,9 @@ from cronnx_server.key import restricted_api_flags
 from cronnx_server.serve.access import Key
 from cronnx_server.serve.addresses import Addresses
 
+# Models are loaded and unloaded by name. Triton's strict readiness would call the server not ready while a version is
+# added, and for good after one that does not load: docs/healthcheck.md.
+MODEL_CONTROL = ("--model-control-mode=explicit", "--strict-readiness=false")
 DEFAULT_TRACE_RATE = 1000
 # Quantiles of the last minute, each with the error of its rank: docs/metrics.md.
 LATENCY_SUMMARIES = (
@@ -51,7 +54,7 @@ class Options:
         models: The ensembles or models to load; empty for all.
         repositories: Model repositories to serve; empty for the project's own, whose missing models are built first.
         profile: Which `configs/<profile>.pbtxt` to prefer; empty for none.
-        cache_bytes: The size of Triton's local response cache, in bytes; 0 for no cache.
+        cache_bytes: The size of the cache of each version of a network, in bytes; 0 for no cache.
         latency_quantiles: Whether the metrics have quantiles of latencies.
         tracing: Where traces go; None for no traces.
         json_log: Whether the log is JSON, one event a line.
@@ -75,7 +78,6 @@ class Options:
         return [
             *self.addresses.flags(),
             *([f"--model-config-name={self.profile}"] if self.profile else ()),
-            *([f"--cache-config=local,size={self.cache_bytes}"] if self.cache_bytes else ()),
             *(LATENCY_SUMMARIES if self.latency_quantiles else ()),
             *(self.tracing.flags() if self.tracing else ()),
             *restricted_api_flags(self.key.text if self.key else ""),

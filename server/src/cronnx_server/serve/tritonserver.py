@@ -41,6 +41,11 @@ class Distribution:
     caches: Path
     libraries: tuple[Path, ...] = ()
 
+    @property
+    def has_stand_in(self) -> bool:
+        """Whether networks run in the project's onnxruntime backend, not in NVIDIA's."""
+        return not (self.backends / "onnxruntime" / Path(NVIDIA_ONNXRUNTIME).name).exists()
+
     def command(self, repositories: Iterable[Path]) -> list[str]:
         """The part of the command line that depends on this machine and on the model repositories."""
         return [

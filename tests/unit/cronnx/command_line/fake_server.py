@@ -45,7 +45,8 @@ class FakeServer:
         self.is_up = self.is_ready = True
         self.models = [ModelStatus("b", "1", "READY", ""), ModelStatus("a", "", "UNAVAILABLE", "unloaded")]
         self.steps: dict[str, list[StepInfo]] = {}
-        self.lost_by_load: list[ModelStatus] = []
+        self.arms: dict[str, dict[str, float]] = {}
+        self.configured: dict[str, str] = {}
         self.commands: list[tuple[str, ...]] = []
         self.readings: list[list[ModelStatistics]] = []
         self.task = "classification"
@@ -94,11 +95,12 @@ class FakeClient:
 
     def model(self, name: str, *, model_version: str = "") -> ModelInfo:  # noqa: ARG002 - the client's arguments
         self._server.check()
-        return ModelInfo(name, ("1",), "", "", 0, (), (), tuple(self._server.steps.get(name, ())), self._server.task)
+        steps, arms = tuple(self._server.steps.get(name, ())), self._server.arms.get(name, {})
+        configured = self._server.configured.get(name, "")
+        return ModelInfo(name, ("1",), "", "", 0, (), (), steps, self._server.task, arms, configured)
 
     def load(self, name: str) -> None:
         self._command("load", name)
-        self._server.models = [model for model in self._server.models if model not in self._server.lost_by_load]
 
     def unload(self, name: str) -> None:
         self._command("unload", name)
@@ -111,12 +113,17 @@ class FakeClient:
         self._command("rollback", name)
         return Promotion(name, "1", None)
 
+    def reset(self, name: str) -> None:
+        self._command("reset", name)
+
     def split(self, name: str, weights: Mapping[str, float]) -> dict[str, float]:
         self._command("split", name, *(f"{arm}={weight}" for arm, weight in weights.items()))
         return {f"b_onnx/{version}": weight for version, weight in weights.items()}
 
     def _command(self, command: str, name: str, *arguments: str) -> None:
         self._server.check()
+        if name in self._server.failures:
+            raise self._server.failures[name]
         if name not in {model.name for model in self._server.models}:
             raise ModelNotFound(f"no model {name}", server_message=f"no model {name}")
         self._server.commands.append((command, name, *arguments))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from cronnx import ModelStatus, StepInfo
+from cronnx import ConnectionFailed, ModelStatus, StepInfo
 from tests.unit.cronnx.command_line.fake_server import FakeServer
 
 Output = pytest.CaptureFixture[str]
@@ -15,8 +15,8 @@ Command = Callable[[list[str]], int]
 def test_models_are_a_table_in_order_of_their_names(cronnx: Command, capsys: Output) -> None:
     assert cronnx(["models"]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "NAME  VERSION  STATE        PINNED BY  REASON",
-        "a              UNAVAILABLE             unloaded",
+        "NAME  VERSION  STATE        USED BY  REASON",
+        "a              UNAVAILABLE           unloaded",
         "b     1        READY",
     ]
 
@@ -33,13 +33,13 @@ def test_a_version_is_listed_with_the_ensembles_that_pin_it(
         ["e", "1", "READY"],
     ]
     assert cronnx(["models", "--json"]) == 0
-    assert [json.loads(line)["pinned_by"] for line in capsys.readouterr().out.splitlines()] == [[], [], ["e"], []]
+    assert [json.loads(line)["used_by"] for line in capsys.readouterr().out.splitlines()] == [[], [], ["e"], []]
 
 
 def test_models_are_an_object_a_line_as_json(cronnx: Command, capsys: Output) -> None:
     assert cronnx(["models", "--json"]) == 0
     first, _ = map(json.loads, capsys.readouterr().out.splitlines())
-    assert first == {"name": "a", "version": "", "state": "UNAVAILABLE", "reason": "unloaded", "pinned_by": []}
+    assert first == {"name": "a", "version": "", "state": "UNAVAILABLE", "reason": "unloaded", "used_by": []}
 
 
 @pytest.mark.parametrize("command", ["load", "unload"])
@@ -69,6 +69,7 @@ def test_a_model_that_cannot_be_changed_is_reported_and_the_others_continue(
         ["unload", "a"],
         ["promote", "a", "1"],
         ["rollback", "a"],
+        ["reset", "a"],
         ["split", "a", "1=1"],
         ["stats"],
         ["bench"],
@@ -111,18 +112,33 @@ def test_a_refused_change_is_one_line(cronnx: Command, capsys: Output, arguments
     assert (output.out, output.err) == ("", "cronnx: nosuch: no model nosuch\n")
 
 
-def test_a_model_that_an_ensemble_needs_is_not_unloaded(cronnx: Command, capsys: Output, server: FakeServer) -> None:
-    server.models.append(ModelStatus("e", "1", "READY", ""))
-    server.steps["e"] = [StepInfo("b", "1")]
-    assert cronnx(["unload", "b"]) == 1
-    assert capsys.readouterr().err == "cronnx: b: needed by e: unload that first\n"
-    assert server.commands == []
-
-
-def test_a_load_that_makes_another_model_unavailable_is_reported(
+def test_what_is_in_force_is_listed_with_what_the_files_say_instead(
     cronnx: Command, capsys: Output, server: FakeServer
 ) -> None:
-    server.lost_by_load = [ModelStatus("e", "1", "READY", "")]
-    server.models += server.lost_by_load
-    assert cronnx(["load", "b"]) == 1
-    assert capsys.readouterr().err.startswith("cronnx: b: loaded, but no longer ready: e;")
+    server.models = [ModelStatus(name, version, "READY", "") for name, version in (("b", "1"), ("b", "2"), ("e", "1"))]
+    server.models.append(ModelStatus("r", "1", "READY", ""))
+    server.steps["e"] = [StepInfo("b", "2")]
+    server.arms["r"] = {"b/2": 100.0}
+    server.configured = {"e": "1", "r": "b/1=90 b/2=10"}
+    assert cronnx(["models", "--json"]) == 0
+    assert [json.loads(line)["used_by"] for line in capsys.readouterr().out.splitlines()] == [
+        ["r=0 (config.pbtxt: 90)"],
+        ["e (config.pbtxt: 1)", "r=100 (config.pbtxt: 10)"],
+        [],
+        [],
+    ]
+
+
+def test_a_change_of_several_servers_names_them(cronnx: Command, capsys: Output) -> None:
+    assert cronnx(["reset", "b", "--url", "http://a:1", "--url", "http://b:1"]) == 0
+    assert capsys.readouterr().out == "b  as in config.pbtxt on http://a:1, http://b:1\n"
+
+
+def test_one_server_of_several_that_cannot_be_reached_is_a_failure(
+    cronnx: Command, capsys: Output, server: FakeServer
+) -> None:
+    server.failures["b"] = ConnectionFailed("http://b:1: cannot be reached; nothing was changed")
+    assert cronnx(["load", "b", "a", "--url", "http://a:1", "--url", "http://b:1"]) == 1
+    output = capsys.readouterr()
+    assert output.out == "a  loaded on http://a:1, http://b:1\n"
+    assert output.err == "cronnx: b: http://b:1: cannot be reached; nothing was changed\n"

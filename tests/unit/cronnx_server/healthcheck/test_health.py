@@ -63,9 +63,17 @@ def test_a_server_that_says_that_it_is_not_well_is_not(triton: FakeTriton, state
     assert problems(found(triton)) == {"server": f"is not {state} (HTTP {status})"}
 
 
-def test_a_model_that_could_not_be_loaded_is_reported_with_the_reason(triton: FakeTriton) -> None:
-    triton.states["photos"] = "UNAVAILABLE no version of network"
-    assert problems(found(triton)) == {"photos": "is UNAVAILABLE no version of network"}
+def test_a_model_that_could_not_be_loaded_is_reported_but_is_a_fault_only_if_it_is_named(triton: FakeTriton) -> None:
+    reason = "is UNAVAILABLE no version of network"
+    triton.states["photos"] = reason.removeprefix("is ")
+    assert problems(found(triton)) == {}
+    assert {health.name: health.not_loaded for health in found(triton) if health.not_loaded} == {"photos": reason}
+    assert problems(found(triton, "photos")) == {"photos": reason}
+
+
+def test_a_server_on_which_no_model_could_be_loaded_is_unhealthy(triton: FakeTriton) -> None:
+    triton.states = {"photos": "UNAVAILABLE broken"}
+    assert problems(found(triton)) == {"photos": "is UNAVAILABLE broken"}
 
 
 @pytest.mark.parametrize("state", ["", "UNAVAILABLE unloaded", "UNLOADING"])
@@ -89,7 +97,7 @@ def test_a_model_with_one_version_that_failed_is_asked_by_the_others(triton: Fak
 def test_a_server_is_not_ready_while_a_model_is_loaded_which_is_named(triton: FakeTriton) -> None:
     triton.answers["/v2/health/ready"] = (400, b"")
     triton.states["new"] = "LOADING"
-    assert problems(found(triton)) == {"server": "is not ready (HTTP 400)", "new": "is LOADING"}
+    assert problems(found(triton)) == {"server": "is not ready (HTTP 400)"}
     assert problems(found(triton, "photos")) == {}, "another model is nothing to one that is named"
 
 
