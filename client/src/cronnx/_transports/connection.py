@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from cronnx._config import Tls
 from cronnx._errors import InvalidInput
 from cronnx._transports.base import Transport
+from cronnx._transports.bounded import Bounded
 from cronnx._transports.failover import Failover
 
 _DEFAULT_PORTS = {"grpc": 8001, "grpcs": 443, "http": 8000, "https": 443}
@@ -45,6 +47,15 @@ class Address:
     def is_grpc(self) -> bool:
         """Whether the protocol is gRPC; otherwise it is HTTP."""
         return self.scheme.startswith("grpc")
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the host is this one by name or by address."""
+        host = self.host.strip("[]")
+        try:
+            return ip_address(host).is_loopback
+        except ValueError:  # a name
+            return host == "localhost" or host.endswith(".localhost")
 
     @property
     def is_encrypted(self) -> bool:
@@ -106,11 +117,11 @@ def connect(
 
 def _connect_to(address: Address, headers: Mapping[str, str], tls: Tls, *, shared_memory: bool) -> Transport:
     transport = _by_protocol(address, headers, tls)
-    if not shared_memory:
-        return transport
-    from cronnx._transports.shared_memory import SharedMemory
+    if shared_memory:
+        from cronnx._transports.shared_memory import SharedMemory
 
-    return SharedMemory(transport)
+        transport = SharedMemory(transport)
+    return Bounded(transport)
 
 
 def _by_protocol(address: Address, headers: Mapping[str, str], tls: Tls) -> Transport:
