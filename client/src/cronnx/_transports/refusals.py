@@ -92,6 +92,10 @@ class RequestContext:
         error.request_sent = request_sent
         return error
 
+    def redirected(self, location: str) -> CronnxError:
+        """Return the error for an answer that points to another address."""
+        return self._error(ServerFault, f"{self.url} redirects to {location[:100]!r}: give the client that address")
+
     def closed(self) -> CronnxError:
         """Return the error for a client that was closed before the answer came."""
         return self._error(ConnectionFailed, "the client was closed before the answer came")

@@ -27,7 +27,7 @@ from cronnx import (
 )
 from cronnx._transports.http import translated
 from cronnx._transports.refusals import RequestContext
-from tests.unit.cronnx.http_triton import HttpTriton
+from tests.unit.cronnx.http_triton import HttpReply, HttpTriton, serve_http
 
 KINDS = {
     400: InvalidInput,
@@ -119,6 +119,30 @@ def test_every_error_status_is_one_of_our_errors(client: Client, http_triton: Ht
 )
 def test_no_foreign_error_is_left_unmapped(error: Exception, kind: type[CronnxError]) -> None:
     assert type(translated(error, RequestContext("http://host:8000", 1.0))) is kind
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed_and_its_target_is_named(http_triton: HttpTriton, status: int) -> None:
+    with serve_http() as other, Client(f"http://{http_triton.address}", key="k", headers={"secret": "s"}) as client:
+        target = f"http://{other.address}/v2/models/m/infer"
+        http_triton.always(status, b"", Location=target)
+        with pytest.raises(
+            ServerFault, match=f"^http://{http_triton.address} redirects to '{target}': give the client"
+        ):
+            client.classify(b"cat")
+        http_triton.get = lambda _path: HttpReply(status, b"", {"Location": target})  # type: ignore[method-assign]
+        assert not client.is_server_live()
+        with pytest.raises(ServerFault, match="redirects to"):
+            client.model("efficientnet_lite0")
+    assert not other.requests
+    assert not other.headers
+
+
+def test_a_connection_that_is_not_accepted_is_never_sent() -> None:
+    error = translated(aiohttp.ConnectionTimeoutError(), RequestContext("http://host:8000", 30.0))
+    assert isinstance(error, ConnectionFailed)
+    assert not error.request_sent
+    assert str(error).startswith("cannot reach http://host:8000: no connection within 5 s")
 
 
 def test_a_full_queue_is_overload(client: Client, http_triton: HttpTriton) -> None:
