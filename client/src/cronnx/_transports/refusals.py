@@ -32,6 +32,9 @@ _BY_STATUS: dict[str, type[CronnxError]] = {
 UNKNOWN_OUTPUT = "unexpected inference output"
 """In the message for an output that the model does not have."""
 
+BATCH_TOO_LARGE = "batch-size must be <="
+"""In the message for more images than the model's largest batch."""
+
 # Triton uses one status for several conditions. These phrases of its messages tell the conditions apart.
 _BY_PHRASE: dict[str, type[CronnxError]] = {
     "has no available versions": NotReady,  # the model exists, and is being loaded or unloaded
