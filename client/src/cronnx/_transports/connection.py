@@ -76,13 +76,15 @@ def parse_address(url: str) -> Address:
         "server URL: expected grpc://HOST:PORT, grpcs://HOST:PORT, http://HOST:PORT, https://HOST:PORT or HOST:PORT,"
         f" got {url!r}"
     )
+    if not isinstance(url, str):
+        raise invalid
     try:
         parts = urlsplit(url if "://" in url else f"//{url}")
         port = parts.port
     except ValueError as error:  # the port is not a number, or a bracket is not closed
         raise invalid from error
     scheme = parts.scheme or ("http" if port == _DEFAULT_PORTS["http"] else "grpc")
-    has_only_an_address = parts.path in ("", "/") and not (parts.query or parts.fragment or "@" in parts.netloc)
+    has_only_an_address = parts.path in ("", "/") and not (parts.query or parts.fragment or re.search(r"[@\s]", url))
     if scheme not in _DEFAULT_PORTS or not parts.hostname or port == 0 or not has_only_an_address:
         raise invalid
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
@@ -103,6 +105,8 @@ def connect(
         InvalidInput: A URL, the key or a header cannot be used, there is no URL, or `tls` is given without a URL
             that uses TLS.
     """
+    if not isinstance(urls, Sequence):
+        raise InvalidInput(f"server URL: expected text such as grpc://127.0.0.1:8001, or a list of them; got {urls!r}")
     addresses = [parse_address(url) for url in ([urls] if isinstance(urls, str) else urls)]
     if not addresses:
         raise InvalidInput("expected at least one server URL, got none")

@@ -9,7 +9,9 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
+from itertools import islice
 from typing import Any, TypeVar
+from urllib.request import proxy_bypass
 
 import grpc
 import numpy.typing as npt
@@ -56,7 +58,7 @@ class GrpcTransport:
 
     def __init__(self, address: Address, *, headers: Mapping[str, str], tls: Tls) -> None:
         _check_process()
-        self._url = str(address)
+        self._url = f"{address}{_through_proxy(address)}"
         self._address = address
         self._headers = {name.lower(): value for name, value in headers.items()}  # HTTP/2 requires lower case
         self._tls = tls
@@ -138,6 +140,14 @@ def _check_process() -> None:
             "gRPC was used before this process was forked, and does not work here: use an http:// URL, or start this"
             " process with multiprocessing's 'spawn'"
         )
+
+
+def _through_proxy(address: Address) -> str:
+    """Return which proxy of the environment gRPC uses for an address, as an addition to its URL."""
+    if address.is_loopback or proxy_bypass(address.host):
+        return ""
+    used = (name for name in ("grpc_proxy", "https_proxy", "http_proxy") if os.environ.get(name))
+    return "".join(f" (through the proxy of {name}; no_proxy avoids it)" for name in islice(used, 1))
 
 
 def _infer_input(name: str, tensor: Tensor) -> InferInput:

@@ -174,11 +174,11 @@ def translated(error: Exception, context: RequestContext) -> CronnxError:
     if isinstance(error, RedirectError):
         return context.redirected(error.location)
     if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return context.unreachable(f"no connection within {CONNECT_TIMEOUT_S} s", request_sent=False)
+        return context.unreachable("the connection timed out", request_sent=False)
     if isinstance(error, asyncio.TimeoutError):
         return context.timed_out()
-    if isinstance(error, aiohttp.ClientResponseError):  # the answer is not HTTP, or a redirect
-        return context.unreadable(error)
+    if isinstance(error, aiohttp.ClientResponseError):
+        return context.not_http(error.message)
     if isinstance(error, aiohttp.ClientError | OSError):
         reason = getattr(error, "os_error", error)  # aiohttp's own text mentions TLS even for plain connections
         return context.unreachable(reason, request_sent=not isinstance(error, aiohttp.ClientConnectorError))

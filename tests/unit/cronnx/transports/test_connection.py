@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import traceback
+from typing import Any
 
 import pytest
 
@@ -60,6 +61,7 @@ def test_what_a_url_leaves_out_is_filled_in(url: str, meant: str) -> None:
         "http://127.0.0.1:8000/base",
         "http://127.0.0.1:8000?query",
         "host:8001,host:8002",
+        "two words",
     ],
 )
 def test_an_invalid_url_is_refused_with_the_accepted_forms(url: str) -> None:
@@ -127,6 +129,12 @@ def test_loopback_is_not_asked_through_a_proxy(
 def test_a_client_refuses_a_url_when_it_is_made(client: type[Client] | type[AsyncClient]) -> None:
     with pytest.raises(InvalidInput, match="'ftp://host'"):
         client("ftp://host")
+
+
+@pytest.mark.parametrize("url", [8000, None, b"grpc://host", ["grpc://host", 8001]])
+def test_what_is_not_text_is_refused_as_a_url(url: Any) -> None:
+    with pytest.raises(InvalidInput, match="^server URL: expected"):
+        connect(url)
 
 
 def test_no_url_at_all_is_refused() -> None:
