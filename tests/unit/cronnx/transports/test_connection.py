@@ -133,7 +133,7 @@ def test_a_client_refuses_a_url_when_it_is_made(client: type[Client] | type[Asyn
 
 @pytest.mark.parametrize("url", [8000, None, b"grpc://host", ["grpc://host", 8001]])
 def test_what_is_not_text_is_refused_as_a_url(url: Any) -> None:
-    with pytest.raises(InvalidInput, match="^server URL: expected"):
+    with pytest.raises(InvalidInput, match=r"^server URL: expected"):
         connect(url)
 
 
