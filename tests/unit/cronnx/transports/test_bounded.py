@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cronnx import ConnectionFailed, DeadlineExceeded, InvalidInput
+from cronnx import ConnectionFailed, DeadlineExceeded, InvalidInput, Overloaded, Retry
+from cronnx._retry import Retrier, is_transient
 from cronnx._transports.base import InferRequest, ServerRequest
 from cronnx._transports.bounded import MOST_UNDER_WAY, Bounded
 from tests.unit.cronnx.fake_transport import FakeTransport
@@ -105,7 +106,8 @@ def test_a_cancelled_request_gives_its_turn_to_the_next(is_its_turn: bool) -> No
         first, second, third = (asyncio.create_task(bounded.infer(request(name))) for name in ("1", "2", "3"))
         await turns()
         if is_its_turn:
-            bounded._leave()  # the turn of the second comes, and before it runs it is cancelled
+            bounded._leave()  # gives the turn to the second, which is cancelled before it runs
+            bounded._under_way += 1  # the first is still under way
         second.cancel()
         held.release(2)
         await asyncio.gather(first, third)
@@ -154,5 +156,71 @@ def test_other_requests_are_not_held_back() -> None:
         assert await bounded.send(ServerRequest(lambda api: api.is_server_live(), 1.0))
         held.release(1)
         await waiting
+
+    run(ask())
+
+
+class FullTransport(HeldTransport):
+    """A server with a queue of a few inferences, which refuses others."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self.room = room
+        self.refused = 0
+
+    async def infer(self, request: InferRequest) -> dict[str, Any]:
+        if self.under_way >= self.room:
+            self.refused += 1
+            raise Overloaded("Exceeds maximum queue size")
+        return await super().infer(request)
+
+
+def test_requests_that_are_refused_together_halve_the_bound_once() -> None:
+    async def ask() -> None:
+        full = FullTransport(room=0)
+        bounded = Bounded(full)
+        answers = await asyncio.gather(*(bounded.infer(request()) for _ in range(100)), return_exceptions=True)
+        assert {type(answer) for answer in answers} == {Overloaded}
+        assert 1 <= bounded._bound <= 50
+
+    run(ask())
+
+
+def test_a_full_server_is_asked_less_and_answers_raise_the_bound_again() -> None:
+    async def ask() -> None:
+        full = FullTransport(room=20)
+        bounded = Bounded(full)
+        retrier = Retrier(Retry(first_backoff_s=0.001, longest_backoff_s=0.01))
+
+        async def one() -> None:
+            await retrier.run(
+                lambda left_s: bounded.infer(request(timeout_s=left_s)), timeout_s=30.0, may_repeat=is_transient
+            )
+
+        asked = [asyncio.create_task(one()) for _ in range(1000)]
+        while not all(task.done() for task in asked):
+            full.release(1)
+            await asyncio.sleep(0)
+        await asyncio.gather(*asked)
+        assert full.refused < 1000
+        full.room = 1000
+        full.release(2000)
+        for _ in range(1280):
+            await bounded.infer(request())
+        assert bounded._bound == MOST_UNDER_WAY
+
+    run(ask())
+
+
+def test_a_server_that_refuses_everything_is_still_asked() -> None:
+    async def ask() -> None:
+        full = FullTransport(room=0)
+        bounded = Bounded(full)
+        for _ in range(20):
+            with pytest.raises(Overloaded):
+                await bounded.infer(request())
+        full.room = 1
+        full.release(1)
+        await bounded.infer(request())
 
     run(ask())
