@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import re
 import subprocess
 import sys
 from contextlib import aclosing
+from pathlib import Path
 
 import pytest
 
@@ -172,6 +174,24 @@ def test_a_client_made_before_a_fork_says_so(served: Served, used: bool) -> None
 def test_a_new_http_client_works_in_a_forked_process(http_triton: HttpTriton, used: bool) -> None:
     url = f"http://{http_triton.address}"
     assert forked(url, f"print(Client({url!r}).classify(b'dog').label)", used=used) == "dog\nparent: cat\n"
+
+
+def test_the_readmes_client_works_before_and_after_a_fork(http_triton: HttpTriton) -> None:
+    readme = (Path(__file__).parents[3] / "client" / "README.md").read_text()
+    (code,) = (each for each in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "register_at_fork" in each)
+    program = (
+        code.replace("127.0.0.1:8000", http_triton.address)
+        + """
+for _ in range(2):
+    print(client().classify(b"cat").label, flush=True)
+process_id = os.fork()
+print(client().classify(b"dog").label, flush=True)
+if process_id:
+    os.waitpid(process_id, 0)
+"""
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (ran.stdout.split(), ran.stderr) == (["cat", "cat", "dog", "dog"], "")
 
 
 def test_an_http_client_works_beside_a_parent_with_grpc(http_triton: HttpTriton, grpc_triton: GrpcTriton) -> None:
