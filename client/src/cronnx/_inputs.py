@@ -18,8 +18,6 @@ from cronnx._errors import InvalidInput
 if TYPE_CHECKING:
     from PIL import Image
 
-_LONGEST_SHOWN = 120
-
 ImageLike: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | Image.Image"
 
 
@@ -49,6 +47,9 @@ def _read(path: str | os.PathLike[str]) -> bytes:
         raise InvalidInput(
             f"cannot read image {_shown(os.fspath(path))}: {reason}{_advice(os.fspath(path))}"
         ) from error
+
+
+_LONGEST_SHOWN = 120
 
 
 def _shown(path: str) -> str:
