@@ -14,12 +14,15 @@ _CAUSES = [
     (r"hostname", "its certificate is for another host name; use a name that the certificate has"),
     (r"certificate_verify_failed", "its certificate is not trusted; name the authority's file in Tls(ca_file=...)"),
     (r"certificate_required|bad_certificate|handshake_failure", "it requires a client certificate; see Tls"),
+    (
+        r"handshaker shutdown|timed out|endpoint closing",
+        "no answer while connecting; is the server stuck, the port wrong, or a firewall in between?",
+    ),
     (r"settings frame|alpn|bad status line|expected http", "it speaks another protocol; try {others}"),
     (
         r"socket closed|reset by peer|disconnected|handshake|broken pipe|^$",
         "it hangs up; is the server running{client_certificate}, or is the protocol {others}?",
     ),
-    (r"fd shutdown|timed? ?out", "no answer to the connection; is the port right, or does a firewall drop it?"),
 ]
 _LONGEST_REASON = 100
 

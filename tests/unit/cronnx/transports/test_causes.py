@@ -108,6 +108,19 @@ def test_a_proxy_of_grpc_is_named(monkeypatch: pytest.MonkeyPatch, deserted_addr
     assert failure("grpc://host.invalid:8001").endswith("grpc://host.invalid:8001: unknown host name")
 
 
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.0.1:1: tcp handshaker shutdown",
+        "last error: UNKNOWN: ipv4:127.0.0.1:1: connection attempt timed out before receiving SETTINGS frame",
+        "last error: UNAVAILABLE: ipv4:127.0.0.1:1: Handshake read failed (Endpoint closing)",
+        "the connection timed out",
+    ],
+)
+def test_a_silent_address_is_told(reason: str) -> None:
+    assert likely_cause(reason, "grpcs").startswith("no answer while connecting")
+
+
 def test_other_words_are_shown_in_one_short_line() -> None:
     assert likely_cause("no\nroute", "grpc") == "no route; is the server running?"
     assert len(likely_cause("x" * 1000, "grpc")) < 150

@@ -142,7 +142,7 @@ def test_a_connection_that_is_not_accepted_is_never_sent() -> None:
     error = translated(aiohttp.ConnectionTimeoutError(), RequestContext("http://host:8000", 30.0))
     assert isinstance(error, ConnectionFailed)
     assert not error.request_sent
-    assert str(error).startswith("cannot reach http://host:8000: no answer to the connection; is the port right")
+    assert str(error).startswith("cannot reach http://host:8000: no answer while connecting; is the server stuck")
 
 
 def test_a_full_queue_is_overload(client: Client, http_triton: HttpTriton) -> None:
