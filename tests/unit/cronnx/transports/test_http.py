@@ -153,8 +153,10 @@ def test_a_full_queue_is_overload(client: Client, http_triton: HttpTriton) -> No
 
 def test_a_proxys_own_error_page_is_one_of_our_errors(client: Client, http_triton: HttpTriton) -> None:
     http_triton.always(502, b"<html>Bad Gateway</html>")
-    with pytest.raises(NotReady, match="Bad Gateway"):
+    with pytest.raises(NotReady) as caught:
         client.classify(b"cat")
+    assert str(caught.value) == f"http://{http_triton.address} answered UNAVAILABLE: Bad Gateway"
+    assert caught.value.server_message == "<html>Bad Gateway</html>"
 
 
 def test_a_broken_image_is_refused_in_the_servers_words(client: Client) -> None:
