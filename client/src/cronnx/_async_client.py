@@ -47,7 +47,7 @@ class AsyncClient:
 
     Each method has the arguments, the answers and the errors of the `Client` method of the same name. A client belongs
     to the event loop of its first request. Cancelling a call's task abandons its request, and over gRPC cancels it at
-    the server. Close the client, or use it as an asynchronous context manager.
+    the server; over HTTP Triton finishes it. Close the client, or use it as an asynchronous context manager.
     """
 
     def __init__(

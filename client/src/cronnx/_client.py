@@ -37,8 +37,8 @@ T = TypeVar("T")
 class Client:
     """Asks a Triton server's models about images, runs any model, and manages the server's models.
 
-    It runs an `AsyncClient` on an event loop in a thread, and connects with the first request. It is thread-safe.
-    Close it, or use it as a context manager.
+    It runs an `AsyncClient` on an event loop in a thread, and connects with the first request. It is thread-safe. A
+    forked process needs a client of its own. Close it, or use it as a context manager.
     """
 
     def __init__(
@@ -58,8 +58,8 @@ class Client:
         Args:
             url: `grpc://HOST:PORT` or `http://HOST:PORT`; with TLS, `grpcs` or `https`. The default port is 8001 for
                 gRPC, 8000 for HTTP and 443 with TLS. Without a scheme, port 8000 is HTTP and any other port gRPC.
-                Several URLs take turns, and a server that is unreachable is skipped for a while. Commands such as
-                `load` go to all servers; questions about models go to one of them.
+                Several URLs take turns, and a server that is unreachable or silent is skipped for a while. Commands
+                such as `load` go to all servers; questions about models go to one of them.
             timeout_s: The default time for one request, in seconds, connecting and all attempts included.
             retry: When a failed request is sent again.
             key: The key that `scripts/serve` requires from clients that change the server. It is sent with every
@@ -176,7 +176,7 @@ class Client:
         Args:
             images: Paths, bytes of image files or PIL images, in any number. What the iterable raises is raised after
                 the outcomes of the images before.
-            concurrency: The number of requests at a time.
+            concurrency: The number of requests at a time. A server gets at most 128 of them at a time.
             ordered: Whether the outcomes have the order of the images; otherwise each comes as soon as it is ready.
             progress: Whether to show a progress bar on standard error.
             model_name: The model to ask.

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import os
 import threading
 import weakref
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Generic, TypeAlias, TypeVar
+
+from cronnx._errors import CronnxError
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -49,6 +52,7 @@ class EventLoopThread(Generic[R]):
     def __init__(self, name: str, open_resource: Callable[[], AbstractAsyncContextManager[R]]) -> None:
         started: _Started[R] = concurrent.futures.Future()
         self._calls = _PendingCalls()
+        self._process_id = os.getpid()
         # The thread has no reference to self, so that an unclosed self can be collected and end the thread.
         arguments = (open_resource, started, self._calls)
         self._thread = threading.Thread(target=_run, args=arguments, name=name, daemon=True)
@@ -61,7 +65,11 @@ class EventLoopThread(Generic[R]):
 
         Raises:
             concurrent.futures.CancelledError: The loop was closed before the coroutine ended.
+            CronnxError: This process was forked from the one that has the thread.
         """
+        if os.getpid() != self._process_id:  # a forked process has no thread but the one that forked
+            coroutine.close()
+            raise CronnxError("the client was made before this process was forked: make a new one in each process")
         try:
             future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         except RuntimeError:  # the loop is closed
@@ -83,7 +91,9 @@ class EventLoopThread(Generic[R]):
             self._loop.call_soon_threadsafe(function)
 
     def close(self) -> None:
-        """Close the resource, cancel running coroutines and end the thread."""
+        """Close the resource, cancel running coroutines and end the thread; in a forked process there is none."""
+        if os.getpid() != self._process_id:
+            return
         self._stop()
         self._thread.join()
 

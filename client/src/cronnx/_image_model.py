@@ -17,7 +17,7 @@ from cronnx._models import checked_version
 from cronnx._session import Session
 from cronnx._tasks import PREDICT, AnswerFormat, Method, method_names, task_of
 from cronnx._transports.base import InferRequest
-from cronnx._transports.refusals import UNKNOWN_OUTPUT
+from cronnx._transports.refusals import BATCH_TOO_LARGE, UNKNOWN_OUTPUT
 
 A = TypeVar("A")
 
@@ -99,16 +99,25 @@ class ImageModel(Generic[A]):
         """
         if not images:
             return []
-        batch_size = (await self._known.facts(self._model_name, timeout_s=self._timeout_s)).max_batch_size
         answers: list[A] = []
-        for start in range(0, len(images), batch_size):
-            batch = images[start : start + batch_size]
+        while len(answers) < len(images):
+            start = len(answers)
+            batch = images[start : start + await self._batch_size()]
             try:
                 answers += await self._ask_batch(batch)
             except CronnxError as error:
+                if BATCH_TOO_LARGE in (error.server_message or "") and len(batch) > await self._new_batch_size():
+                    continue  # the model has been loaded again with a smaller one
                 error.images = range(start, start + len(batch))
                 raise
         return answers
+
+    async def _batch_size(self) -> int:
+        return (await self._known.facts(self._model_name, timeout_s=self._timeout_s)).max_batch_size
+
+    async def _new_batch_size(self) -> int:
+        await self._has_changed()
+        return await self._batch_size()
 
     async def _ask_batch(self, images: Sequence[ImageLike]) -> list[A]:
         files = await _image_files(images)

@@ -44,7 +44,25 @@ def _read(path: str | os.PathLike[str]) -> bytes:
         return Path(path).read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path
         reason = error.strerror if isinstance(error, OSError) else error
-        raise InvalidInput(f"cannot read image {os.fspath(path)!r}: {reason}") from error
+        raise InvalidInput(
+            f"cannot read image {_shown(os.fspath(path))}: {reason}{_advice(os.fspath(path))}"
+        ) from error
+
+
+_LONGEST_SHOWN = 120
+
+
+def _shown(path: str) -> str:
+    return repr(path) if len(path) <= _LONGEST_SHOWN else f"{path[:20]!r}... ({len(path)} characters)"
+
+
+def _advice(path: str) -> str:
+    """Return what to give instead of a text that is not a path, as an addition to the error."""
+    if path.startswith(("http://", "https://")):
+        return "; expected a path or bytes, got a URL: download it first"
+    if path.startswith("data:") or len(path) > _LONGEST_SHOWN:
+        return "; expected a path; give an image's content as bytes, not as text"
+    return ""
 
 
 def _is_pil_image(value: object) -> TypeGuard[Image.Image]:

@@ -25,12 +25,16 @@ class Retry:
     ready, or if the queue is full. Commands such as `load` are repeated only if no server received them. The pause
     before repetition n is random, between 0 and the smaller of `first_backoff_s` x 2^(n-1) and `longest_backoff_s`.
 
+    A full queue has room again soon: such a request is repeated until its time ends, and is not counted in `attempts`.
+    To learn at once that a server is overloaded, set `attempts` to 1.
+
     A call's `timeout_s` covers all attempts and pauses together. If the time left is too short for another pause, the
     call fails with the error of the last attempt. If the time ends during an attempt, it fails with
     `DeadlineExceeded`.
 
     Attributes:
-        attempts: How often a request is sent at most; 1 disables retries.
+        attempts: How often a request is sent at most, attempts that find the queue full not counted; 1 disables
+            retries.
         first_backoff_s: The longest first pause, in seconds.
         longest_backoff_s: The longest pause, in seconds.
     """
@@ -87,14 +91,16 @@ class Retrier:
         """
         deadline = self._clock() + timeout_s
         left_s = timeout_s
-        attempt = 1
+        attempt, failures = 1, 0
         while True:
             try:
                 return await send(left_s)
             except CronnxError as error:
+                failures += not isinstance(error, Overloaded)
                 pause_s = self._pause_s(attempt)
                 left_s = deadline - self._clock() - pause_s
-                if attempt == self._retry.attempts or left_s <= 0 or not may_repeat(error):
+                is_last = self._retry.attempts in (1, failures)
+                if is_last or left_s <= 0 or not may_repeat(error):
                     raise
                 _LOG.info(
                     "attempt %d failed, retrying in %.3f s: %s",

@@ -34,17 +34,20 @@ class FaultyTransport(FakeTransport):
         self._random = random.Random(seed)  # noqa: S311 - no secret
         self._fault_rate = fault_rate
         self.is_down = False
-        self.attempts: Counter[bytes] = Counter()
+        self.failures: Counter[bytes] = Counter()
+        """The faults of each image that count as failed attempts."""
         self.answered: Counter[bytes] = Counter()
 
     async def infer(self, request: InferRequest) -> dict[str, npt.NDArray[Any]]:
         (image,) = cast("np.ndarray[Any, Any]", request.inputs["image"])[:, 0].tolist()
-        self.attempts[image] += 1
         for _ in range(self._random.randrange(4)):
             await asyncio.sleep(0)
         if self.is_down:
+            self.failures[image] += 1
             raise ConnectionFailed("refused")
         if self._random.random() < self._fault_rate:
-            raise self._random.choice(FAULTS)(f"injected for {image.decode()}")
+            fault = self._random.choice(FAULTS)
+            self.failures[image] += fault is not Overloaded
+            raise fault(f"injected for {image.decode()}")
         self.answered[image] += 1
         return classify([image])

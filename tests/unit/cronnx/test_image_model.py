@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from cronnx import (
     Segmentation,
     ServerFault,
 )
+from cronnx._transports.base import InferRequest
 from tests.unit.cronnx.answers import config
 from tests.unit.cronnx.fake_transport import FakeTransport
 from tests.unit.cronnx.typed_answers import BOX, HEIGHT, WIDTH, answers_of, photo
@@ -81,6 +82,45 @@ def test_a_list_and_many_images_give_an_answer_each(
     outcomes = list(getattr(client, f"{method}_many")([PHOTO] * 6, model_name="net"))
     assert [type(answer) for answer in answers] == [ANSWERS[task]] * 6
     assert [(outcome.index, type(outcome.answer)) for outcome in outcomes] == [(i, ANSWERS[task]) for i in range(6)]
+
+
+class ReloadedTransport(FakeTransport):
+    """A server that refuses larger batches than its configuration's, in the words of Triton."""
+
+    async def infer(self, request: InferRequest) -> dict[str, Any]:
+        size, most = len(request.inputs["image"]), self.config["max_batch_size"]  # type: ignore[arg-type]
+        if size > most:
+            message = f"[request id: 1] inference request batch-size must be <= {most} for 'net'"
+            raise InvalidInput(message, server_message=message)
+        return await super().infer(request)
+
+
+def test_a_list_is_asked_in_the_batches_of_a_model_that_was_loaded_again() -> None:
+    transport = ReloadedTransport()
+    photos = [b"%d" % position for position in range(8)]
+    with Client(transport=transport) as client:
+        client.classify(photos)
+        transport.config = {**transport.config, "max_batch_size": 3}
+        assert [answer.label for answer in client.classify(photos)] == [photo.decode() for photo in photos]
+        sizes = [len(request.inputs["image"]) for request in transport.requests]  # type: ignore[arg-type]
+        assert sizes == [4, 4, 3, 3, 2]
+
+        async def ask_at_once() -> None:
+            transport.config = {**transport.config, "max_batch_size": 2}
+            await asyncio.gather(*(client._client.classify(photos) for _ in range(5)))
+
+        client._run(ask_at_once())
+
+
+def test_a_batch_that_the_model_refuses_although_it_fits_is_an_error(client: Client, transport: FakeTransport) -> None:
+    def answer(_images: Sequence[bytes]) -> dict[str, Any]:
+        raise InvalidInput("no", server_message="batch-size must be <= 2 for 'preprocess_224'")
+
+    transport.answer = answer
+    with pytest.raises(InvalidInput) as caught:
+        client.classify([b"cat"] * 5)
+    assert caught.value.images == range(4)
+    assert len(transport.requests) == 1
 
 
 @pytest.mark.parametrize(("method", "task"), SERVED)

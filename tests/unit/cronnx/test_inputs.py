@@ -83,3 +83,22 @@ def test_text_and_bytes_become_objects(elements: list[Any]) -> None:
 def test_a_tensor_that_the_protocol_cannot_carry_is_refused_by_its_name(tensor: Any, message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
         checked_tensors({"pixels": tensor})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("none.jpg", "cannot read image 'none.jpg': No such file or directory"),
+        ("https://example.com/cat.jpg", "got a URL: download it first"),
+        ("data:image/jpeg;base64,/9j/4AAQ", "give an image's content as bytes, not as text"),
+        ("/9j/4AAQ" * 10_000, "give an image's content as bytes, not as text"),
+        ("\xff\xd8\xff\0" * 10_000, "give an image's content as bytes, not as text"),
+        (str(b"\xff\xd8\xff\0" * 10_000), "give an image's content as bytes, not as text"),
+    ],
+    ids=["no file", "URL", "data URL", "base64", "latin-1", "repr"],
+)
+def test_a_text_that_is_not_a_path_is_refused_in_few_words(text: str, expected: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        image_file(text)
+    assert expected in str(caught.value)
+    assert len(str(caught.value)) < 200

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import re
 import subprocess
 import sys
 from contextlib import aclosing
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +20,8 @@ from cronnx import (
     Retry,
 )
 from tests.unit.cronnx.conftest import Served
+from tests.unit.cronnx.grpc_triton import GrpcTriton
+from tests.unit.cronnx.http_triton import HttpTriton
 
 
 def test_an_asynchronous_client_answers_on_the_callers_loop(served: Served) -> None:
@@ -131,3 +135,98 @@ def test_closing_the_outcomes_frees_their_requests(served: Served) -> None:
                 await first
 
     asyncio.run(ask())
+
+
+def forked(url: str, work: str, *, used: bool = True) -> str:
+    """Return what a forked process prints, whose parent has a client and has used it or not."""
+    program = f"""
+import os
+from cronnx import AsyncClient, Client, CronnxError
+
+client = Client({url!r}, timeout_s=5)
+if {used}:
+    client.classify(b"cat")
+process_id = os.fork()
+if not process_id:
+    try:
+        {work}
+    except CronnxError as error:
+        print(error)
+    client.close()
+else:
+    os.waitpid(process_id, 0)
+    print("parent:", client.classify(b"cat").label)
+"""
+    return subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    ).stdout
+
+
+@pytest.mark.parametrize("used", [True, False])
+def test_a_client_made_before_a_fork_says_so(served: Served, used: bool) -> None:
+    printed = forked(served.url, "client.classify(b'cat')", used=used)
+    assert (
+        printed == "the client was made before this process was forked: make a new one in each process\nparent: cat\n"
+    )
+
+
+@pytest.mark.parametrize("used", [True, False])
+def test_a_new_http_client_works_in_a_forked_process(http_triton: HttpTriton, used: bool) -> None:
+    url = f"http://{http_triton.address}"
+    assert forked(url, f"print(Client({url!r}).classify(b'dog').label)", used=used) == "dog\nparent: cat\n"
+
+
+def test_the_readmes_client_works_before_and_after_a_fork(http_triton: HttpTriton) -> None:
+    readme = (Path(__file__).parents[3] / "client" / "README.md").read_text()
+    (code,) = (each for each in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "register_at_fork" in each)
+    program = (
+        code.replace("127.0.0.1:8000", http_triton.address)
+        + """
+for _ in range(2):
+    print(client().classify(b"cat").label, flush=True)
+process_id = os.fork()
+print(client().classify(b"dog").label, flush=True)
+if process_id:
+    os.waitpid(process_id, 0)
+"""
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (ran.stdout.split(), ran.stderr) == (["cat", "cat", "dog", "dog"], "")
+
+
+def test_an_http_client_works_beside_a_parent_with_grpc(http_triton: HttpTriton, grpc_triton: GrpcTriton) -> None:
+    work = f"print(Client('http://{http_triton.address}').classify(b'dog').label)"
+    assert forked(f"grpc://{grpc_triton.address}", work) == "dog\nparent: cat\n"
+
+
+def test_grpc_works_in_a_forked_process_if_its_parent_has_not_used_it(grpc_triton: GrpcTriton) -> None:
+    url = f"grpc://{grpc_triton.address}"
+    assert forked(url, f"print(Client({url!r}).classify(b'dog').label)", used=False) == "dog\nparent: cat\n"
+
+
+@pytest.mark.parametrize("client", ["Client", "AsyncClient"])
+def test_grpc_after_a_fork_says_that_it_does_not_work(grpc_triton: GrpcTriton, client: str) -> None:
+    url = f"grpc://{grpc_triton.address}"
+    printed = forked(url, f"{client}({url!r})")
+    assert "gRPC was used before this process was forked" in printed
+    assert "use an http:// URL" in printed
+
+
+@pytest.mark.parametrize(("scheme", "expected"), [("http", "cat"), ("grpc", "use an http:// URL")])
+def test_beside_gevent_a_client_answers_or_says_what_to_do(http_triton: HttpTriton, scheme: str, expected: str) -> None:
+    program = f"""
+from gevent import monkey; monkey.patch_all()
+import gevent
+from cronnx import Client, CronnxError
+
+def work():
+    try:
+        with Client("{scheme}://{http_triton.address}", timeout_s=10) as client:
+            return client.classify(b"cat").label
+    except CronnxError as error:
+        return str(error)
+
+print(gevent.spawn(work).get())
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert expected in ran.stdout

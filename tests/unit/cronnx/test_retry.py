@@ -102,6 +102,25 @@ def test_thousands_of_attempts_overflow_nothing() -> None:
     assert len(world.budgets) == 3000
 
 
+def test_a_full_queue_is_asked_until_the_deadline() -> None:
+    world = World([Overloaded("full")], request_s=1.0)
+    with pytest.raises(Overloaded):
+        world.run(Retry(first_backoff_s=1.0, longest_backoff_s=1.0), timeout_s=21.0)
+    assert len(world.budgets) == 11
+
+
+def test_a_full_queue_is_not_counted_as_a_failure() -> None:
+    full, down = Overloaded("full"), NotReady("no")
+    world = World([full, down, full, full, down, full, full, "yes"])
+    assert world.run(Retry(attempts=3)) == "yes"
+
+
+def test_a_single_attempt_finds_a_full_queue_at_once() -> None:
+    world = World([Overloaded("full"), "yes"])
+    with pytest.raises(Overloaded):
+        world.run(Retry(attempts=1))
+
+
 @pytest.mark.parametrize("kind", [DeadlineExceeded, InvalidInput, ModelNotFound, ServerFault, CronnxError])
 def test_an_error_that_a_retry_cannot_fix_is_raised_at_once(kind: type[CronnxError]) -> None:
     world = World([kind("no")])

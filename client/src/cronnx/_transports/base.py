@@ -11,6 +11,9 @@ import numpy.typing as npt
 
 A = TypeVar("A")
 
+CONNECT_TIMEOUT_S = 5
+"""The longest wait for one connection."""
+
 Json: TypeAlias = Mapping[str, Any]
 """A JSON answer of Triton. Over gRPC, fields that are 0 or empty are missing and 64-bit integers are strings."""
 

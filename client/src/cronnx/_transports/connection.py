@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from cronnx._config import Tls
 from cronnx._errors import InvalidInput
 from cronnx._transports.base import Transport
+from cronnx._transports.bounded import Bounded
 from cronnx._transports.failover import Failover
 
 _DEFAULT_PORTS = {"grpc": 8001, "grpcs": 443, "http": 8000, "https": 443}
@@ -47,6 +49,15 @@ class Address:
         return self.scheme.startswith("grpc")
 
     @property
+    def is_loopback(self) -> bool:
+        """Whether the host is this one by name or by address."""
+        host = self.host.strip("[]")
+        try:
+            return ip_address(host).is_loopback
+        except ValueError:  # a name
+            return host == "localhost" or host.endswith(".localhost")
+
+    @property
     def is_encrypted(self) -> bool:
         """Whether the connection uses TLS."""
         return self.scheme in ("grpcs", "https")
@@ -65,13 +76,15 @@ def parse_address(url: str) -> Address:
         "server URL: expected grpc://HOST:PORT, grpcs://HOST:PORT, http://HOST:PORT, https://HOST:PORT or HOST:PORT,"
         f" got {url!r}"
     )
+    if not isinstance(url, str):
+        raise invalid
     try:
         parts = urlsplit(url if "://" in url else f"//{url}")
         port = parts.port
     except ValueError as error:  # the port is not a number, or a bracket is not closed
         raise invalid from error
     scheme = parts.scheme or ("http" if port == _DEFAULT_PORTS["http"] else "grpc")
-    has_only_an_address = parts.path in ("", "/") and not (parts.query or parts.fragment or "@" in parts.netloc)
+    has_only_an_address = parts.path in ("", "/") and not (parts.query or parts.fragment or re.search(r"[@\s]", url))
     if scheme not in _DEFAULT_PORTS or not parts.hostname or port == 0 or not has_only_an_address:
         raise invalid
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
@@ -92,6 +105,8 @@ def connect(
         InvalidInput: A URL, the key or a header cannot be used, there is no URL, or `tls` is given without a URL
             that uses TLS.
     """
+    if not isinstance(urls, Sequence):
+        raise InvalidInput(f"server URL: expected text such as grpc://127.0.0.1:8001, or a list of them; got {urls!r}")
     addresses = [parse_address(url) for url in ([urls] if isinstance(urls, str) else urls)]
     if not addresses:
         raise InvalidInput("expected at least one server URL, got none")
@@ -108,11 +123,11 @@ def connect(
 
 def _connect_to(address: Address, headers: Mapping[str, str], tls: Tls, *, shared_memory: bool) -> Transport:
     transport = _by_protocol(address, headers, tls)
-    if not shared_memory:
-        return transport
-    from cronnx._transports.shared_memory import SharedMemory
+    if shared_memory:
+        from cronnx._transports.shared_memory import SharedMemory
 
-    return SharedMemory(transport)
+        transport = SharedMemory(transport)
+    return Bounded(transport)
 
 
 def _by_protocol(address: Address, headers: Mapping[str, str], tls: Tls) -> Transport:

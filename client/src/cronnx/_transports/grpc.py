@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
+from itertools import islice
 from typing import Any, TypeVar
+from urllib.request import proxy_bypass
 
 import grpc
 import numpy.typing as npt
@@ -17,7 +21,7 @@ from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
 from cronnx._config import Tls
 from cronnx._errors import CronnxError
-from cronnx._transports.base import InferRequest, ServerRequest, SharedTensor, Tensor
+from cronnx._transports.base import CONNECT_TIMEOUT_S, InferRequest, ServerRequest, SharedTensor, Tensor
 from cronnx._transports.connection import Address
 from cronnx._transports.refusals import RequestContext
 from cronnx._transports.triton import TritonApi
@@ -28,7 +32,9 @@ _CHANNEL_ARGUMENTS = [
     ("grpc.max_send_message_length", -1),  # a batch of photographs exceeds the default of 4 MB
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_reconnect_backoff_ms", 1000),  # by default a restarted server is ignored for up to two minutes
+    ("grpc.min_reconnect_backoff_ms", CONNECT_TIMEOUT_S * 1000),  # in spite of its name, the limit of one connection
 ]
+_NO_PROXY = ("grpc.enable_http_proxy", 0)
 
 # gRPC reports a missing connection as UNAVAILABLE, as Triton reports a model that is not ready. Only the message tells
 # them apart; client/pyproject.toml says for which versions these phrases hold.
@@ -44,11 +50,15 @@ _CONNECTION_LOST = re.compile(
 _CUT_OFF = re.compile(r"(ipv[46]:\S+ )?(stream removed|received rst_stream)", re.IGNORECASE)
 
 
+_first_process_id: list[int] = []  # the process that used gRPC first; forked processes inherit it
+
+
 class GrpcTransport:
     """Sends requests to one server over one gRPC channel."""
 
     def __init__(self, address: Address, *, headers: Mapping[str, str], tls: Tls) -> None:
-        self._url = str(address)
+        _check_process()
+        self._url = f"{address}{_through_proxy(address)}"
         self._address = address
         self._headers = {name.lower(): value for name, value in headers.items()}  # HTTP/2 requires lower case
         self._tls = tls
@@ -85,9 +95,12 @@ class GrpcTransport:
     def _open_client(self) -> InferenceServerClient:
         # Not in __init__: a channel belongs to the event loop that it is made in.
         if self._client is None:
+            _check_process()
+            _first_process_id[:] = _first_process_id or [os.getpid()]
             ignore_spurious_wakeups(asyncio.get_running_loop())
+            arguments = [*_CHANNEL_ARGUMENTS, *([_NO_PROXY] if self._address.is_loopback else [])]
             self._client = InferenceServerClient(
-                self._address.host_port, channel_args=_CHANNEL_ARGUMENTS, creds=self._credentials()
+                self._address.host_port, channel_args=arguments, creds=self._credentials()
             )
         return self._client
 
@@ -105,8 +118,36 @@ class GrpcTransport:
             if self._is_closed:  # closing a channel cancels its calls, but not the tasks that wait for them
                 raise context.closed() from error
             raise
+        except CronnxError:
+            raise
         except Exception as error:  # tritonclient lets errors of its parsers through
             raise translated(error, context) from error
+
+
+def _check_process() -> None:
+    """Refuse a process in which gRPC would never answer.
+
+    gRPC's threads do not survive a fork, and with gevent's in place of Python's they stop the whole process.
+
+    Raises:
+        CronnxError: gRPC was used before this process was forked, or gevent has replaced Python's threads.
+    """
+    monkey = sys.modules.get("gevent.monkey")
+    if monkey and monkey.is_module_patched("threading"):
+        raise CronnxError("gRPC does not work beside gevent's monkey patching: use an http:// URL")
+    if _first_process_id not in ([], [os.getpid()]):
+        raise CronnxError(
+            "gRPC was used before this process was forked, and does not work here: use an http:// URL, or start this"
+            " process with multiprocessing's 'spawn'"
+        )
+
+
+def _through_proxy(address: Address) -> str:
+    """Return which proxy of the environment gRPC uses for an address, as an addition to its URL."""
+    if address.is_loopback or proxy_bypass(address.host):
+        return ""
+    used = (name for name in ("grpc_proxy", "https_proxy", "http_proxy") if os.environ.get(name))
+    return "".join(f" (through the proxy of {name}; no_proxy avoids it)" for name in islice(used, 1))
 
 
 def _infer_input(name: str, tensor: Tensor) -> InferInput:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import weakref
 from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
@@ -16,7 +17,7 @@ from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
 from cronnx._config import Tls
 from cronnx._errors import CronnxError
-from cronnx._transports.base import InferRequest, ServerRequest, SharedTensor, Tensor
+from cronnx._transports.base import CONNECT_TIMEOUT_S, InferRequest, ServerRequest, SharedTensor, Tensor
 from cronnx._transports.connection import Address
 from cronnx._transports.refusals import RequestContext
 from cronnx._transports.triton import TritonApi
@@ -91,13 +92,47 @@ class HttpTransport:
         if self._client is None:
             self._client = InferenceServerClient(
                 self._address.host_port,
-                conn_limit=0,  # the caller decides how many requests run at a time
-                conn_timeout=None,  # the request's own deadline counts
+                conn_limit=0,  # `Bounded` decides how many requests run at a time
                 ssl=self._address.is_encrypted,
                 ssl_context=self._tls.ssl_context() if self._address.is_encrypted else None,
             )
+            set_session(self._client)
             weakref.finalize(self, connector_close(self._client))
         return self._client
+
+
+class RedirectError(Exception):
+    """The server answered with a redirect.
+
+    Attributes:
+        location: Where it points.
+    """
+
+    def __init__(self, location: str) -> None:
+        super().__init__(location)
+        self.location = location
+
+
+async def _refuse_redirect(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    response = await send(request)
+    if 300 <= response.status < 400 and "Location" in response.headers:
+        response.close()
+        raise RedirectError(response.headers["Location"])
+    return response
+
+
+def set_session(client: InferenceServerClient) -> None:
+    """Replace a client's session by one that follows no redirect and limits only the time for a connection.
+
+    tritonclient's own would send the key and the headers wherever a redirect points. A request has its own deadline.
+    """
+    client._stub.detach()
+    client._stub = aiohttp.ClientSession(
+        connector=client._conn,
+        timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_TIMEOUT_S),
+        auto_decompress=False,
+        middlewares=[_refuse_redirect],
+    )
 
 
 def connector_close(client: InferenceServerClient) -> Callable[[], object]:
@@ -105,8 +140,17 @@ def connector_close(client: InferenceServerClient) -> Callable[[], object]:
 
     aiohttp logs a warning for a session that is collected unclosed, and its public `close` needs the event loop, which
     may be gone. So this relies on private attributes; client/pyproject.toml says for which versions.
+
+    A forked process shares the connections and the event loop's epoll with its parent: there they only count as closed.
     """
-    close: Callable[[], object] = client._conn._close
+    connector, process_id = client._conn, os.getpid()
+
+    def close() -> None:
+        if os.getpid() == process_id:
+            connector._close()
+        else:
+            connector._closed = True
+
     return close
 
 
@@ -127,10 +171,14 @@ def translated(error: Exception, context: RequestContext) -> CronnxError:
     """Return the `CronnxError` for an exception of tritonclient or aiohttp."""
     if isinstance(error, InferenceServerException) and error.status() is not None:
         return context.refused(_STATUS_NAMES.get(int(error.status()), f"HTTP {error.status()}"), error.message())
+    if isinstance(error, RedirectError):
+        return context.redirected(error.location)
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return context.unreachable("the connection timed out", request_sent=False)
     if isinstance(error, asyncio.TimeoutError):
         return context.timed_out()
-    if isinstance(error, aiohttp.ClientResponseError):  # the answer is not HTTP, or a redirect
-        return context.unreadable(error)
+    if isinstance(error, aiohttp.ClientResponseError):
+        return context.not_http(error.message)
     if isinstance(error, aiohttp.ClientError | OSError):
         reason = getattr(error, "os_error", error)  # aiohttp's own text mentions TLS even for plain connections
         return context.unreachable(reason, request_sent=not isinstance(error, aiohttp.ClientConnectorError))

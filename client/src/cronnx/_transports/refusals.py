@@ -15,6 +15,7 @@ from cronnx._errors import (
     Overloaded,
     ServerFault,
 )
+from cronnx._transports.causes import likely_cause, shortened
 
 E = TypeVar("E", bound=CronnxError)
 
@@ -31,6 +32,9 @@ _BY_STATUS: dict[str, type[CronnxError]] = {
 
 UNKNOWN_OUTPUT = "unexpected inference output"
 """In the message for an output that the model does not have."""
+
+BATCH_TOO_LARGE = "batch-size must be <="
+"""In the message for more images than the model's largest batch."""
 
 # Triton uses one status for several conditions. These phrases of its messages tell the conditions apart.
 _BY_PHRASE: dict[str, type[CronnxError]] = {
@@ -51,7 +55,14 @@ _BY_PHRASE: dict[str, type[CronnxError]] = {
 _ADVICE: dict[str, str] = {
     "explicit model load / unload is not allowed": "start the server with --model-control-mode=explicit",
     "is restricted, expecting header": "give its key (`key` of Client; CRONNX_KEY of the command line)",
+    "Request for unknown model": "`cronnx models` lists what the server has",
+    "requested model": "`cronnx models` lists what the server has",
+    "failed to poll from model repository": "`cronnx models` lists what the server has",
+    "Method Not Allowed": "is this Triton's HTTP port?",
 }
+
+# How tritonclient's message begins if a refusal is not in Triton's JSON: it comes from a proxy or another server.
+_FOREIGN = "an exception occurred in the client while decoding the response"
 
 
 @dataclass(frozen=True)
@@ -74,9 +85,11 @@ class RequestContext:
         """Return the error for an answer with a status other than OK."""
         if status == "DEADLINE_EXCEEDED":
             return self.timed_out(message)
+        if message and message.startswith(_FOREIGN):
+            return self._refused_by_another(status, message.partition("\nresponse: ")[2])
         matching = (kind for phrase, kind in _BY_PHRASE.items() if phrase in (message or ""))
         kind = next(matching, _BY_STATUS.get(status, ServerFault))
-        advice = (f": {advice}" for phrase, advice in _ADVICE.items() if phrase in (message or ""))
+        advice = (f"; {advice}" for phrase, advice in _ADVICE.items() if phrase in (message or ""))
         text = message or f"{self.url} answered {status} without a message"
         return self._error(kind, text + next(advice, ""), message)
 
@@ -88,9 +101,13 @@ class RequestContext:
 
     def unreachable(self, reason: object, *, request_sent: bool) -> CronnxError:
         """Return the error for a missing or broken connection."""
-        error = self._error(ConnectionFailed, f"cannot reach {self.url}: {reason}. Is the server running?")
+        error = self._error(ConnectionFailed, f"cannot reach {self.url}: {likely_cause(str(reason), self._scheme)}")
         error.request_sent = request_sent
         return error
+
+    def redirected(self, location: str) -> CronnxError:
+        """Return the error for an answer that points to another address."""
+        return self._error(ServerFault, f"{self.url} redirects to {location[:100]!r}: give the client that address")
 
     def closed(self) -> CronnxError:
         """Return the error for a client that was closed before the answer came."""
@@ -99,7 +116,30 @@ class RequestContext:
     def unreadable(self, reason: BaseException) -> CronnxError:
         """Return the error for an answer that breaks the protocol."""
         # Not the repr: aiohttp's shows the headers that were sent, keys included.
-        return self._error(ServerFault, f"cannot read the answer of {self.url}: {type(reason).__name__}: {reason}")
+        text = shortened(f"{type(reason).__name__}: {reason}")
+        return self._error(ServerFault, f"cannot read the answer of {self.url}: {text}; is this {self._port}?")
+
+    def not_http(self, reason: object) -> CronnxError:
+        """Return the error for an answer that is not HTTP."""
+        return self._error(
+            ServerFault, f"{self.url} does not answer in HTTP: {likely_cause(str(reason), self._scheme)}"
+        )
+
+    @property
+    def _scheme(self) -> str:
+        return self.url.partition(":")[0]
+
+    @property
+    def _port(self) -> str:
+        return f"Triton's {'gRPC' if self._scheme.startswith('grpc') else 'HTTP'} port"
+
+    def _refused_by_another(self, status: str, body: str) -> CronnxError:
+        """Return the error for a refusal that is not in Triton's words."""
+        kind = _BY_STATUS.get(status, ServerFault)
+        text = f"{self.url} answered {status}: {shortened(body) or 'nothing'}"
+        if kind in (ModelNotFound, ServerFault):  # a proxy has no models
+            return self._error(ServerFault, f"{text}; is this {self._port}?", body)
+        return self._error(kind, text, body)
 
     def _error(self, kind: type[E], text: str, message: str | None = None) -> E:
         return kind(text, model_name=self.model_name, request_id=self.request_id, server_message=message)

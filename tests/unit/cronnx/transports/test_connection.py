@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 import traceback
+from typing import Any
 
 import pytest
 
 from cronnx import AsyncClient, Client, CronnxError, InvalidInput, Retry, Tls
+from cronnx._transports.bounded import Bounded
 from cronnx._transports.connection import connect, parse_address
 from cronnx._transports.failover import Failover
 from cronnx._transports.grpc import GrpcTransport
 from cronnx._transports.http import HttpTransport
 from cronnx._transports.shared_memory import SharedMemory
 from tests.unit.cronnx import server_facts
+from tests.unit.cronnx.conftest import Served
 from tests.unit.cronnx.grpc_triton import serve_grpc
 from tests.unit.cronnx.http_triton import serve_http
 
@@ -58,6 +61,7 @@ def test_what_a_url_leaves_out_is_filled_in(url: str, meant: str) -> None:
         "http://127.0.0.1:8000/base",
         "http://127.0.0.1:8000?query",
         "host:8001,host:8002",
+        "two words",
     ],
 )
 def test_an_invalid_url_is_refused_with_the_accepted_forms(url: str) -> None:
@@ -75,21 +79,62 @@ def test_an_invalid_url_is_refused_with_the_accepted_forms(url: str) -> None:
         ("http://triton.example:8000", HttpTransport),
         ("https://triton.example:8000", HttpTransport),
         (["http://one:8000"], HttpTransport),
-        (["http://one:8000", "grpc://two:8001"], Failover),
     ],
 )
-def test_the_urls_choose_the_transport(url: str | list[str], kind: type) -> None:
-    assert type(connect(url)) is kind
+def test_the_url_chooses_the_transport_of_an_address(url: str | list[str], kind: type) -> None:
+    bounded = connect(url)
+    assert isinstance(bounded, Bounded)
+    assert type(bounded._transport) is kind
+
+
+def test_several_urls_are_one_transport() -> None:
+    assert type(connect(["http://one:8000", "grpc://two:8001"])) is Failover
 
 
 def test_shared_memory_is_laid_over_the_transport() -> None:
-    assert type(connect("grpc://127.0.0.1:8001", shared_memory=True)) is SharedMemory
+    bounded = connect("grpc://127.0.0.1:8001", shared_memory=True)
+    assert isinstance(bounded, Bounded)
+    assert type(bounded._transport) is SharedMemory
+
+
+@pytest.mark.parametrize(
+    ("url", "is_loopback"),
+    [
+        ("grpc://127.0.0.1", True),
+        ("grpc://127.1.2.3", True),
+        ("grpc://[::1]", True),
+        ("grpc://localhost", True),
+        ("grpc://a.localhost", True),
+        ("grpc://10.0.0.1", False),
+        ("grpc://[2001:db8::1]", False),
+        ("grpc://localhost.example", False),
+        ("grpc://triton", False),
+    ],
+)
+def test_loopback_is_known_by_name_and_address(url: str, is_loopback: bool) -> None:
+    assert parse_address(url).is_loopback is is_loopback
+
+
+@pytest.mark.parametrize("variable", ["http_proxy", "https_proxy", "grpc_proxy", "HTTP_PROXY", "HTTPS_PROXY"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_loopback_is_not_asked_through_a_proxy(
+    served: Served, monkeypatch: pytest.MonkeyPatch, deserted_address: str, variable: str, host: str
+) -> None:
+    monkeypatch.setenv(variable, f"http://{deserted_address}")
+    with Client(served.url.replace("127.0.0.1", host), timeout_s=10) as client:
+        assert client.classify(b"cat").label == "cat"
 
 
 @pytest.mark.parametrize("client", [Client, AsyncClient])
 def test_a_client_refuses_a_url_when_it_is_made(client: type[Client] | type[AsyncClient]) -> None:
     with pytest.raises(InvalidInput, match="'ftp://host'"):
         client("ftp://host")
+
+
+@pytest.mark.parametrize("url", [8000, None, b"grpc://host", ["grpc://host", 8001]])
+def test_what_is_not_text_is_refused_as_a_url(url: Any) -> None:
+    with pytest.raises(InvalidInput, match=r"^server URL: expected"):
+        connect(url)
 
 
 def test_no_url_at_all_is_refused() -> None:

@@ -1,6 +1,8 @@
 """The libraries whose private behaviour the client relies on, within the versions that client/pyproject.toml names.
 
-- aiohttp and tritonclient: `client._conn._close` closes the connections of a client that is collected unclosed.
+- aiohttp and tritonclient: `client._conn._close` closes the connections of a client that is collected unclosed, and
+  `client._conn._closed` marks them as closed in a forked process.
+- tritonclient: `client._stub` is the session that sends its requests, and its words for a refusal that is not JSON.
 - grpcio: the messages of a missing connection, and the `PollerCompletionQueue` in its harmless errors.
 
 The behaviour itself is tested in test_http.py, test_grpc.py and tests/unit/cronnx/test_lifecycle.py.

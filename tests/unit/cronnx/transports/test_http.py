@@ -27,7 +27,7 @@ from cronnx import (
 )
 from cronnx._transports.http import translated
 from cronnx._transports.refusals import RequestContext
-from tests.unit.cronnx.http_triton import HttpTriton
+from tests.unit.cronnx.http_triton import HttpReply, HttpTriton, serve_http
 
 KINDS = {
     400: InvalidInput,
@@ -121,6 +121,30 @@ def test_no_foreign_error_is_left_unmapped(error: Exception, kind: type[CronnxEr
     assert type(translated(error, RequestContext("http://host:8000", 1.0))) is kind
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed_and_its_target_is_named(http_triton: HttpTriton, status: int) -> None:
+    with serve_http() as other, Client(f"http://{http_triton.address}", key="k", headers={"secret": "s"}) as client:
+        target = f"http://{other.address}/v2/models/m/infer"
+        http_triton.always(status, b"", Location=target)
+        with pytest.raises(
+            ServerFault, match=f"^http://{http_triton.address} redirects to '{target}': give the client"
+        ):
+            client.classify(b"cat")
+        http_triton.get = lambda _path: HttpReply(status, b"", {"Location": target})  # type: ignore[method-assign]
+        assert not client.is_server_live()
+        with pytest.raises(ServerFault, match="redirects to"):
+            client.model("efficientnet_lite0")
+    assert not other.requests
+    assert not other.headers
+
+
+def test_a_connection_that_is_not_accepted_is_never_sent() -> None:
+    error = translated(aiohttp.ConnectionTimeoutError(), RequestContext("http://host:8000", 30.0))
+    assert isinstance(error, ConnectionFailed)
+    assert not error.request_sent
+    assert str(error).startswith("cannot reach http://host:8000: no answer while connecting; is the server stuck")
+
+
 def test_a_full_queue_is_overload(client: Client, http_triton: HttpTriton) -> None:
     http_triton.always(503, b'{"error": "Exceeds maximum queue size"}')
     with pytest.raises(Overloaded, match=r"^Exceeds maximum queue size$"):
@@ -129,8 +153,10 @@ def test_a_full_queue_is_overload(client: Client, http_triton: HttpTriton) -> No
 
 def test_a_proxys_own_error_page_is_one_of_our_errors(client: Client, http_triton: HttpTriton) -> None:
     http_triton.always(502, b"<html>Bad Gateway</html>")
-    with pytest.raises(NotReady, match="Bad Gateway"):
+    with pytest.raises(NotReady) as caught:
         client.classify(b"cat")
+    assert str(caught.value) == f"http://{http_triton.address} answered UNAVAILABLE: Bad Gateway"
+    assert caught.value.server_message == "<html>Bad Gateway</html>"
 
 
 def test_a_broken_image_is_refused_in_the_servers_words(client: Client) -> None:

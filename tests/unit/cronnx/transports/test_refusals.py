@@ -55,7 +55,7 @@ def test_an_error_carries_the_call_and_the_servers_words() -> None:
 
 def test_a_command_that_needs_explicit_mode_says_how_to_start_the_server() -> None:
     error = CONTEXT.refused("UNAVAILABLE", "explicit model load / unload is not allowed if polling is enabled")
-    assert str(error).endswith(" enabled: start the server with --model-control-mode=explicit")
+    assert str(error).endswith(" enabled; start the server with --model-control-mode=explicit")
 
 
 def test_a_refusal_without_a_message_names_the_status() -> None:
@@ -69,7 +69,7 @@ def test_a_passed_deadline_says_how_long_was_waited() -> None:
 @pytest.mark.parametrize("request_sent", [True, False])
 def test_a_missing_server_is_named_with_its_address(request_sent: bool) -> None:
     error = CONTEXT.unreachable("connection refused", request_sent=request_sent)
-    assert str(error) == "cannot reach grpc://host:8001: connection refused. Is the server running?"
+    assert str(error) == "cannot reach grpc://host:8001: connection refused; is the server running?"
     assert isinstance(error, ConnectionFailed)
     assert error.request_sent is request_sent
 
@@ -81,5 +81,33 @@ def test_the_error_for_an_unreadable_answer_shows_nothing_that_was_sent() -> Non
 
     assert (
         str(CONTEXT.unreadable(HttpError("bad line")))
-        == "cannot read the answer of grpc://host:8001: HttpError: bad line"
+        == "cannot read the answer of grpc://host:8001: HttpError: bad line; is this Triton's gRPC port?"
     )
+
+
+FOREIGN = "an exception occurred in the client while decoding the response: no JSON\nresponse: "
+PAGE = "<html><body><h1>Not here</h1>\n</body></html>"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "text"),
+    [
+        ("NOT_FOUND", PAGE, ServerFault, "answered NOT_FOUND: Not here; is this Triton's HTTP port?"),
+        ("HTTP 500", "x" * 10_000, ServerFault, "xxx...; is this Triton's HTTP port?"),
+        ("UNAVAILABLE", PAGE, NotReady, "answered UNAVAILABLE: Not here"),
+        ("DEADLINE_EXCEEDED", PAGE, DeadlineExceeded, "no answer from http://host:8000 within 1 s"),
+        ("UNAUTHENTICATED", "", InvalidInput, "answered UNAUTHENTICATED: nothing"),
+    ],
+)
+def test_a_refusal_of_another_server_is_shown_in_few_words(
+    status: str, body: str, kind: type[CronnxError], text: str
+) -> None:
+    error = RequestContext("http://host:8000", 1.0).refused(status, FOREIGN + body)
+    assert type(error) is kind
+    assert str(error).endswith(text)
+    assert len(str(error)) < 200
+
+
+def test_an_unknown_model_says_how_to_list_those_of_the_server() -> None:
+    error = CONTEXT.refused("NOT_FOUND", "Request for unknown model: 'm' is not found")
+    assert str(error) == "Request for unknown model: 'm' is not found; `cronnx models` lists what the server has"
