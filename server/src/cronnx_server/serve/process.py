@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import select
 import signal
 import subprocess
@@ -11,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from threading import Thread
 from types import FrameType
-from typing import IO
+from typing import IO, cast
 
 from cronnx_server.errors import StartError
 from cronnx_server.paths import ROOT
@@ -20,6 +21,7 @@ from cronnx_server.triton_http import TritonHttp
 
 POLL_S = 0.1
 READY_TIMEOUT_S = 1.0
+_LISTENS = re.compile(r'"Started \w+Service at ')
 # Kills a process group as soon as its standard input closes, which happens when the parent process ends.
 _GUARD = ("sh", "-c", 'read -r _; kill -s KILL -- "-$1"', "sh")
 
@@ -35,14 +37,14 @@ class ServerProcess:
         command: Sequence[str],
         environment: Mapping[str, str],
         *,
-        rewrite_log: Callable[[Iterable[str]], Iterable[str]] | None = None,
+        rewrite_log: Callable[[Iterable[str]], Iterable[str]] = iter,
     ) -> None:
         """Start the server, with its log on standard error.
 
         Args:
             command: The program and its flags.
             environment: The environment variables of the server.
-            rewrite_log: Turns the lines of the log into other lines; None keeps them.
+            rewrite_log: Turns the lines of the log, without line ends, into those to print.
 
         Raises:
             StartError: The program cannot be started.
@@ -53,8 +55,8 @@ class ServerProcess:
                 env=dict(environment),
                 cwd=ROOT,  # configurations name the folder of TensorRT's engines relative to it: docs/profiles.md
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE if rewrite_log else sys.stderr,
-                stderr=subprocess.STDOUT if rewrite_log else None,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
                 start_new_session=True,
                 encoding="utf-8",
                 errors="replace",
@@ -63,37 +65,30 @@ class ServerProcess:
             raise StartError(f"cannot start {command[0]}: {error.strerror}") from error
         # Not the kernel's parent-death signal: a stub notices when its server is killed, but may hang all the same.
         self._guard = subprocess.Popen([*_GUARD, str(self.pid)], stdin=subprocess.PIPE, start_new_session=True)
-        self._log: Thread | None = None
-        if rewrite_log and self._process.stdout:
-            self._log = Thread(target=_print_log, args=(self._process.stdout, rewrite_log), daemon=True)
-            self._log.start()
+        self._was_up = False
         self._asked_to_stop = False
+        self._log = Thread(target=self._print_log, args=(rewrite_log,), daemon=True)
+        self._log.start()
 
     @property
     def pid(self) -> int:
         """The process ID of the server; its stubs are its children."""
         return self._process.pid
 
-    def wait_until_ready(self, addresses: Addresses, *, on_poll: Callable[[], None] = lambda: None) -> bool:
-        """Wait until the server and its models are ready; False if the server was stopped first.
+    @property
+    def was_up(self) -> bool:
+        """Whether the server has listened. After `end` this is certain, however soon after it was up it crashed."""
+        return self._was_up
 
-        Args:
-            addresses: Where the server listens.
-            on_poll: Called every `POLL_S` seconds.
+    def wait_until_ready(self, addresses: Addresses) -> None:
+        """Wait until the server at these addresses and its models are ready.
 
         Raises:
-            StartError: The server ended by itself before it was ready.
+            StartError: The server ended before it was ready.
         """
         while not is_ready(addresses):
-            on_poll()
-            try:
-                status = self._process.wait(POLL_S)
-            except subprocess.TimeoutExpired:
-                continue
-            if self._asked_to_stop:
-                return False
-            raise StartError(f"tritonserver ended with status {status} before it was ready; its log above says why")
-        return True
+            if self.ends_within(POLL_S):
+                raise StartError(f"tritonserver ended with status {self.wait()} before it was ready; see its log above")
 
     def wait(self) -> int:
         """Wait until the server ends, and return its exit status."""
@@ -141,14 +136,18 @@ class ServerProcess:
             os.killpg(self._process.pid, signal.SIGKILL)
         with self._guard:
             self._guard.kill()
-        if self._log:
-            self._log.join()  # no process is left that writes to it
+        self._log.join()  # no process is left that writes to it
 
+    def _print_log(self, rewrite: Callable[[Iterable[str]], Iterable[str]]) -> None:
+        for line in rewrite(self._lines()):
+            with contextlib.suppress(OSError):  # nobody reads it any more; the server must not wait for a reader
+                print(line, file=sys.stderr, flush=True)
 
-def _print_log(log: IO[str], rewrite: Callable[[Iterable[str]], Iterable[str]]) -> None:
-    with log:
-        for line in rewrite(log):
-            print(line, file=sys.stderr, flush=True)
+    def _lines(self) -> Iterator[str]:
+        with cast(IO[str], self._process.stdout) as log:
+            for line in log:
+                self._was_up = self._was_up or bool(_LISTENS.search(line))
+                yield line.rstrip("\r\n")
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from cronnx_server import environment, progress, repository
@@ -10,10 +10,12 @@ from cronnx_server.build_models.missing_models import build_missing
 from cronnx_server.key import KEY
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
 from cronnx_server.serve import first_answer, shared_memory, tritonserver
-from cronnx_server.serve.dead_stubs import DeadStubs
+from cronnx_server.serve.limits import raise_limits
 from cronnx_server.serve.log_events import json_lines
+from cronnx_server.serve.log_lines import without_floods, without_gpu_errors
 from cronnx_server.serve.options import Options
 from cronnx_server.serve.process import ServerProcess, stopping_on_signals
+from cronnx_server.serve.stub_watch import StubWatch
 from cronnx_server.serve.supervisor import Supervisor
 
 
@@ -44,10 +46,18 @@ def serve(options: Options) -> int:
 
     def start(extra_flags: Sequence[str]) -> ServerProcess:
         arguments = [*command, regions.flag(), *options.server_flags, *extra_flags]
-        return ServerProcess(arguments, variables, rewrite_log=json_lines if options.json_log else None)
+        return ServerProcess(arguments, variables, rewrite_log=shown)
 
+    def shown(lines: Iterable[str]) -> Iterator[str]:
+        """The lines of the server's log as this command prints them."""
+        if not (tritonserver.gpu_count() or options.is_verbose):
+            lines = without_gpu_errors(lines)
+        lines = without_floods(lines)
+        return json_lines(lines) if options.json_log else lines
+
+    raise_limits()
     with shared_memory.claimed() as regions:
-        watch = DeadStubs(options.addresses, key=options.key).watch
+        watch = StubWatch(options.addresses, key=options.key).watch
         supervisor = Supervisor(start, options.addresses, watch=watch, on_end=regions.remove)
         with stopping_on_signals(supervisor.stop):
             return supervisor.run(report)
