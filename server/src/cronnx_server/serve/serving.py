@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cronnx_server import environment, progress, repository
 from cronnx_server.build_models.missing_models import build_missing
+from cronnx_server.errors import RepositoryError
 from cronnx_server.key import KEY
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
 from cronnx_server.serve import first_answer, shared_memory, tritonserver
@@ -17,6 +18,9 @@ from cronnx_server.serve.options import Options
 from cronnx_server.serve.process import ServerProcess, stopping_on_signals
 from cronnx_server.serve.stub_watch import StubWatch
 from cronnx_server.serve.supervisor import Supervisor
+
+# To complete a configuration, Triton starts a Python process more for each model, and waits a second for its end.
+NO_AUTO_COMPLETE = "--disable-auto-complete-config"
 
 
 def serve(options: Options) -> int:
@@ -33,6 +37,7 @@ def serve(options: Options) -> int:
     command = [
         *distribution.command(map(Path.resolve, folders)),
         "--model-control-mode=explicit",
+        *(() if options.repositories or not are_complete(folders, profile=options.profile) else (NO_AUTO_COMPLETE,)),
         *(f"--load-model={name}" for name in names),
         *options.flags(),
     ]
@@ -61,3 +66,17 @@ def serve(options: Options) -> int:
         supervisor = Supervisor(start, options.addresses, watch=watch, on_end=regions.remove)
         with stopping_on_signals(supervisor.stop):
             return supervisor.run(report)
+
+
+def are_complete(folders: Iterable[Path], *, profile: str = "") -> bool:
+    """Whether each configuration names its backend, its inputs and its outputs."""
+    try:
+        found = [
+            repository.read_config(model, profile=profile)
+            for folder in folders
+            for model in folder.iterdir()
+            if model.is_dir()
+        ]
+    except RepositoryError:
+        return False
+    return all((each.backend or each.platform) and each.input and each.output for each in found)
