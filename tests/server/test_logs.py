@@ -64,7 +64,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> str:
             (server,) = (each for each in started_by(served.pid) if each.name() == "tritonserver")
             server.send_signal(signal.SIGSEGV)  # Triton writes a backtrace
             until(lambda: server.pid not in {each.pid for each in started_by(served.pid)}, what="the server ends")
-            until(http.is_ready, what="the next server is ready")
+            until(lambda: http.is_ready("efficientnet_lite0"), what="the next server is ready")
         served.terminate()
         assert served.wait(timeout=60) == 0
     return path.read_text()
