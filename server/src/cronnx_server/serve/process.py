@@ -30,7 +30,13 @@ class ServerProcess:
     """A server and its stubs in a session of their own, so that signals reach them only through this object.
 
     They end with the process that started them, however that ends.
+
+    Attributes:
+        was_up: Whether the server has said in its log that it listens, or its owner has seen it ready. After `end` the
+            whole log is read, so that it is known of a server that crashed as soon as it was up.
     """
+
+    was_up = False
 
     def __init__(
         self,
@@ -65,7 +71,6 @@ class ServerProcess:
             raise StartError(f"cannot start {command[0]}: {error.strerror}") from error
         # Not the kernel's parent-death signal: a stub notices when its server is killed, but may hang all the same.
         self._guard = subprocess.Popen([*_GUARD, str(self.pid)], stdin=subprocess.PIPE, start_new_session=True)
-        self._was_up = False
         self._asked_to_stop = False
         self._log = Thread(target=self._print_log, args=(rewrite_log,), daemon=True)
         self._log.start()
@@ -74,11 +79,6 @@ class ServerProcess:
     def pid(self) -> int:
         """The process ID of the server; its stubs are its children."""
         return self._process.pid
-
-    @property
-    def was_up(self) -> bool:
-        """Whether the server has listened. After `end` this is certain, however soon after it was up it crashed."""
-        return self._was_up
 
     def wait_until_ready(self, addresses: Addresses) -> None:
         """Wait until the server at these addresses and its models are ready.
@@ -146,7 +146,7 @@ class ServerProcess:
     def _lines(self) -> Iterator[str]:
         with cast(IO[str], self._process.stdout) as log:
             for line in log:
-                self._was_up = self._was_up or bool(_LISTENS.search(line))
+                self.was_up = self.was_up or bool(_LISTENS.search(line))
                 yield line.rstrip("\r\n")
 
 

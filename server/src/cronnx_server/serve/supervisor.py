@@ -116,8 +116,10 @@ class Supervisor:
             if self._is_stopped:
                 continue
             self._watch(server)
-            if self._report and is_ready(self._addresses):
-                self._report()
+            if (self._report or not server.was_up) and is_ready(self._addresses):
+                server.was_up = True
+                if self._report:
+                    self._report()
                 self._report = None
         return server.wait()
 
