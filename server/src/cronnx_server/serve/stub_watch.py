@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -26,7 +27,7 @@ from cronnx_server.triton_http import TritonHttp
 LOAD_TIMEOUT_S = 120.0
 MOST_DEAD = 50
 GROWN_BYTES = 128 * 2**20
-IDLE_LOOKS = 10
+OLD_S = 60.0
 
 
 @dataclass
@@ -36,25 +37,14 @@ class _Stub:
     Attributes:
         version: The folder of the model version that it serves.
         region: The file of its shared memory.
-        cpu_ticks: The CPU time that it had used at the last look.
-        idle_looks: How many looks in a row found no more CPU time used.
-        was_reloaded: Whether its model was reloaded to free its shared memory.
+        since_s: When it was first seen; a model is not reloaded for its memory before `OLD_S` have passed.
     """
 
     version: Path
     region: Path
-    cpu_ticks: int = 0
-    idle_looks: int = 0
-    was_reloaded: bool = False
+    since_s: float
 
-    def look(self, cpu_ticks: int) -> None:
-        self.idle_looks = self.idle_looks + 1 if cpu_ticks == self.cpu_ticks else 0
-        self.cpu_ticks = cpu_ticks
-
-    def has_unused_memory(self) -> bool:
-        return self.idle_looks >= IDLE_LOOKS and not self.was_reloaded and self._region_bytes() > GROWN_BYTES
-
-    def _region_bytes(self) -> int:
+    def region_bytes(self) -> int:
         try:
             return self.region.stat().st_size
         except OSError:
@@ -71,6 +61,7 @@ class StubWatch:
         key: Key | None = None,
         proc: Path = Path("/proc"),
         regions: Path = shared_memory.FOLDER,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Prepare; `watch` looks at the stubs.
 
@@ -79,31 +70,30 @@ class StubWatch:
             key: The key that a load must carry; None if the server requires none.
             proc: The process table.
             regions: The folder of the shared memory.
+            clock: Returns the time in seconds.
         """
         self._addresses = addresses
         self._key = key.text if key else ""
-        self._proc, self._regions = proc, regions
+        self._proc, self._regions, self._clock = proc, regions, clock
         self._stubs: dict[int, _Stub] = {}
         self._suspects: set[int] = set()
 
     def watch(self, server: ServerProcess) -> None:
         """Look once. A process counts as dead if two looks find it so: between them the server may reap it."""
-        stats = {pid: self._stat(pid) for pid in self._children(server.pid)}
-        dead = {pid for pid, stat in stats.items() if stat[:1] == ["Z"]}
-        self._stubs = {pid: each for pid, each in self._stubs.items() if pid in stats}
-        self._find(stats.keys() - dead)
+        children = self._children(server.pid)
+        dead = {pid for pid in children if self._is_dead(pid)}
+        self._stubs = {pid: each for pid, each in self._stubs.items() if pid in children}
+        self._find(children - dead)
         certain = dead & self._suspects & self._stubs.keys()
         self._suspects = dead
         self._repair(server, [self._stubs.pop(pid) for pid in certain], n_dead=len(dead))
-        for pid in self._stubs.keys() - dead:
-            self._stubs[pid].look(_cpu_ticks(stats[pid]))
         self._free_memory(server)
 
     def _find(self, alive: Iterable[int]) -> None:
         for pid in set(alive) - self._stubs.keys():
             program, model_file, region, *_ = [*self._arguments(pid), "", "", ""]
             if Path(program).name == stub.NAME:  # a child that was just forked still runs the server's
-                self._stubs[pid] = _Stub(Path(model_file).parent, self._regions / region.lstrip("/"))
+                self._stubs[pid] = _Stub(Path(model_file).parent, self._regions / region.lstrip("/"), self._clock())
 
     def _repair(self, server: ServerProcess, dead: Iterable[_Stub], *, n_dead: int) -> None:
         for model, versions in _by_model(dead).items():
@@ -115,11 +105,13 @@ class StubWatch:
                 server.kill()
 
     def _free_memory(self, server: ServerProcess) -> None:
-        grown = [each for each in self._stubs.values() if each.has_unused_memory()]
+        now_s = self._clock()
+        old = [each for each in self._stubs.values() if now_s - each.since_s >= OLD_S]
+        grown = [each for each in old if each.region_bytes() > GROWN_BYTES]
         for each in grown:
-            each.was_reloaded = True
+            each.since_s = now_s
         for model, versions in _by_model(grown).items():
-            progress.step(f"{model} holds over {GROWN_BYTES >> 20} MiB of shared memory unused; reloading the model")
+            progress.step(f"{model} holds over {GROWN_BYTES >> 20} MiB of shared memory; reloading it")
             if problem := self._load(server, model, versions):
                 progress.step(f"cannot reload {model}: {problem}; it goes on with the memory it has")
 
@@ -144,23 +136,18 @@ class StubWatch:
                 found |= set(map(int, thread.read_text().split()))
         return found
 
-    def _stat(self, pid: int) -> list[str]:
-        """The fields of a process from its state on; none if it has ended. Source: proc_pid_stat(5)."""
+    def _is_dead(self, pid: int) -> bool:
         try:
-            return (self._proc / str(pid) / "stat").read_text().rpartition(")")[2].split()
+            state = (self._proc / str(pid) / "stat").read_text().rpartition(")")[2].split()[0]
         except OSError:
-            return []
+            return False
+        return state == "Z"
 
     def _arguments(self, pid: int) -> list[str]:
         try:
             return (self._proc / str(pid) / "cmdline").read_text(errors="replace").split("\0")
         except OSError:
             return []
-
-
-def _cpu_ticks(stat: list[str]) -> int:
-    """The CPU time that a process has used, in clock ticks."""
-    return sum(map(int, stat[11:13]))
 
 
 def _by_model(stubs: Iterable[_Stub]) -> dict[str, list[Path]]:

@@ -15,7 +15,7 @@ import pytest
 from cronnx_server.key import HEADER
 from cronnx_server.serve.access import Key
 from cronnx_server.serve.addresses import Addresses
-from cronnx_server.serve.stub_watch import GROWN_BYTES, IDLE_LOOKS, MOST_DEAD, StubWatch
+from cronnx_server.serve.stub_watch import GROWN_BYTES, MOST_DEAD, OLD_S, StubWatch
 
 SERVER_PID = 1000
 
@@ -34,10 +34,10 @@ class Server:
     def answers_within(self, timeout_s: float, descriptor: int) -> bool:
         return bool(select.select([descriptor], [], [], timeout_s)[0])
 
-    def has(self, pid: int, state: str, *arguments: object, cpu_ticks: int = 0) -> None:
+    def has(self, pid: int, state: str, *arguments: object) -> None:
         """Give it a child in a state as `ps` names it, with a command line if it is alive."""
         (self.proc / str(pid)).mkdir(exist_ok=True)
-        (self.proc / str(pid) / "stat").write_text(f"{pid} (a (python) b) {state}{' 0' * 10} {cpu_ticks} 0 0")
+        (self.proc / str(pid) / "stat").write_text(f"{pid} (a (python) b) {state} {SERVER_PID} 1")
         (self.proc / str(pid) / "cmdline").write_text("".join(f"{each}\0" for each in arguments))
         thread = self.proc / str(SERVER_PID) / "task" / "1"
         thread.mkdir(parents=True, exist_ok=True)
@@ -164,28 +164,29 @@ def test_a_server_whose_stubs_die_again_and_again_is_ended(server: Server, versi
 
 
 @pytest.mark.parametrize(
-    ("grown_bytes", "cpu_ticks", "loaded"),
-    [(1, 0, ["/v2/repository/models/toy_onnx/load"]), (0, 0, []), (1, 1, [])],
-    ids=["idle and grown: reloaded once", "idle and small: left alone", "grown and at work: left alone"],
+    ("grown_bytes", "age_s", "loads_expected"),
+    [(1, 2 * OLD_S - 1, 1), (1, 2 * OLD_S, 2), (1, OLD_S - 1, 0), (0, 2 * OLD_S, 0)],
+    ids=["grown and old", "still grown later", "grown and young", "old and small"],
 )
 @pytest.mark.parametrize("status", [200, 400])
-def test_an_idle_model_whose_shared_memory_grew_is_reloaded_once(
+def test_a_model_whose_shared_memory_grew_is_reloaded_now_and_then(
     server: Server,
     version: Path,
     loads: Loads,
     tmp_path: Path,
     grown_bytes: int,
-    cpu_ticks: int,
-    loaded: list[str],
+    age_s: float,
+    loads_expected: int,
     status: int,
 ) -> None:
     loads.status = status
     with (tmp_path / "region").open("wb") as region:
         region.truncate(GROWN_BYTES + grown_bytes)
-    stubs = StubWatch(loads.addresses, proc=server.proc, regions=tmp_path)
-    for look in range(3 * IDLE_LOOKS):
-        server.has(7, "S", STUB, version / "model.onnx", "/region", cpu_ticks=look * cpu_ticks)
+    now_s = 0
+    stubs = StubWatch(loads.addresses, proc=server.proc, regions=tmp_path, clock=lambda: now_s)
+    server.has(7, "S", STUB, version / "model.onnx", "/region")
+    for now_s in range(int(age_s) + 1):  # noqa: B007 - the clock reads it
         stubs.watch(server)
-    assert loads.asked == loaded
-    assert (version.stat().st_mtime > 0) == bool(loaded)
+    assert loads.asked == ["/v2/repository/models/toy_onnx/load"] * loads_expected
+    assert (version.stat().st_mtime > 0) == (loads_expected > 0)
     assert not server.was_killed, "a model that cannot be reloaded goes on with what it has"
