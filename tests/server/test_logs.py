@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import signal
 import subprocess
 import sys
 import urllib.request
@@ -16,7 +17,10 @@ import pytest
 from cronnx import Client
 from cronnx_server.paths import PICTURES, ROOT
 from cronnx_server.serve.addresses import Addresses, free_addresses
+from cronnx_server.serve.tritonserver import gpu_count
 from tests.server.conftest import ports, report_of
+from tests.server.polling import until
+from tests.server.triton import started_by
 
 PICTURE = (PICTURES / "coffee.jpg").read_bytes()
 
@@ -57,6 +61,10 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> str:
             set_log(addresses, log_verbose_level=2)
             http.classify(PICTURE)
             generate(addresses, base64.b64encode(PICTURE).decode())
+            (server,) = (each for each in started_by(served.pid) if each.name() == "tritonserver")
+            server.send_signal(signal.SIGSEGV)  # Triton writes a backtrace
+            until(lambda: server.pid not in {each.pid for each in started_by(served.pid)}, what="the server ends")
+            until(lambda: http.is_ready("efficientnet_lite0"), what="the next server is ready")
         served.terminate()
         assert served.wait(timeout=60) == 0
     return path.read_text()
@@ -64,14 +72,29 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def events(log: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in log.splitlines() if not line.startswith(("==> ", "    "))]
+    return [json.loads(line) for line in log.splitlines()]
 
 
 def test_every_line_of_the_server_is_an_event(events: list[dict[str, Any]]) -> None:
     assert all({"time", "level", "message"} <= event.keys() for event in events)
     assert any(event["message"] == "successfully loaded 'efficientnet_lite0'" for event in events)
-    (models,) = (event["message"] for event in events if "| Model " in event["message"])
-    assert "| READY" in models
+    models = [event["message"] for event in events if "| Model " in event["message"]]
+    assert len(models) == 2, "of the server that crashed and of the next one"
+    assert "| READY" in models[0]
+
+
+def test_a_crash_is_told_with_its_backtrace_and_its_likely_cause(events: list[dict[str, Any]]) -> None:
+    messages = [event["message"] for event in events]
+    backtrace = messages.index("Signal (11) received.")
+    restart = messages.index("tritonserver ended by SIGSEGV; restarting it at once")
+    assert backtrace < restart
+    assert "likely cause" in messages[restart + 1]
+
+
+def test_a_healthy_start_without_a_gpu_logs_no_error(events: list[dict[str, Any]]) -> None:
+    started = next(number for number, event in enumerate(events) if "Started HTTPService" in event["message"])
+    if not gpu_count():
+        assert [event for event in events[:started] if event["level"] in ("ERROR", "WARNING")] == []
 
 
 def test_the_level_changes_while_the_server_runs_and_requests_have_their_ids(events: list[dict[str, Any]]) -> None:

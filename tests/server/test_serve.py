@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -71,6 +72,20 @@ def test_the_printed_curl_line_answers_with_label_class_score_and_provenance(ser
     answer = subprocess.run(["bash", "-c", line], capture_output=True, text=True, cwd=ROOT, check=True).stdout
     for field in ('"label":[', '"class_id":[', '"score":[', '"served_by":"efficientnet_lite0/1@57934424"'):
         assert field in answer
+
+
+def test_a_large_picture_is_answered_when_curl_calls_it_a_form(served: Served) -> None:
+    picture = (PICTURES / "coffee.jpg").read_bytes() + bytes(6_000_000)
+    body = json.dumps({"image": base64.b64encode(picture).decode()}).encode()
+    request = urllib.request.Request(f"{served.addresses.http}/v2/models/efficientnet_lite0/generate", data=body)
+    with urllib.request.urlopen(request) as answer:  # application/x-www-form-urlencoded, as of `curl -d`
+        assert "espresso" in answer.read().decode()
+
+
+def test_the_server_may_open_as_many_files_as_the_machine_allows(served: Served) -> None:
+    (server,) = (each for each in started_by(served.process.pid) if each.name() == "tritonserver")
+    soft, hard = server.rlimit(psutil.RLIMIT_NOFILE)
+    assert soft == hard
 
 
 @pytest.mark.parametrize("version", [1, 2])

@@ -24,6 +24,7 @@ ON_A_MACHINE: dict[str, Callable[[Repositories, Machine], Iterator[Finding]]] = 
     "backends": backends.installed,
     "threads": capacity.threads,
     "shared_memory": capacity.shared_memory,
+    "open_files": capacity.open_files,
     "python_library": backends.python_library,
 }
 

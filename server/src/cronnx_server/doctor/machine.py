@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import math
 import os
+import resource
 import shutil
 import sys
 import sysconfig
@@ -12,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cronnx_server.serve.tritonserver import NVIDIA, NVIDIA_ONNXRUNTIME, OUR_BACKENDS
+from cronnx_server.serve.tritonserver import NVIDIA, NVIDIA_ONNXRUNTIME, OUR_BACKENDS, gpu_count
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where Triton's Python stubs keep tensors
 CGROUP = Path("/sys/fs/cgroup")
@@ -29,6 +30,7 @@ class Machine:
         shared_memory_free_bytes: The free shared memory, in bytes.
         python_based: Whether each installed backend runs in Python stubs, by name.
         missing_library: The library that the stubs need and this machine lacks; None if it has it.
+        most_open_files: The hard limit of open files, to which `scripts/serve` raises the soft one.
     """
 
     cores: int
@@ -37,6 +39,7 @@ class Machine:
     shared_memory_free_bytes: int
     python_based: Mapping[str, bool]
     missing_library: str | None = None
+    most_open_files: int = 2**20
 
     def threads(self, configured: int) -> int:
         """How many threads a library starts; `configured` 0 is one for each core."""
@@ -50,10 +53,11 @@ def this_machine() -> Machine:
     return Machine(
         cores=cores,
         core_limit=min(cores, quota_cores()),
-        gpus=len(list(Path("/dev").glob("nvidia[0-9]*"))),
+        gpus=gpu_count(),
         shared_memory_free_bytes=shutil.disk_usage(SHARED_MEMORY).free if SHARED_MEMORY.is_dir() else 0,
         python_based=_nvidia_backends() if nvidia else dict.fromkeys((*OUR_BACKENDS, "python"), True),
         missing_library=None if nvidia else _missing_library(),
+        most_open_files=resource.getrlimit(resource.RLIMIT_NOFILE)[1],
     )
 
 

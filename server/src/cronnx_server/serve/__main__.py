@@ -8,8 +8,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from cronnx_server import progress
 from cronnx_server.arguments import http_url, port, positive_int
 from cronnx_server.errors import AddressError, CommandError
+from cronnx_server.serve import log_events
 from cronnx_server.serve.access import key_for
 from cronnx_server.serve.addresses import Addresses, GrpcTls
 from cronnx_server.serve.options import DEFAULT_TRACE_RATE, Options, Tracing
@@ -27,8 +29,8 @@ examples:
   scripts/serve -- --log-verbose=1
 
 The first start creates .venv and .triton/ and builds the models. To change the Python of .venv, delete it.
-A server that crashes is restarted, at most five times in five minutes. A model whose Python process dies is reloaded
-(docs/faults.md).
+A server that crashes is restarted; after five starts in a row that fail, scripts/serve gives up. A model whose Python
+process dies is reloaded (docs/serve.md).
 On any address other than loopback, changing models requires a key: from $CRONNX_KEY_FILE or $CRONNX_KEY, or one that
 the first start makes. The process list shows the key (SECURITY.md).
 Relative paths in TRITONSERVER_FLAGS start at the project's folder.
@@ -39,14 +41,17 @@ Exit status: the server's own, 0 after Ctrl-C or SIGTERM; 1 if it could not be s
 def main() -> int:
     """Serve until the server ends, and return the exit status."""
     arguments, server_flags = _parse(sys.argv[1:])
+    as_json = arguments.log_format == "json"
+    if as_json:
+        progress.FORMAT.set(log_events.message)
     try:
         return serve(_options(arguments, server_flags))
     except CommandError as error:
-        print(f"serve: {error}", file=sys.stderr)
-        return 1
+        problem, status = str(error), 1
     except KeyboardInterrupt:
-        print("serve: interrupted; the next start continues from here", file=sys.stderr)
-        return 130
+        problem, status = "interrupted; the next start continues from here", 130
+    print(log_events.message(problem, level="ERROR") if as_json else f"serve: {problem}", file=sys.stderr)
+    return status
 
 
 def _options(arguments: argparse.Namespace, server_flags: Sequence[str]) -> Options:

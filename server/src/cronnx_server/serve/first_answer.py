@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from cronnx import Client, CronnxError
+from cronnx import Client, CronnxError, Retry
 from cronnx_server.answers import PICTURE, described
 from cronnx_server.model_spec import Task
 from cronnx_server.paths import ROOT
@@ -33,7 +33,8 @@ def report(addresses: Addresses, image_models: Mapping[str, Task], *, key: Key |
 
 
 def _answer(addresses: Addresses, model_name: str, task: Task) -> str:
-    with Client(addresses.http) as client:  # gRPC would use a proxy of the environment
+    # Over HTTP, because gRPC would use a proxy of the environment; once, because a server that died must be restarted.
+    with Client(addresses.http, retry=Retry(attempts=1)) as client:
         try:
             return answered(client, model_name, task)
         except CronnxError as error:

@@ -47,9 +47,18 @@ def events(lines: Iterable[str], *, now: datetime | None = None) -> Iterator[Eve
         elif match:
             yield _event(match, now)
         elif line.strip():
-            yield {"time": _iso(now or _clock()), "level": "INFO", "message": line}
+            yield _plain(line, "INFO", now)
     if table:
         yield table
+
+
+def message(text: str, *, level: str = "INFO") -> str:
+    """Turn a message of our own into a line of the log."""
+    return json.dumps(_plain(text, level, None), ensure_ascii=False)
+
+
+def _plain(text: str, level: str, now: datetime | None) -> Event:
+    return {"time": _iso(now or _clock()), "level": level, "message": text}
 
 
 def _event(match: re.Match[str], now: datetime | None) -> Event:

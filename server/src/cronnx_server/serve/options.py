@@ -19,6 +19,8 @@ LATENCY_SUMMARIES = (
     "--metrics-config=summary_latencies=true",
     "--metrics-config=summary_quantiles=0.5:0.01,0.95:0.005,0.99:0.001",
 )
+# Triton keeps this many gRPC requests to use them again, with the memory of the largest that each has held.
+GRPC_KEPT = "--grpc-infer-allocation-pool-size=0"
 
 
 @dataclass(frozen=True)
@@ -73,10 +75,16 @@ class Options:
     key: Key | None = None
     server_flags: Sequence[str] = ()
 
+    @property
+    def is_verbose(self) -> bool:
+        """Whether the flags ask for Triton's verbose log."""
+        return any(flag.startswith("--log-verbose") for flag in self.server_flags)
+
     def flags(self) -> list[str]:
         """The flags of `tritonserver`, without the repositories, the models to load and `server_flags`."""
         return [
             *self.addresses.flags(),
+            GRPC_KEPT,
             *([f"--model-config-name={self.profile}"] if self.profile else ()),
             *(LATENCY_SUMMARIES if self.latency_quantiles else ()),
             *(self.tracing.flags() if self.tracing else ()),

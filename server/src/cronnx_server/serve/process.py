@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import select
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from threading import Thread
 from types import FrameType
-from typing import IO
+from typing import IO, cast
 
 from cronnx_server.errors import StartError
 from cronnx_server.paths import ROOT
@@ -20,6 +21,8 @@ from cronnx_server.triton_http import TritonHttp
 
 POLL_S = 0.1
 READY_TIMEOUT_S = 1.0
+_CRASHES = re.compile(r"Signal \((\d+)\) received")
+_LISTENS = re.compile(r'"Started \w+Service at ')
 # Kills a process group as soon as its standard input closes, which happens when the parent process ends.
 _GUARD = ("sh", "-c", 'read -r _; kill -s KILL -- "-$1"', "sh")
 
@@ -28,21 +31,30 @@ class ServerProcess:
     """A server and its stubs in a session of their own, so that signals reach them only through this object.
 
     They end with the process that started them, however that ends.
+
+    Attributes:
+        was_up: Whether the server has said in its log that it listens, or its owner has seen it ready. After `end` the
+            whole log is read, so that it is known of a server that crashed as soon as it was up.
+        known_crashes: Signals whose backtrace is not worth the seconds that Triton takes to write it: the server is
+            killed as soon as its log tells of one.
     """
+
+    was_up = False
+    known_crashes: Collection[int] = ()
 
     def __init__(
         self,
         command: Sequence[str],
         environment: Mapping[str, str],
         *,
-        rewrite_log: Callable[[Iterable[str]], Iterable[str]] | None = None,
+        rewrite_log: Callable[[Iterable[str]], Iterable[str]] = iter,
     ) -> None:
         """Start the server, with its log on standard error.
 
         Args:
             command: The program and its flags.
             environment: The environment variables of the server.
-            rewrite_log: Turns the lines of the log into other lines; None keeps them.
+            rewrite_log: Turns the lines of the log, without line ends, into those to print.
 
         Raises:
             StartError: The program cannot be started.
@@ -53,8 +65,8 @@ class ServerProcess:
                 env=dict(environment),
                 cwd=ROOT,  # configurations name the folder of TensorRT's engines relative to it: docs/profiles.md
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE if rewrite_log else sys.stderr,
-                stderr=subprocess.STDOUT if rewrite_log else None,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
                 start_new_session=True,
                 encoding="utf-8",
                 errors="replace",
@@ -63,41 +75,30 @@ class ServerProcess:
             raise StartError(f"cannot start {command[0]}: {error.strerror}") from error
         # Not the kernel's parent-death signal: a stub notices when its server is killed, but may hang all the same.
         self._guard = subprocess.Popen([*_GUARD, str(self.pid)], stdin=subprocess.PIPE, start_new_session=True)
-        self._log: Thread | None = None
-        if rewrite_log and self._process.stdout:
-            self._log = Thread(target=_print_log, args=(self._process.stdout, rewrite_log), daemon=True)
-            self._log.start()
         self._asked_to_stop = False
+        self._crash: int | None = None
+        self._log = Thread(target=self._print_log, args=(rewrite_log,), daemon=True)
+        self._log.start()
 
     @property
     def pid(self) -> int:
         """The process ID of the server; its stubs are its children."""
         return self._process.pid
 
-    def wait_until_ready(self, addresses: Addresses, *, on_poll: Callable[[], None] = lambda: None) -> bool:
-        """Wait until the server and its models are ready; False if the server was stopped first.
-
-        Args:
-            addresses: Where the server listens.
-            on_poll: Called every `POLL_S` seconds.
+    def wait_until_ready(self, addresses: Addresses) -> None:
+        """Wait until the server at these addresses and its models are ready.
 
         Raises:
-            StartError: The server ended by itself before it was ready.
+            StartError: The server ended before it was ready.
         """
         while not is_ready(addresses):
-            on_poll()
-            try:
-                status = self._process.wait(POLL_S)
-            except subprocess.TimeoutExpired:
-                continue
-            if self._asked_to_stop:
-                return False
-            raise StartError(f"tritonserver ended with status {status} before it was ready; its log above says why")
-        return True
+            if self.ends_within(POLL_S):
+                raise StartError(f"tritonserver ended with status {self.wait()} before it was ready; see its log above")
 
     def wait(self) -> int:
-        """Wait until the server ends, and return its exit status."""
-        return self._process.wait()
+        """Wait until the server ends, and return its exit status; that of the crash if it was killed in one."""
+        status = self._process.wait()
+        return -self._crash if self._crash else status
 
     def ends_within(self, timeout_s: float) -> bool:
         """Wait at most `timeout_s` seconds; whether the server has ended."""
@@ -141,14 +142,21 @@ class ServerProcess:
             os.killpg(self._process.pid, signal.SIGKILL)
         with self._guard:
             self._guard.kill()
-        if self._log:
-            self._log.join()  # no process is left that writes to it
+        self._log.join()  # no process is left that writes to it
 
+    def _print_log(self, rewrite: Callable[[Iterable[str]], Iterable[str]]) -> None:
+        for line in rewrite(self._lines()):
+            with contextlib.suppress(OSError):  # nobody reads it any more; the server must not wait for a reader
+                print(line, file=sys.stderr, flush=True)
 
-def _print_log(log: IO[str], rewrite: Callable[[Iterable[str]], Iterable[str]]) -> None:
-    with log:
-        for line in rewrite(log):
-            print(line, file=sys.stderr, flush=True)
+    def _lines(self) -> Iterator[str]:
+        with cast(IO[str], self._process.stdout) as log:
+            for line in log:
+                self.was_up = self.was_up or bool(_LISTENS.search(line))
+                if (crash := _CRASHES.match(line)) and int(crash[1]) in self.known_crashes:
+                    self._crash = int(crash[1])
+                    self.kill()
+                yield line.rstrip("\r\n")
 
 
 @contextlib.contextmanager

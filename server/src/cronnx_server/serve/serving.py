@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from cronnx_onnxruntime.cache import VARIABLE as CACHE_BYTES
 from cronnx_server import environment, progress, repository
 from cronnx_server.build_models.missing_models import build_missing
-from cronnx_server.errors import StartError
+from cronnx_server.errors import RepositoryError, StartError
 from cronnx_server.key import KEY
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
 from cronnx_server.serve import first_answer, shared_memory, tritonserver
-from cronnx_server.serve.dead_stubs import DeadStubs
 from cronnx_server.serve.decisions import Decisions
+from cronnx_server.serve.limits import raise_limits
 from cronnx_server.serve.log_events import json_lines
+from cronnx_server.serve.log_lines import without_floods, without_gpu_errors
 from cronnx_server.serve.options import MODEL_CONTROL, Options
 from cronnx_server.serve.process import ServerProcess, stopping_on_signals
+from cronnx_server.serve.stub_watch import StubWatch
 from cronnx_server.serve.supervisor import Supervisor
+
+# To complete a configuration, Triton starts a Python process more for each model, and waits a second for its end.
+NO_AUTO_COMPLETE = "--disable-auto-complete-config"
 
 
 def serve(options: Options) -> int:
@@ -34,6 +39,7 @@ def serve(options: Options) -> int:
     command = [
         *distribution.command(map(Path.resolve, folders)),
         *MODEL_CONTROL,
+        *(() if options.repositories or not are_complete(folders, profile=options.profile) else (NO_AUTO_COMPLETE,)),
         *(f"--load-model={name}" for name in names),
         *options.flags(),
     ]
@@ -53,12 +59,34 @@ def serve(options: Options) -> int:
 
     def start(extra_flags: Sequence[str]) -> ServerProcess:
         arguments = [*command, regions.flag(), *options.server_flags, *extra_flags]
-        server = ServerProcess(arguments, variables, rewrite_log=json_lines if options.json_log else None)
+        server = ServerProcess(arguments, variables, rewrite_log=shown)
         decisions.follow(server)
         return server
 
+    def shown(lines: Iterable[str]) -> Iterator[str]:
+        """The lines of the server's log as this command prints them."""
+        if not (tritonserver.gpu_count() or options.is_verbose):
+            lines = without_gpu_errors(lines)
+        lines = without_floods(lines)
+        return json_lines(lines) if options.json_log else lines
+
+    raise_limits()
     with shared_memory.claimed() as regions:
-        watch = DeadStubs(options.addresses, key=options.key).watch
+        watch = StubWatch(options.addresses, key=options.key).watch
         supervisor = Supervisor(start, options.addresses, watch=watch, on_end=regions.remove)
         with stopping_on_signals(supervisor.stop):
             return supervisor.run(report)
+
+
+def are_complete(folders: Iterable[Path], *, profile: str = "") -> bool:
+    """Whether each configuration names its backend, its inputs and its outputs."""
+    try:
+        found = [
+            repository.read_config(model, profile=profile)
+            for folder in folders
+            for model in folder.iterdir()
+            if model.is_dir()
+        ]
+    except RepositoryError:
+        return False
+    return all((each.backend or each.platform) and each.input and each.output for each in found)

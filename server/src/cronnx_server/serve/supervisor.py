@@ -3,48 +3,43 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
 from cronnx_server import progress
 from cronnx_server.errors import StartError
 from cronnx_server.serve.addresses import Addresses
-from cronnx_server.serve.process import POLL_S, ServerProcess
+from cronnx_server.serve.process import POLL_S, ServerProcess, is_ready
 
-MOST_RESTARTS, PERIOD_S = 5, 300.0
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
+MOST_FAILED_STARTS = 5
+FIRST_PAUSE_S = 0.5
 WATCH_S = 0.5
-# For restarts only: a model that no longer loads must not stop the others.
+# Once a server has been up: a model that no longer loads must not stop the others.
 LENIENT = ("--exit-on-error=false",)
 
+LIKELY_CAUSES: dict[int, str] = {
+    signal.SIGSEGV: "a request with JSON nested millions deep, or a form-encoded body over 128 MB",
+    signal.SIGFPE: "a request with the parameter 'classification' for an output of strings",
+    signal.SIGABRT: "a request with a shape that no memory holds",
+    signal.SIGKILL: "the kernel, out of memory (see dmesg), or somebody's kill -9",
+}
 
-class RestartPolicy:
-    """How often, and after which pause, to restart: at once, then after pauses that double.
 
-    At most `most` restarts are allowed within `PERIOD_S`.
+def pause_s(failed_starts: int) -> float:
+    """The seconds to wait before a restart.
+
+    A server that was up restarts at once: its start takes seconds. One that fails to start restarts after pauses that
+    double.
+
+    Args:
+        failed_starts: How many servers in a row ended before they were up.
     """
-
-    def __init__(self, *, most: int = MOST_RESTARTS, clock: Callable[[], float] = time.monotonic) -> None:
-        """Start with no restarts counted; `clock` gives the time in seconds."""
-        self.most = most
-        self._clock = clock
-        self._restarts_s: deque[float] = deque()
-
-    def next_pause_s(self) -> float | None:
-        """Count a restart and return the seconds to wait before it; None if there were too many."""
-        now_s = self._clock()
-        while self._restarts_s and self._restarts_s[0] <= now_s - PERIOD_S:
-            self._restarts_s.popleft()
-        done = len(self._restarts_s)
-        if done == self.most:
-            return None
-        self._restarts_s.append(now_s)
-        return min(FIRST_PAUSE_S * 2.0 ** (done - 1), LONGEST_PAUSE_S) if done else 0.0
+    return FIRST_PAUSE_S * 2.0 ** (failed_starts - 1) if failed_starts else 0.0
 
 
 class Supervisor:
-    """Starts a server and restarts it, until it is stopped, exits with status 0 or crashes too often."""
+    """Starts a server and restarts it, until it is stopped, exits with status 0 or cannot start."""
 
     def __init__(
         self,
@@ -53,7 +48,7 @@ class Supervisor:
         *,
         watch: Callable[[ServerProcess], None],
         on_end: Callable[[], None],
-        restarts: RestartPolicy | None = None,
+        most_failed_starts: int = MOST_FAILED_STARTS,
     ) -> None:
         """Prepare; `run` starts the server.
 
@@ -62,35 +57,41 @@ class Supervisor:
             addresses: Where the server listens.
             watch: Checks a running server every `WATCH_S` seconds; it may repair or kill it.
             on_end: Cleans up after a server.
-            restarts: How often, and after which pauses, to restart.
+            most_failed_starts: How many servers in a row may end before they are up.
         """
         self._start, self._watch, self._on_end = start, watch, on_end
         self._addresses = addresses
-        self._restarts = restarts or RestartPolicy()
+        self._most_failed_starts = most_failed_starts
         self._server: ServerProcess | None = None
         self._is_stopped = False
+        self._report: Callable[[], None] | None = None
+        self._explained: set[int] = set()
 
     def run(self, report: Callable[[], None]) -> int:
         """Run servers one after another, and return the exit status of the last.
 
         Args:
-            report: Called when the first server is ready.
+            report: Called once, when a server is ready.
 
         Raises:
-            StartError: The first server ended before it was ready, or servers crashed too often.
+            StartError: The first server refused to start, or too many in a row ended before they were up.
         """
-        with self._started() as server:
-            # The watch begins with the start: it cannot name a process that died before it looked.
-            if server.wait_until_ready(self._addresses, on_poll=lambda: self._watch(server)):
-                report()
-            status = self._watched(server)
-        while status and not self._is_stopped:
-            self._pause(status)
+        self._report = report
+        failed_starts = 0
+        flags: tuple[str, ...] = ()
+        while True:
+            with self._started(*flags) as server:
+                status = self._watched(server)
+            if self._is_stopped or not status:
+                return status
+            failed_starts = 0 if server.was_up else failed_starts + 1
+            flags = LENIENT if server.was_up else flags
+            refused = status > 0 and not flags
+            if refused or failed_starts == self._most_failed_starts:
+                raise StartError(f"tritonserver ended {_how(status)} before it was ready; its log above says why")
+            self._pause(status, pause_s(failed_starts))
             if self._is_stopped:
                 return 0
-            with self._started(*LENIENT) as server:
-                status = self._watched(server)
-        return status
 
     def stop(self) -> None:
         """Stop the server, as `ServerProcess.stop` does, and start no other."""
@@ -101,6 +102,7 @@ class Supervisor:
     @contextlib.contextmanager
     def _started(self, *flags: str) -> Iterator[ServerProcess]:
         self._server = server = self._start(flags)
+        server.known_crashes = self._explained
         try:
             if self._is_stopped:  # `stop` came between two servers
                 server.stop()
@@ -110,19 +112,28 @@ class Supervisor:
             self._on_end()
 
     def _watched(self, server: ServerProcess) -> int:
-        while not server.ends_within(WATCH_S):
-            if not self._is_stopped:
-                self._watch(server)
+        # The watch begins with the start: it cannot name a process that died before it looked.
+        while not server.ends_within(POLL_S if self._report else WATCH_S):
+            if self._is_stopped:
+                continue
+            self._watch(server)
+            if (self._report or not server.was_up) and is_ready(self._addresses):
+                server.was_up = True
+                if self._report:
+                    self._report()
+                self._report = None
         return server.wait()
 
-    def _pause(self, status: int) -> None:
-        pause_s = self._restarts.next_pause_s()
-        if pause_s is None:
-            raise StartError(
-                f"tritonserver ended with status {status} after {self._restarts.most} restarts within {PERIOD_S:g} s; "
-                "its log above says why"
-            )
-        progress.step(f"tritonserver ended with status {status}; restarting it in {pause_s:g} s")
-        until_s = time.monotonic() + pause_s
+    def _pause(self, status: int, seconds: float) -> None:
+        when = f"in {seconds:g} s" if seconds else "at once"
+        progress.step(f"tritonserver ended {_how(status)}; restarting it {when}")
+        if -status in LIKELY_CAUSES and -status not in self._explained:
+            self._explained.add(-status)
+            progress.step(f"The likely cause is {LIKELY_CAUSES[-status]} (docs/serve.md#restarts)")
+        until_s = time.monotonic() + seconds
         while not self._is_stopped and time.monotonic() < until_s:
             time.sleep(POLL_S)
+
+
+def _how(status: int) -> str:
+    return f"with status {status}" if status > 0 else f"by {signal.Signals(-status).name}"

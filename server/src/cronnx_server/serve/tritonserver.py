@@ -64,6 +64,11 @@ class Distribution:
         return {**os.environ, **bytecode, **path, **({"LD_LIBRARY_PATH": libraries} if libraries else {})}
 
 
+def gpu_count() -> int:
+    """The number of NVIDIA GPUs of this machine."""
+    return len(list(Path("/dev").glob("nvidia[0-9]*")))
+
+
 def distribution(*, nvidia: Path = NVIDIA, backends: Path = BACKENDS) -> Distribution:
     """NVIDIA's distribution if `nvidia` has one with an onnxruntime backend, otherwise the wheel's, unpacked.
 

@@ -8,7 +8,7 @@ import pytest
 from cronnx_server.paths import ROOT
 from cronnx_server.serve.access import Key
 from cronnx_server.serve.addresses import Addresses
-from cronnx_server.serve.options import LATENCY_SUMMARIES, Options, Tracing
+from cronnx_server.serve.options import GRPC_KEPT, LATENCY_SUMMARIES, Options, Tracing
 
 
 def test_traces_go_to_the_url_one_of_so_many() -> None:
@@ -18,8 +18,13 @@ def test_traces_go_to_the_url_one_of_so_many() -> None:
 
 
 def test_the_defaults_are_addresses_and_quantiles() -> None:
-    assert Options().flags() == [*Addresses().flags(), *LATENCY_SUMMARIES]
-    assert Options(latency_quantiles=False).flags() == Addresses().flags()
+    assert Options().flags() == [*Addresses().flags(), GRPC_KEPT, *LATENCY_SUMMARIES]
+    assert Options(latency_quantiles=False).flags() == [*Addresses().flags(), GRPC_KEPT]
+
+
+@pytest.mark.parametrize(("flags", "is_verbose"), [((), False), (("--id=1",), False), (("--log-verbose=1",), True)])
+def test_a_verbose_log_is_asked_for_by_its_flag(flags: tuple[str, ...], is_verbose: bool) -> None:
+    assert Options(server_flags=flags).is_verbose is is_verbose
 
 
 def test_every_option_is_a_flag() -> None:

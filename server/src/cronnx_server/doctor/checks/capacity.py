@@ -6,6 +6,7 @@ Threads are compared with cores for each model alone: instances that wait for a 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from tritonclient.grpc.model_config_pb2 import DataType
 
@@ -23,6 +24,9 @@ from cronnx_server.repository import as_json
 
 STUB_BYTES = 2**20
 """The shared memory of a stub when it starts: `shm-default-byte-size` in the python_backend's README."""
+
+ENOUGH_FILES = 4096
+"""Some thousand connections, and the files of libraries and models."""
 
 
 def threads(repositories: Repositories, machine: Machine) -> Iterator[Finding]:
@@ -69,6 +73,17 @@ def shared_memory(repositories: Repositories, machine: Machine) -> Iterator[Find
             f"{machine.shared_memory_free_bytes / 2**20:.0f} MiB free; full batches in every Python instance need at "
             f"least {needed / 2**20:.0f} MiB",
             "Enlarge it: docker run --shm-size, or an emptyDir with medium: Memory in Kubernetes; or serve less.",
+        )
+
+
+def open_files(_: Repositories, machine: Machine) -> Iterator[Finding]:
+    """Find whether the server may open too few files: each connection is one."""
+    if machine.most_open_files < ENOUGH_FILES:
+        yield warning(
+            Path("/proc/self/limits"),
+            f"a process may open {machine.most_open_files} files; about as many idle connections block the server",
+            f"Raise the hard limit to {ENOUGH_FILES} or more: LimitNOFILE= of systemd, docker run --ulimit nofile, or "
+            "/etc/security/limits.conf.",
         )
 
 

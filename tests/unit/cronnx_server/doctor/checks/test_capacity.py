@@ -77,3 +77,11 @@ def test_a_backend_that_is_no_python_needs_none(disk: OnDisk, laptop: Machine) -
         python_based={**laptop.python_based, "onnxruntime": False},
     )
     assert not list(capacity.shared_memory(disk.read(), nvidia))
+
+
+def test_a_low_hard_limit_of_open_files_is_named_with_what_raises_it(disk: OnDisk, laptop: Machine) -> None:
+    low, enough = (dataclasses.replace(laptop, most_open_files=each) for each in (1024, 4096))
+    (finding,) = capacity.open_files(disk.read(), low)
+    assert "1024 files" in finding.problem
+    assert "LimitNOFILE" in finding.remedy
+    assert not list(capacity.open_files(disk.read(), enough))

@@ -15,8 +15,7 @@ import pytest
 from cronnx_server.key import HEADER
 from cronnx_server.serve.access import Key
 from cronnx_server.serve.addresses import Addresses
-from cronnx_server.serve.dead_stubs import DeadStubs
-from cronnx_server.serve.supervisor import MOST_RESTARTS
+from cronnx_server.serve.stub_watch import GROWN_BYTES, MOST_DEAD, OLD_S, StubWatch
 
 SERVER_PID = 1000
 
@@ -38,7 +37,7 @@ class Server:
     def has(self, pid: int, state: str, *arguments: object) -> None:
         """Give it a child in a state as `ps` names it, with a command line if it is alive."""
         (self.proc / str(pid)).mkdir(exist_ok=True)
-        (self.proc / str(pid) / "stat").write_text(f"{pid} (triton (python) b) {state} {SERVER_PID} 1")
+        (self.proc / str(pid) / "stat").write_text(f"{pid} (a (python) b) {state} {SERVER_PID} 1")
         (self.proc / str(pid) / "cmdline").write_text("".join(f"{each}\0" for each in arguments))
         thread = self.proc / str(SERVER_PID) / "task" / "1"
         thread.mkdir(parents=True, exist_ok=True)
@@ -96,7 +95,7 @@ STUB = "/opt/python/triton_python_backend_stub"
 
 
 def test_the_model_of_a_stub_that_stays_dead_is_loaded_anew_once(server: Server, version: Path, loads: Loads) -> None:
-    stubs = DeadStubs(loads.addresses, proc=server.proc)
+    stubs = StubWatch(loads.addresses, proc=server.proc)
     server.has(7, "S", STUB, version / "model.onnx")
     stubs.watch(server)
     server.has(7, "Z")
@@ -108,7 +107,7 @@ def test_the_model_of_a_stub_that_stays_dead_is_loaded_anew_once(server: Server,
 
 
 def test_a_load_brings_the_key_that_it_takes(server: Server, version: Path, loads: Loads) -> None:
-    stubs = DeadStubs(loads.addresses, key=Key("0123456789abcdef", "$CRONNX_KEY"), proc=server.proc)
+    stubs = StubWatch(loads.addresses, key=Key("0123456789abcdef", "$CRONNX_KEY"), proc=server.proc)
     server.has(7, "S", STUB, version / "model.onnx")
     stubs.watch(server)
     server.has(7, "Z")
@@ -118,7 +117,7 @@ def test_a_load_brings_the_key_that_it_takes(server: Server, version: Path, load
 
 
 def test_a_stub_that_the_server_reaps_is_not_dead(server: Server, version: Path, loads: Loads) -> None:
-    stubs = DeadStubs(loads.addresses, proc=server.proc)
+    stubs = StubWatch(loads.addresses, proc=server.proc)
     server.has(7, "S", STUB, version / "model.onnx")
     stubs.watch(server)
     server.has(7, "Z")
@@ -129,7 +128,7 @@ def test_a_stub_that_the_server_reaps_is_not_dead(server: Server, version: Path,
 
 
 def test_a_process_that_has_just_been_forked_is_looked_at_again(server: Server, version: Path, loads: Loads) -> None:
-    stubs = DeadStubs(loads.addresses, proc=server.proc)
+    stubs = StubWatch(loads.addresses, proc=server.proc)
     server.has(7, "S", "/bin/tritonserver", "--id=1")
     stubs.watch(server)
     server.has(7, "S", STUB, version / "model.onnx")
@@ -142,7 +141,7 @@ def test_a_process_that_has_just_been_forked_is_looked_at_again(server: Server, 
 
 def test_a_server_whose_model_cannot_be_loaded_is_ended(server: Server, version: Path, loads: Loads) -> None:
     loads.status = 400
-    stubs = DeadStubs(loads.addresses, proc=server.proc)
+    stubs = StubWatch(loads.addresses, proc=server.proc)
     server.has(7, "S", STUB, version / "model.onnx")
     stubs.watch(server)
     server.has(7, "Z")
@@ -152,13 +151,42 @@ def test_a_server_whose_model_cannot_be_loaded_is_ended(server: Server, version:
 
 
 def test_a_server_whose_stubs_die_again_and_again_is_ended(server: Server, version: Path, loads: Loads) -> None:
-    stubs = DeadStubs(loads.addresses, proc=server.proc)
-    for pid in range(7, 7 + MOST_RESTARTS + 1):
+    stubs = StubWatch(loads.addresses, proc=server.proc)
+    for pid in range(7, 7 + MOST_DEAD + 1):
         assert not server.was_killed
         server.has(pid, "S", STUB, version / "model.onnx")
         stubs.watch(server)
         server.has(pid, "Z")
         stubs.watch(server)
         stubs.watch(server)
-    assert len(loads.asked) == MOST_RESTARTS
+    assert len(loads.asked) == MOST_DEAD
     assert server.was_killed
+
+
+@pytest.mark.parametrize(
+    ("grown_bytes", "age_s", "loads_expected"),
+    [(1, 2 * OLD_S - 1, 1), (1, 2 * OLD_S, 2), (1, OLD_S - 1, 0), (0, 2 * OLD_S, 0)],
+    ids=["grown and old", "still grown later", "grown and young", "old and small"],
+)
+@pytest.mark.parametrize("status", [200, 400])
+def test_a_model_whose_shared_memory_grew_is_reloaded_now_and_then(
+    server: Server,
+    version: Path,
+    loads: Loads,
+    tmp_path: Path,
+    grown_bytes: int,
+    age_s: float,
+    loads_expected: int,
+    status: int,
+) -> None:
+    loads.status = status
+    with (tmp_path / "region").open("wb") as region:
+        region.truncate(GROWN_BYTES + grown_bytes)
+    now_s = 0
+    stubs = StubWatch(loads.addresses, proc=server.proc, regions=tmp_path, clock=lambda: now_s)
+    server.has(7, "S", STUB, version / "model.onnx", "/region")
+    for now_s in range(int(age_s) + 1):  # noqa: B007 - the clock reads it
+        stubs.watch(server)
+    assert loads.asked == ["/v2/repository/models/toy_onnx/load"] * loads_expected
+    assert (version.stat().st_mtime > 0) == (loads_expected > 0)
+    assert not server.was_killed, "a model that cannot be reloaded goes on with what it has"

@@ -1,0 +1,158 @@
+"""Python processes (stubs) that died or hold much shared memory, under a running server.
+
+Triton 24.10 does not replace a dead stub, does not reap it, and calls its model ready. Later versions of Triton restart
+stubs themselves. The shared memory of a stub grows to what its largest requests need, and no version of Triton shrinks
+it. Loading the model again repairs both while all others answer. The server keeps a dead instance and waits for it when
+it exits. A load creates new instances only if the folder of a version has a newer time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+
+from cronnx_server import progress
+from cronnx_server.errors import NoAnswerError
+from cronnx_server.serve import shared_memory, stub
+from cronnx_server.serve.access import Key
+from cronnx_server.serve.addresses import Addresses
+from cronnx_server.serve.process import ServerProcess
+from cronnx_server.triton_http import TritonHttp
+
+LOAD_TIMEOUT_S = 120.0
+MOST_DEAD = 50
+GROWN_BYTES = 128 * 2**20
+OLD_S = 60.0
+
+
+@dataclass
+class _Stub:
+    """A live Python process.
+
+    Attributes:
+        version: The folder of the model version that it serves.
+        region: The file of its shared memory.
+        since_s: When it was first seen; a model is not reloaded for its memory before `OLD_S` have passed.
+    """
+
+    version: Path
+    region: Path
+    since_s: float
+
+    def region_bytes(self) -> int:
+        try:
+            return self.region.stat().st_size
+        except OSError:
+            return 0
+
+
+class StubWatch:
+    """Reloads models whose stubs died or grew; kills the server if that fails or too many died."""
+
+    def __init__(
+        self,
+        addresses: Addresses,
+        *,
+        key: Key | None = None,
+        proc: Path = Path("/proc"),
+        regions: Path = shared_memory.FOLDER,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Prepare; `watch` looks at the stubs.
+
+        Args:
+            addresses: Where the servers listen, one after another.
+            key: The key that a load must carry; None if the server requires none.
+            proc: The process table.
+            regions: The folder of the shared memory.
+            clock: Returns the time in seconds.
+        """
+        self._addresses = addresses
+        self._key = key.text if key else ""
+        self._proc, self._regions, self._clock = proc, regions, clock
+        self._stubs: dict[int, _Stub] = {}
+        self._suspects: set[int] = set()
+
+    def watch(self, server: ServerProcess) -> None:
+        """Look once. A process counts as dead if two looks find it so: between them the server may reap it."""
+        children = self._children(server.pid)
+        dead = {pid for pid in children if self._is_dead(pid)}
+        self._stubs = {pid: each for pid, each in self._stubs.items() if pid in children}
+        self._find(children - dead)
+        certain = dead & self._suspects & self._stubs.keys()
+        self._suspects = dead
+        self._repair(server, [self._stubs.pop(pid) for pid in certain], n_dead=len(dead))
+        self._free_memory(server)
+
+    def _find(self, alive: Iterable[int]) -> None:
+        for pid in set(alive) - self._stubs.keys():
+            program, model_file, region, *_ = [*self._arguments(pid), "", "", ""]
+            if Path(program).name == stub.NAME:  # a child that was just forked still runs the server's
+                self._stubs[pid] = _Stub(Path(model_file).parent, self._regions / region.lstrip("/"), self._clock())
+
+    def _repair(self, server: ServerProcess, dead: Iterable[_Stub], *, n_dead: int) -> None:
+        for model, versions in _by_model(dead).items():
+            progress.step(f"A Python process of {model} died; reloading the model")
+            too_many = f"{n_dead} Python processes have died" if n_dead > MOST_DEAD else ""
+            problem = too_many or self._load(server, model, versions)
+            if problem:
+                progress.step(f"cannot reload {model}: {problem}; ending the server instead")
+                server.kill()
+
+    def _free_memory(self, server: ServerProcess) -> None:
+        now_s = self._clock()
+        old = [each for each in self._stubs.values() if now_s - each.since_s >= OLD_S]
+        grown = [each for each in old if each.region_bytes() > GROWN_BYTES]
+        for each in grown:
+            each.since_s = now_s
+        for model, versions in _by_model(grown).items():
+            progress.step(f"{model} holds over {GROWN_BYTES >> 20} MiB of shared memory; reloading it")
+            if problem := self._load(server, model, versions):
+                progress.step(f"cannot reload {model}: {problem}; it goes on with the memory it has")
+
+    def _load(self, server: ServerProcess, model_name: str, versions: Iterable[Path]) -> str:
+        """Load a model, and return why it could not be loaded; empty if it was."""
+        try:
+            for version in versions:
+                os.utime(version)
+            with TritonHttp(self._addresses.http, timeout_s=LOAD_TIMEOUT_S, key=self._key) as triton:
+                triton.send(f"/v2/repository/models/{model_name}/load", b"{}")
+                if not server.answers_within(LOAD_TIMEOUT_S, triton.fileno()):
+                    return f"no answer within {LOAD_TIMEOUT_S:g} s"
+                status, answer = triton.receive()
+        except (OSError, NoAnswerError) as error:
+            return str(error)
+        return "" if status == HTTPStatus.OK else f"HTTP {status} {answer.decode(errors='replace')}"
+
+    def _children(self, pid: int) -> set[int]:
+        found: set[int] = set()
+        for thread in self._proc.glob(f"{pid}/task/*/children"):
+            with contextlib.suppress(OSError):  # the thread has ended
+                found |= set(map(int, thread.read_text().split()))
+        return found
+
+    def _is_dead(self, pid: int) -> bool:
+        try:
+            state = (self._proc / str(pid) / "stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            return False
+        return state == "Z"
+
+    def _arguments(self, pid: int) -> list[str]:
+        try:
+            return (self._proc / str(pid) / "cmdline").read_text(errors="replace").split("\0")
+        except OSError:
+            return []
+
+
+def _by_model(stubs: Iterable[_Stub]) -> dict[str, list[Path]]:
+    """The folders of the stubs' versions, by the name of the model."""
+    found: dict[str, list[Path]] = {}
+    for version in sorted({each.version for each in stubs}):
+        found.setdefault(version.parent.name, []).append(version)
+    return found
