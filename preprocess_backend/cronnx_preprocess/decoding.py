@@ -60,8 +60,7 @@ def check_limits(header: Header, *, max_pixels: int, scale: int = 1) -> None:
     width, height = header.size
     if max(width, height) > LONGEST_SIDE and width * height <= max_pixels:
         raise InvalidImageError(f"expected at most {LONGEST_SIDE} pixels a side, got {width}x{height}")
-    cost_bytes = header.cost_bytes(scale)
-    most = min(max_pixels, int(MAX_COST_BYTES * width * height / cost_bytes))
+    most = min(max_pixels, int(MAX_COST_BYTES / header.cost_of_a_pixel(scale)))
     if width * height > most:
         of_kind = "" if most == max_pixels else f" in a {header.format} of this kind"
         raise InvalidImageError(

@@ -21,6 +21,7 @@ class Header(NamedTuple):
         bytes_per_pixel: What it costs to decode a pixel and to make it RGB, in bytes of memory; a kind that takes
             longer than its memory suggests counts more.
         fixed_bytes_per_pixel: What a pixel of a JPEG costs in addition, even if it is decoded at a smaller size.
+        cost_of_a_byte: What a byte of the file costs at least; a small picture in a long file takes time, too.
         kind: What it is, in case Pillow does not support it; empty if Pillow supports every kind that passes.
     """
 
@@ -30,6 +31,7 @@ class Header(NamedTuple):
     bytes_per_pixel: float
     orientation: int = UPRIGHT
     fixed_bytes_per_pixel: float = 0.0
+    cost_of_a_byte: float = 5.0
     kind: str = ""
 
     @property
@@ -37,10 +39,14 @@ class Header(NamedTuple):
         """Whether Pillow can decode it at a smaller size."""
         return self.format == "JPEG"
 
+    def cost_of_a_pixel(self, scale: int) -> float:
+        """What a pixel costs if the image is decoded at 1/`scale` of its width and height, in bytes."""
+        return self.fixed_bytes_per_pixel + self.bytes_per_pixel / scale**2
+
     def cost_bytes(self, scale: int) -> float:
         """What it costs to decode the image at 1/`scale` of its width and height."""
         width, height = self.size
-        return width * height * (self.fixed_bytes_per_pixel + self.bytes_per_pixel / scale**2)
+        return max(width * height * self.cost_of_a_pixel(scale), len(self.file) * self.cost_of_a_byte)
 
 
 def damaged(name: str) -> InvalidImageError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cronnx_preprocess.errors import InvalidImageError
 from cronnx_preprocess.formats.exif import exif_orientation, xmp_orientation
 from cronnx_preprocess.formats.header import UPRIGHT, Header, damaged, too_many
 from cronnx_preprocess.geometry import Size
@@ -9,12 +10,18 @@ from cronnx_preprocess.geometry import Size
 # An animation has a chunk for each frame.
 MAX_CHUNKS = 5000
 
+# libwebp reads 20 MB of noise in more than a second. A photograph of 16 megapixels has 5 MB.
+MAX_BYTES = 10 * 2**20
+
 # libwebp keeps two canvases, and hands over a third as bytes, from which Pillow fills a fourth.
 _BYTES_PER_PIXEL = 16.0
+_COST_OF_A_BYTE = 16.0
 
 
 def read(file: bytes) -> Header:
     """Read the header of a WebP."""
+    if len(file) > MAX_BYTES:
+        raise InvalidImageError(f"expected a WebP of at most {MAX_BYTES} bytes, got {len(file)}; save it as JPEG")
     size = _size(file)
     exif, xmp = None, None
     position = 12
@@ -31,7 +38,8 @@ def read(file: bytes) -> Header:
             xmp = xmp_orientation(file[start:position])
     else:
         raise too_many(f"a WebP with at most {MAX_CHUNKS} chunks")
-    return Header("WEBP", file, size, _BYTES_PER_PIXEL, orientation=exif or xmp or UPRIGHT)
+    orientation = exif or xmp or UPRIGHT
+    return Header("WEBP", file, size, _BYTES_PER_PIXEL, orientation=orientation, cost_of_a_byte=_COST_OF_A_BYTE)
 
 
 def _size(file: bytes) -> Size:

@@ -57,3 +57,10 @@ def test_chunks_of_a_webp_are_limited(encode: Encode) -> None:
     file = encode(Image.new("RGB", (3, 2)), "WEBP", exif=Image.Exif())
     with pytest.raises(InvalidImageError, match=r"^expected a WebP with at most 5000 chunks, got more"):
         webp.read(file + b"noop\0\0\0\0" * 5000)
+
+
+def test_bytes_of_a_webp_are_limited_and_counted(encode: Encode) -> None:
+    file = encode(Image.new("RGB", (3, 2)), "WEBP")
+    assert webp.read(file.ljust(webp.MAX_BYTES, b"x")).cost_bytes(1) == 16 * webp.MAX_BYTES
+    with pytest.raises(InvalidImageError, match=r"^expected a WebP of at most 10485760 bytes, got 10485761"):
+        webp.read(file.ljust(webp.MAX_BYTES + 1, b"x"))
