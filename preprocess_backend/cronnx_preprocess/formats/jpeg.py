@@ -30,7 +30,8 @@ _BYTES_PER_PIXEL = 7.0  # Pillow's four and the array's three
 _CMYK_BYTES_PER_PIXEL = 11.0
 _BASELINE_BYTES = 1.0  # the time of reading past the coefficients
 _COEFFICIENT_BYTES = 2.0  # if there are several scans, libjpeg keeps all coefficients
-_SCAN_BYTES = 0.06
+_USUAL_SCANS = 12
+_SCAN_BYTES = 0.25  # the time of each scan beyond them
 
 
 class _Segments(NamedTuple):
@@ -115,7 +116,7 @@ def _fixed_bytes(file: bytes, segments: _Segments) -> float:
     factors = segments.frame[9 : 8 + 3 * channels : 3]
     areas = [(factor >> 4) * (factor & 15) for factor in factors]
     largest = max(factor >> 4 for factor in factors) * max(factor & 15 for factor in factors)
-    return _COEFFICIENT_BYTES * sum(areas) / max(1, largest) + _SCAN_BYTES * scans
+    return _COEFFICIENT_BYTES * sum(areas) / max(1, largest) + _SCAN_BYTES * max(0, scans - _USUAL_SCANS)
 
 
 def count_scans(file: bytes, position: int) -> int:

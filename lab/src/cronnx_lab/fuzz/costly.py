@@ -16,9 +16,12 @@ from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageFile
 
 from cronnx_lab.fuzz.images import damaged, encode, seeds
+
+# Pillow encodes a progressive JPEG into one buffer, and noise does not fit into the usual one.
+ImageFile.MAXBLOCK = 2**24
 
 # The default of `max_bytes`: a longer file is not looked at.
 LARGEST_FILE = 20 * 2**20
@@ -64,23 +67,17 @@ def _rows(draw: st.DrawFn, row_bytes: int, height: int, *, filtered: bool = Fals
 
     Some rows repeat so far apart that zlib hardly finds it: their decoding is as slow as noise's, at every size.
     """
-    period = draw(st.sampled_from((0, 1, 7, 40)))
-    level, strategy = draw(st.sampled_from(((1, 0), (9, 0), (1, zlib.Z_HUFFMAN_ONLY), (1, zlib.Z_RLE))))
+    period, level = draw(st.sampled_from(((0, 1), (0, 9), (1, 1), (7, 1), (40, 1))))
+    strategy = draw(st.sampled_from((zlib.Z_DEFAULT_STRATEGY, zlib.Z_HUFFMAN_ONLY, zlib.Z_RLE)))
     first = bytes((draw(st.integers(0, 4)),)) if filtered else b""
-    lines = [
-        first + (_noise(row_bytes * (index + 1))[-row_bytes:] if period else bytes(row_bytes))
-        for index in range(period or 1)
-    ]
+    block = b"".join(first + _noise(row_bytes * period)[index * row_bytes :][:row_bytes] for index in range(period))
+    flat = first + bytes(row_bytes)
     compressor = zlib.compressobj(level, strategy=strategy)
-    block = b"".join(lines)
-    parts = [
-        compressor.compress(block)
-        for _ in range(max(1, min(height // len(lines), 4 * LARGEST_FILE // max(1, len(block)))))
-    ]
-    if sum(map(len, parts)) < LARGEST_FILE:
-        parts += [
-            compressor.compress(first + bytes(row_bytes)) for _ in range(max(0, height - len(parts) * len(lines)))
-        ]
+    parts, left, size = [], height, 0
+    while left > 0 and size < LARGEST_FILE:
+        rows, count = (block, period) if 0 < period <= left else (flat * min(left, 64), min(left, 64))
+        parts.append(compressor.compress(rows))
+        left, size = left - count, size + len(parts[-1])
     return b"".join((*parts, compressor.flush()))
 
 
@@ -104,6 +101,41 @@ def png(draw: st.DrawFn) -> bytes:
     idat = b"".join(_chunk(b"IDAT", pixels[at : at + part]) for at in range(0, len(pixels), max(1, part)))
     header = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, interlaced))
     return b"\x89PNG\r\n\x1a\n" + header + more + _many(draw, _PNG_PARTS) + idat + _chunk(b"IEND", b"")
+
+
+_NOISY, _FLAT = True, False
+_TIFFS = [
+    ("RGB", "tiff_lzw", 4e6, _NOISY),
+    ("RGB", "tiff_lzw", 25e6, _FLAT),
+    ("RGB", "tiff_adobe_deflate", 6e6, _NOISY),
+    ("RGB", "tiff_adobe_deflate", 25e6, _FLAT),
+    ("RGB", "packbits", 6e6, _NOISY),
+    ("RGB", "packbits", 25e6, _FLAT),
+    ("RGB", "jpeg", 12e6, _NOISY),
+    ("RGB", "jpeg", 25e6, _FLAT),
+    ("1", "group4", 20e6, _NOISY),
+    ("1", "group4", 35e6, _FLAT),
+    ("I;16", "tiff_lzw", 6e6, _NOISY),
+]
+
+
+def _byte_count(image: Image.Image) -> int:
+    bits = {"1": 1, "I;16": 16}.get(image.mode, 24)
+    return (image.width * bits + 7) // 8 * image.height
+
+
+@cache
+def _encoded_tiff(mode: str, compression: str, pixels: float, noisy: bool) -> bytes:
+    side = int(pixels**0.5)
+    image = Image.new(mode, (side, side))
+    if noisy:
+        image = Image.frombytes(mode, (side, side), (_noise(2**22) * 20)[: _byte_count(image)])
+    return encode(image, "TIFF", compression=compression)
+
+
+def compressed_tiff(draw: st.DrawFn) -> bytes:
+    """A sound TIFF of noise or of one colour, in each of libtiff's compressions."""
+    return _encoded_tiff(*draw(st.sampled_from(_TIFFS)))
 
 
 def tiff(draw: st.DrawFn) -> bytes:
@@ -139,6 +171,8 @@ def tiff(draw: st.DrawFn) -> bytes:
         if compression == 8
         else _noise(min(row_bytes * rows, 2**16)) * draw(st.integers(1, 200))
     )
+    if compression == 1:
+        data = (data * (row_bytes * rows // len(data) + 1))[: min(row_bytes * rows, LARGEST_FILE)]
     data = data[: max(1, LARGEST_FILE // min(count, 20_000))]
     shared = draw(st.booleans())
     count = min(count, 20_000)
@@ -205,8 +239,7 @@ def jpeg(draw: st.DrawFn) -> bytes:
     head = strip[: frame + 5] + struct.pack(">H", count * _STRIP) + strip[frame + 7 : start]
     scans = [match.start() for match in re.finditer(rb"\xff\xda", strip)] + [len(strip) - 2]
     parts = [
-        _repeated(strip[begin:end], frame=strip[frame:], width=width, count=count)
-        for begin, end in pairwise(scans)
+        _repeated(strip[begin:end], frame=strip[frame:], width=width, count=count) for begin, end in pairwise(scans)
     ]
     parts += parts[-1:] * draw(st.sampled_from((0, 0, 5, 60, 110)) if progressive else st.just(0))
     return head[:2] + _many(draw, _JPEG_PARTS) + head[2:] + b"".join(parts) + b"\xff\xd9"
@@ -336,6 +369,7 @@ MAKERS: dict[str, Maker] = {
     "JPEG": jpeg,
     "PNG": png,
     "TIFF": tiff,
+    "compressed TIFF": compressed_tiff,
     "WebP": webp,
     "GIF": gif,
     "BMP": bmp,
