@@ -208,6 +208,7 @@ def _directory(order: str, tags: dict[int, Sequence[int]], data: bytes) -> bytes
 
 
 _STRIP = 16
+_WIDEST_STRIP = 65_488  # libjpeg writes up to 65,500 pixels
 
 
 @cache
@@ -222,7 +223,7 @@ def _jpeg_strip(width: int, mode: str, flat: bool, quality: int, subsampling: in
 def jpeg(draw: st.DrawFn) -> bytes:
     """A JPEG of a strip repeated between restart markers, in up to 120 scans."""
     width, height = _size(draw)
-    width = draw(st.sampled_from((width - width % 16 or 16, 4096, 8192)))
+    width = min(draw(st.sampled_from((width - width % 16 or 16, 4096, 8192))), _WIDEST_STRIP)
     mode = draw(st.sampled_from(("RGB", "RGB", "L", "CMYK")))
     progressive = draw(st.booleans())
     strip = _jpeg_strip(
