@@ -33,7 +33,8 @@ class TritonPythonModel:
         self._tensors = options.tensors
         self._preprocessor = Preprocessor(options)
         self._scheduler = Scheduler(
-            self._preprocessor.preprocess,
+            self._preprocessor.read,
+            self._preprocessor.render,
             _DurationCounters({"model": args["model_name"], "version": args["model_version"]}),
             max_queue_size=options.max_queue_size,
             timeout_s=options.default_timeout_microseconds / 1e6,

@@ -10,7 +10,7 @@ from cronnx_preprocess.errors import (
     PreprocessError,
 )
 from cronnx_preprocess.options import Options, Tensors
-from cronnx_preprocess.preprocessor import Answer, Images, Payloads, Preprocessor
+from cronnx_preprocess.preprocessor import Answer, Images, Payloads, Pictures, Preprocessor
 from cronnx_preprocess.scheduler import Scheduler
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Options",
     "OverloadError",
     "Payloads",
+    "Pictures",
     "PreprocessError",
     "Preprocessor",
     "Scheduler",

@@ -1,8 +1,7 @@
-"""Opens image files with Pillow: checks limits, reports damage, and decodes no more pixels than needed."""
+"""Decodes image files with Pillow: opens them, reports damage, and decodes no more pixels than needed."""
 
 from __future__ import annotations
 
-import re
 import struct
 import warnings
 import zlib
@@ -14,10 +13,10 @@ from PIL import Image
 from PIL.ImageFile import ImageFile
 
 from cronnx_preprocess.errors import InvalidImageError
-from cronnx_preprocess.geometry import Box, Size
-from cronnx_preprocess.payload import EncodedImage
+from cronnx_preprocess.formats.header import Header, damaged, truncated, unsupported
+from cronnx_preprocess.geometry import Size
 
-# Pillow's own limit only warns up to twice its value; `open_image` checks `max_pixels` instead.
+# Pillow's own limit only warns up to twice its value; `check_limits` comes first.
 Image.MAX_IMAGE_PIXELS = None
 
 # Pillow's warnings about damaged files contain numbers from the file. Python keeps each text for good: a memory leak.
@@ -26,9 +25,8 @@ warnings.filterwarnings("ignore", module="PIL")
 # JPEG's limit. Pillow keeps boxes as 32-bit floats, which are exact to 1/256 of a pixel up to here.
 LONGEST_SIDE = 65_535
 
-# Each scan of a JPEG passes over the whole picture, however few bytes it has. Encoders write about ten; a file of
-# 200 KB can have 20,000, which keeps a core busy for minutes.
-MAX_SCANS = 100
+MAX_COST_BYTES = 256_000_000
+"""The most that one image may cost to decode: less than 300 MB and a second of a core, whatever its format."""
 
 # The exceptions that Pillow raises on damaged files.
 DAMAGE = (
@@ -47,73 +45,58 @@ DAMAGE = (
     zlib.error,
 )
 
-_START_OF_SCAN = b"\xda"
-_END_OF_IMAGE = b"\xd9"
-_SEQUENTIAL_FRAMES = (b"\xc0", b"\xc1")  # if one scan has all channels of such a frame, it is the only scan
 
-# ITU-T T.81, B.1.1.2: 0xFF begins a segment unless zero, a restart marker or padding follows; 0x01 has no length.
-_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])", re.DOTALL)
-
-
-def open_image(encoded: EncodedImage, *, max_pixels: int) -> ImageFile:
-    """Read an image's header. No pixel is decoded.
+def check_limits(header: Header, *, max_pixels: int, scale: int = 1) -> None:
+    """Check that an image is not too large to decode.
 
     Args:
-        encoded: The file.
+        header: Its header.
         max_pixels: The largest image accepted.
+        scale: It is decoded at 1/`scale` of its width and height.
 
     Raises:
-        InvalidImageError: The file is damaged, its image is too large, or a JPEG has more than MAX_SCANS scans.
+        InvalidImageError: It is too large.
     """
-    with damage_reported(encoded.format):
-        image = Image.open(BytesIO(encoded.file), formats=(encoded.format,))
-    width, height = image.size
-    if width * height > max_pixels:
-        raise InvalidImageError(f"expected at most {max_pixels} pixels, got {width * height} ({width}x{height})")
-    if max(width, height) > LONGEST_SIDE:
+    width, height = header.size
+    if max(width, height) > LONGEST_SIDE and width * height <= max_pixels:
         raise InvalidImageError(f"expected at most {LONGEST_SIDE} pixels a side, got {width}x{height}")
-    if encoded.format == "JPEG" and has_too_many_scans(encoded.file):
-        raise InvalidImageError(f"expected a JPEG with at most {MAX_SCANS} scans, got more")
+    most = min(max_pixels, int(MAX_COST_BYTES / header.cost_of_a_pixel(scale)))
+    if width * height > most:
+        of_kind = "" if most == max_pixels else f" in a {header.format} of this kind"
+        raise InvalidImageError(
+            f"expected at most {most} pixels{of_kind}, got {width * height} ({width}x{height}); make it smaller"
+        )
+
+
+def decode(header: Header, *, scale: int = 1) -> ImageFile:
+    """Decode an image.
+
+    Args:
+        header: Its header.
+        scale: 1, or what `draft_scale` returned for it.
+
+    Raises:
+        InvalidImageError: The file is damaged, or Pillow does not support it.
+    """
+    try:
+        image = Image.open(BytesIO(header.file), formats=(header.format,))
+    except DAMAGE as error:
+        raise (unsupported(header.kind) if header.kind else damaged(header.format)) from error
+    with damage_reported(header.format):
+        if image.size != header.size:
+            raise ValueError(image.size)
+        if scale > 1:
+            image.draft(None, (image.width // scale, image.height // scale))
+        image.load()
     return image
 
 
-def has_too_many_scans(file: bytes) -> bool:
-    """Whether a JPEG has more than MAX_SCANS scans, not counting pictures in its metadata or after its end."""
-    count, position, channels = 0, 2, None
-    while (marker := _MARKER.search(file, position)) and marker[1] != _END_OF_IMAGE:
-        segment = marker.end()
-        if marker[1] in _SEQUENTIAL_FRAMES:
-            channels = file[segment + 7 : segment + 8]
-        if marker[1] == _START_OF_SCAN:
-            if file[segment + 2 : segment + 3] == channels:  # true for most files: their pixels are not searched
-                return False
-            count += 1
-            if count > MAX_SCANS:
-                return True
-        position = segment + int.from_bytes(file[segment : segment + 2], "big")
-    return False
-
-
-def draft(image: ImageFile, *, size: Size, box: Box, gap: float) -> Box:
-    """Let a large JPEG decode to a half, a quarter or an eighth of its width and height.
-
-    Args:
-        image: An opened image. Only a JPEG that is not loaded yet changes.
-        size: The size that `box` will be resized to.
-        box: A part of the image.
-        gap: How many times larger than `size` the box must stay.
-
-    Returns:
-        The box, in the pixels that the image has now.
-    """
-    scale_x, scale_y = (box[2] - box[0]) / size[0], (box[3] - box[1]) / size[1]
-    width, height = image.size
-    wanted = round(width / scale_x * gap), round(height / scale_y * gap)
-    drafted = image.draft(None, wanted)
-    if drafted is None:
-        return box
-    factor = width / drafted[1][2]
-    return box[0] / factor, box[1] / factor, box[2] / factor, box[3] / factor
+def draft_scale(header: Header, wanted: Size) -> int:
+    """How many times smaller, 1, 2, 4 or 8, an image can be decoded so that it is not smaller than `wanted`."""
+    if not header.can_shrink:
+        return 1
+    most = min(header.size[0] // max(1, wanted[0]), header.size[1] // max(1, wanted[1]))
+    return next((scale for scale in (8, 4, 2) if scale <= most), 1)
 
 
 @contextmanager
@@ -122,5 +105,4 @@ def damage_reported(name: str) -> Iterator[None]:
     try:
         yield
     except DAMAGE as error:
-        state = "truncated" if "truncated" in str(error).lower() else "damaged"
-        raise InvalidImageError(f"{state} {name} image: its pixels cannot be read") from error
+        raise (truncated(name) if "truncated" in str(error).lower() else damaged(name)) from error

@@ -73,7 +73,7 @@ class Options:
     mean: Channels = (0.0, 0.0, 0.0)
     std: Channels = (1.0, 1.0, 1.0)
     max_bytes: int = 20 * 2**20
-    max_pixels: int = 50_000_000
+    max_pixels: int = 65_000_000
     threads: int = 0
     max_queue_size: int = 128
     default_timeout_microseconds: int = 10_000_000

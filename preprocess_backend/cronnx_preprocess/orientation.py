@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from PIL import ExifTags, Image
+from PIL import Image
 
-from cronnx_preprocess.decoding import DAMAGE
+from cronnx_preprocess.formats.header import UPRIGHT
 from cronnx_preprocess.geometry import Box, Size
-
-UPRIGHT = 1
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -21,15 +19,6 @@ _TURNS = {
 _SWAPS_AXES = {5, 6, 7, 8}
 _MIRRORS_X = {2, 3, 7, 8}
 _MIRRORS_Y = {3, 4, 6, 7}
-
-
-def read_orientation(image: Image.Image) -> int:
-    """The EXIF orientation of an opened image, 1 to 8; 1 if it is missing or invalid."""
-    try:
-        orientation = image.getexif().get(ExifTags.Base.Orientation)
-    except DAMAGE:  # broken metadata, but the picture may be sound
-        return UPRIGHT
-    return int(orientation) if orientation in _TURNS else UPRIGHT
 
 
 def turn_upright(image: Image.Image, orientation: int) -> Image.Image:

@@ -15,7 +15,7 @@ from cronnx_preprocess.errors import InvalidImageError
 from cronnx_preprocess.geometry import Geometry
 from cronnx_preprocess.options import Options
 from cronnx_preprocess.pixels import Pixels, PixelWriter
-from cronnx_preprocess.rendering import render
+from cronnx_preprocess.rendering import Picture, read_picture, render
 
 Payloads = npt.NDArray[Any]
 
@@ -37,10 +37,38 @@ Answer = Images | Exception
 NICENESS = 10
 """Added to the niceness of the process for the threads: a tenth of the CPU weight, see Linux `sched(7)`."""
 
+LARGE_NICENESS = 15
+"""That of the thread for large pictures, so that it holds up the others as little as can be."""
+
+LARGE_BYTES = 96_000_000
+"""The cost from which a picture is large: a JPEG of 13 megapixels decoded in full, or a WebP of 6."""
+
+
+class Pictures(NamedTuple):
+    """The pictures of a request, none of them decoded.
+
+    Attributes:
+        batch: The shape of the payloads without the last 1.
+        pictures: A picture for each payload, or the exception with which it is refused.
+    """
+
+    batch: tuple[int, ...]
+    pictures: list[Picture | Exception]
+
+    @property
+    def size(self) -> int:
+        """The number of pictures."""
+        return len(self.pictures)
+
+    @property
+    def is_large(self) -> bool:
+        """Whether one of them is so large that it is decoded on its own."""
+        return any(isinstance(each, Picture) and each.cost_bytes > LARGE_BYTES for each in self.pictures)
+
 
 class _Image(NamedTuple):
     element: str
-    payload: bytes
+    picture: Picture | Exception
     pixels: Pixels | None  # where to write the pixels; None where their size follows the image
 
 
@@ -50,7 +78,10 @@ class _Done(NamedTuple):
 
 
 class Preprocessor:
-    """Preprocesses batches of requests on threads of its own."""
+    """Preprocesses batches of requests on threads of its own.
+
+    What is under way has a bound in memory: a picture of up to LARGE_BYTES on each thread, and one larger one.
+    """
 
     def __init__(self, options: Options) -> None:
         self._options = options
@@ -58,50 +89,75 @@ class Preprocessor:
         threads = options.threads or len(os.sched_getaffinity(0))
         # Pillow decodes and resizes without the GIL. A network on the same cores has priority, so that requests wait
         # and are refused before this step, not after it, when they have cost its work.
-        lower_priority: dict[str, Any] = {"initializer": os.nice, "initargs": (NICENESS,)}
-        self._pool = ThreadPoolExecutor(threads, "preprocess", **lower_priority) if threads > 1 else None
+        self._pool = _threads(threads, NICENESS) if threads > 1 else None
+        self._large = _threads(1, LARGE_NICENESS)
 
     def close(self) -> None:
         """End the threads."""
+        self._large.shutdown()
         if self._pool:
             self._pool.shutdown()
 
-    def preprocess(self, requests: Sequence[Payloads]) -> list[Answer]:
-        """Preprocess the images of several requests together.
+    def read(self, payloads: Payloads) -> Pictures:
+        """Read the headers of a request's images.
 
         Args:
-            requests: The payloads of each request, [batch, 1] or [1].
+            payloads: The payloads, [batch, 1] or [1].
+        """
+        pictures = [self._read(payload, self._element(index)) for index, payload in enumerate(payloads.flat)]
+        return Pictures(payloads.shape[:-1], pictures)
+
+    def preprocess(self, requests: Sequence[Payloads]) -> list[Answer]:
+        """Read and render the images of several requests; see `read` and `render`."""
+        return self.render([self.read(payloads) for payloads in requests])
+
+    def render(self, requests: Sequence[Pictures]) -> list[Answer]:
+        """Decode and resize the images of several requests together.
 
         Returns:
             For each request its images, or the exception of its first image that failed: InvalidImageError if the
             payload is at fault, any other exception if this package is.
         """
-        outputs = [self._output(payloads) for payloads in requests]
+        outputs = [self._output(request) for request in requests]
         images = [image for pair in zip(requests, outputs, strict=True) for image in self._images(*pair)]
-        done = iter(self._preprocess_all(images))
+        is_large = any(request.is_large for request in requests)
+        done = iter(self._render_all(images, is_large=is_large))
         return [
-            self._answer(payloads, out, list(islice(done, payloads.size)))
-            for payloads, out in zip(requests, outputs, strict=True)
+            self._answer(request, out, list(islice(done, request.size)))
+            for request, out in zip(requests, outputs, strict=True)
         ]
 
-    def _output(self, payloads: Payloads) -> Pixels | None:
-        """The array of a request's pixels; None where their size follows the images."""
+    def _element(self, index: int) -> str:
+        return f"{self._options.tensors.input_name}[{index}]"
+
+    def _read(self, payload: bytes, element: str) -> Picture | Exception:
+        try:
+            return read_picture(payload, self._options)
+        except InvalidImageError as error:
+            return InvalidImageError(error.reason, element=element)
+        except Exception as error:  # noqa: BLE001 - a fault in one image must not fail the others
+            return error
+
+    def _output(self, request: Pictures) -> Pixels | None:
+        """The array of a request's pixels; None where their size follows the images, or one of them is refused."""
         canvas = self._options.recipe.canvas
-        return np.empty(payloads.shape[:-1] + self._writer.shape(canvas), self._writer.dtype) if canvas else None
+        if canvas is None or any(isinstance(each, Exception) for each in request.pictures):
+            return None
+        return np.empty(request.batch + self._writer.shape(canvas), self._writer.dtype)
 
-    def _images(self, payloads: Payloads, out: Pixels | None) -> Iterator[_Image]:
-        name = self._options.tensors.input_name
-        rows = repeat(None, payloads.size) if out is None else out.reshape(-1, *out.shape[-3:])
-        for index, (payload, pixels) in enumerate(zip(payloads.flat, rows, strict=True)):
-            yield _Image(f"{name}[{index}]", payload, pixels)
+    def _images(self, request: Pictures, out: Pixels | None) -> Iterator[_Image]:
+        rows = repeat(None, request.size) if out is None else out.reshape(-1, *out.shape[-3:])
+        refusal = next((each for each in request.pictures if isinstance(each, Exception)), None)
+        for index, (picture, pixels) in enumerate(zip(request.pictures, rows, strict=True)):
+            yield _Image(self._element(index), refusal or picture, pixels)
 
-    def _answer(self, payloads: Payloads, out: Pixels | None, done: Sequence[_Done | Exception]) -> Answer:
+    def _answer(self, request: Pictures, out: Pixels | None, done: Sequence[_Done | Exception]) -> Answer:
         images: list[_Done] = []
         for each in done:
             if isinstance(each, Exception):
                 return each
             images.append(each)
-        batch = payloads.shape[:-1]
+        batch = request.batch
         if out is None:
             sizes = {image.pixels.shape for image in images}
             if len(sizes) > 1:
@@ -111,23 +167,32 @@ class Preprocessor:
             return Images(out, None)
         return Images(out, np.array([image.geometry for image in images], np.float32).reshape(*batch, 6))
 
-    def _preprocess_all(self, images: Sequence[_Image]) -> Iterable[_Done | Exception]:
+    def _render_all(self, images: Sequence[_Image], *, is_large: bool) -> Iterable[_Done | Exception]:
+        if is_large:
+            return self._large.map(self._render, images)
         if self._pool and len(images) > 1:
-            return self._pool.map(self._preprocess, images)
-        return map(self._preprocess, images)
+            return self._pool.map(self._render, images)
+        return map(self._render, images)
 
-    def _preprocess(self, image: _Image) -> _Done | Exception:
+    def _render(self, image: _Image) -> _Done | Exception:
+        element, picture, pixels = image
+        if isinstance(picture, Exception):
+            return picture
         try:
-            rgb, fit = render(image.payload, self._options)
-            pixels = image.pixels
+            rgb = render(picture, self._options)
             if pixels is None:
-                pixels = np.empty(self._writer.shape(fit.canvas), self._writer.dtype)
-            self._writer.write(np.asarray(rgb), pixels, offset=fit.offset)
+                pixels = np.empty(self._writer.shape(picture.fit.canvas), self._writer.dtype)
+            self._writer.write(np.asarray(rgb), pixels, offset=picture.fit.offset)
         except InvalidImageError as error:
-            return InvalidImageError(error.reason, element=image.element)
+            return InvalidImageError(error.reason, element=element)
         except Exception as error:  # noqa: BLE001 - a fault in one image must not fail the others
             return error
-        return _Done(pixels, fit.geometry)
+        return _Done(pixels, picture.fit.geometry)
+
+
+def _threads(count: int, niceness: int) -> ThreadPoolExecutor:
+    lower_priority: dict[str, Any] = {"initializer": os.nice, "initargs": (niceness,)}
+    return ThreadPoolExecutor(count, "preprocess", **lower_priority)
 
 
 def _different(shapes: set[tuple[int, ...]]) -> str:

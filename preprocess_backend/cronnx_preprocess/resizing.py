@@ -9,13 +9,12 @@ from __future__ import annotations
 import threading
 
 import cv2
-import numpy as np
 from cykooz_resizer import Algorithm, CropBox, FilterType, ResizeAlg, ResizeOptions, Resizer
 from PIL import Image
 from PIL.Image import Resampling
 
 from cronnx_preprocess.geometry import Box, Size
-from cronnx_preprocess.pixel_modes import rgb
+from cronnx_preprocess.pixel_modes import rgb_array
 
 
 def _interpolation(filter_type: FilterType) -> ResizeAlg:
@@ -86,7 +85,7 @@ def _interpolated(
     either. Pixels of BILINEAR differ from OpenCV's by one at most; the kernel of its INTER_CUBIC is a little sharper.
     """
     if box == (0, 0, *image.size):
-        return Image.fromarray(cv2.resize(np.asarray(rgb(image)), size, interpolation=INTERPOLATIONS[resample]))
+        return Image.fromarray(cv2.resize(rgb_array(image), size, interpolation=INTERPOLATIONS[resample]))
     left, top, right, bottom = box
     horizontal = (left, right, size[0]) if reductions[0] > 1 else (0, image.width, image.width)
     vertical = (top, bottom, size[1]) if reductions[1] > 1 else (0, image.height, image.height)

@@ -10,6 +10,7 @@ from tests.corpus.http_documents import JSON
 from tests.corpus.http_tensors import BINARY, TENSORS
 from tests.corpus.image_files import BROKEN, ODD
 from tests.corpus.texts import TEXTS
+from tests.corpus.tiffs import TIFFS
 
-PICTURES = [*FOREIGN, *TEXTS, *BOMBS, *ODD, *BROKEN]
+PICTURES = [*FOREIGN, *TEXTS, *BOMBS, *TIFFS, *ODD, *BROKEN]
 REQUESTS = [*JSON, *TENSORS, *BINARY, *GENERATED, *ADDRESSES, *GRPC_REQUESTS]

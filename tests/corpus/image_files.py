@@ -49,6 +49,15 @@ def _tiff_loop() -> bytes:
     return bytes(file)
 
 
+def _unsupported(kind: str) -> str:
+    return f"{kind} is not supported; save it as JPEG or PNG with 8 bits a channel"
+
+
+def _apple_png() -> bytes:
+    file = encode(photo(), "PNG")
+    return file[:8] + png_chunk(b"CgBI", b"\x50\x00\x20\x02") + file[8:]
+
+
 def _animated(name: str) -> bytes:
     frames = [Image.new("RGB", (20, 20), colour) for colour in ("red", "green", "blue")]
     return encode(frames[0], name, save_all=True, append_images=frames[1:])
@@ -134,14 +143,35 @@ BROKEN = [
         "PNG whose pixels are no zlib stream", lambda: png(4, 4, more=png_chunk(b"IDAT", b"noise")), unreadable("PNG")
     ),
     Picture("PNG of 3 bits a colour", lambda: png(4, 4, depth=3), unreadable("PNG")),
+    Picture(
+        "PNG as Xcode writes it",
+        _apple_png,
+        _unsupported(r"an Apple PNG \(CgBI, as Xcode writes it into apps\)"),
+    ),
     Picture("PNG without pixels", lambda: png(4, 4)[:33] + png_chunk(b"IEND", b""), unreadable("PNG")),
-    Picture("JPEG of 12 bits", lambda: _changed(encode(photo(), "JPEG"), b"\xff\xc0", 4, 12), unreadable("JPEG")),
-    Picture("JPEG without loss", lambda: _changed(encode(photo(), "JPEG"), b"\xff\xc0", 1, 0xC3), unreadable("JPEG")),
-    Picture("JPEG of 200 channels", lambda: _changed(encode(photo(), "JPEG"), b"\xff\xc0", 9, 200), unreadable("JPEG")),
+    Picture(
+        "JPEG of 12 bits",
+        lambda: _changed(encode(photo(), "JPEG"), b"\xff\xc0", 4, 12),
+        _unsupported("a JPEG of 3 channels of 12 bits"),
+    ),
+    Picture(
+        "JPEG without loss",
+        lambda: _changed(encode(photo(), "JPEG"), b"\xff\xc0", 1, 0xC3),
+        _unsupported("a lossless JPEG"),
+    ),
+    Picture(
+        "JPEG of 200 channels",
+        lambda: _changed(encode(photo(), "JPEG"), b"\xff\xc0", 9, 200),
+        _unsupported("a JPEG of 200 channels of 8 bits"),
+    ),
     Picture(
         "JPEG without tables", lambda: encode(photo(), "JPEG").replace(b"\xff\xdb", b"\xff\xee"), unreadable("JPEG")
     ),
-    Picture("TIFF of an unknown compression", lambda: tiff_with({259: 12345}), unreadable("TIFF")),
+    Picture(
+        "TIFF of an unknown compression",
+        lambda: tiff_with({259: 12345}),
+        _unsupported(r"a TIFF with unknown \(12345\) compression"),
+    ),
     Picture("TIFF whose pixels lie behind its end", lambda: tiff_with({273: 2**31}), unreadable("TIFF")),
     Picture(
         "BMP of an unknown compression", lambda: _changed(encode(photo(), "BMP"), b"BM", 30, 99), unreadable("BMP")

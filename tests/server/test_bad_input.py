@@ -16,10 +16,12 @@ import pytest
 
 from cronnx_lab.fuzz.against_server import BATCH, Sender, batches
 from cronnx_lab.fuzz.judgement import NEIGHBOUR_ERROR, answer_fault
-from cronnx_lab.fuzz.requests import TRANSPORTS, Answer, Connection, Payload, Request, over_generate
+from cronnx_lab.fuzz.requests import TRANSPORTS, Answer, Connection, HttpRequest, Payload, Request, over_generate
 from cronnx_lab.fuzz.tally import explore
 from cronnx_lab.servers import ProcessTree
+from cronnx_preprocess.decoding import MAX_COST_BYTES
 from cronnx_server.paths import PICTURES as PHOTOGRAPHS
+from tests.corpus.bombs import webp_of_one_colour
 from tests.corpus.catalogue import PICTURES, REQUESTS
 from tests.corpus.malformed import MODEL
 from tests.server.conftest import Served
@@ -107,6 +109,26 @@ def test_drawn_pictures_and_requests_are_answered_or_refused(connection: Connect
         tallies = sender.tallies
     assert sum(tally.cases for tally in tallies.values()) >= 40 * (BATCH + 1)
     assert {kind: tally.wrong for kind, tally in tallies.items() if tally.wrong} == {}
+
+
+def test_a_good_picture_is_answered_while_large_ones_are_decoded(
+    connection: Connection, processes: ProcessTree
+) -> None:
+    """One request has 8 pictures of 14 megapixels in 40 bytes each, which take seconds together."""
+    large = Payload(webp_of_one_colour(3800)).text
+    tensor = {"name": "image", "datatype": "BYTES", "shape": [8, 1], "data": [large] * 8}
+    request = HttpRequest(f"/v2/models/{MODEL}/infer", json.dumps({"inputs": [tensor]}).encode())
+    before = processes.pss_bytes()
+    expected, answered, peak_bytes = labels(connection.send(over_generate(MODEL, COFFEE))), 0, 0
+    with ThreadPoolExecutor(1) as thread:
+        bombs = thread.submit(connection.send, request)
+        while not bombs.done():
+            assert labels(connection.send(over_generate(MODEL, COFFEE))) == expected
+            answered += not bombs.done()
+            peak_bytes = max(peak_bytes, processes.pss_bytes() - before)
+    assert bombs.result().status == 200
+    assert answered >= 1
+    assert peak_bytes < 2 * MAX_COST_BYTES  # one at a time: 8 at once take 2 GB
 
 
 def test_bodies_that_never_end_keep_nobody_waiting(served: Served, connection: Connection) -> None:

@@ -27,7 +27,7 @@ def test_a_config_without_parameters_has_the_documented_defaults() -> None:
     options = Options.from_model_config(bare)
     assert options == Options(tensors=options.tensors, recipe=Recipe(canvas=(8, 8)))
     assert (options.recipe.resize, options.resample.name) == (Resize.SHORTEST_EDGE, "BICUBIC")
-    assert (options.max_bytes, options.max_pixels, options.threads) == (20_971_520, 50_000_000, 0)
+    assert (options.max_bytes, options.max_pixels, options.threads) == (20_971_520, 65_000_000, 0)
 
 
 def test_parameters_replace_the_defaults() -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 from cronnx_preprocess.errors import InvalidImageError
 from cronnx_preprocess.geometry import Resize
 from cronnx_preprocess.options import Layout, Options
-from cronnx_preprocess.preprocessor import NICENESS, Answer, Images, Preprocessor
+from cronnx_preprocess.preprocessor import LARGE_NICENESS, NICENESS, Answer, Images, Preprocessor
 
 Encode = Callable[..., bytes]
 MakeOptions = Callable[..., Options]
@@ -97,6 +97,30 @@ def test_images_may_have_a_size_of_their_own_in_their_own_requests(encode: Encod
     assert str(both) == (
         "expected images of one size after resizing in a request, got 32x64, 64x32; send each image in its own request"
     )
+
+
+def test_one_large_picture_is_decoded_at_a_time_with_the_least_priority(
+    make_options: MakeOptions, encode: Encode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cronnx_preprocess.preprocessor.LARGE_BYTES", 1000)
+    file = encode(Image.new("RGB", (20, 10), "red"), "PNG")
+    own, before = os.getpriority(os.PRIO_PROCESS, 0), threads()
+    preprocessor = Preprocessor(make_options(size=(8, 4), resize=Resize.EXACT, threads=3))
+    read = preprocessor.read(batch(*[file] * 8))
+    assert read.is_large
+    (outcome,) = preprocessor.render([read])
+    assert pixels(outcome).shape == (8, 4, 8, 3)
+    (made,) = threads() - before
+    assert os.getpriority(os.PRIO_PROCESS, made) == min(own + LARGE_NICENESS, LEAST_PRIORITY)
+    preprocessor.close()
+
+
+def test_a_request_with_a_bad_image_decodes_no_other(
+    preprocessor: Preprocessor, files: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cronnx_preprocess.preprocessor.render", lambda *_: pytest.fail("decoded"))
+    (outcome,) = preprocessor.preprocess([batch(*files, b"", b"text")])
+    assert str(outcome) == "image[3]: expected an image file, got 0 bytes"
 
 
 def test_no_requests_are_no_outcomes(preprocessor: Preprocessor) -> None:

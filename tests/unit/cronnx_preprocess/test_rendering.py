@@ -18,7 +18,7 @@ from PIL import ExifTags, Image, ImageOps
 from cronnx_preprocess.errors import InvalidImageError
 from cronnx_preprocess.geometry import Resize
 from cronnx_preprocess.options import Options
-from cronnx_preprocess.rendering import render
+from cronnx_preprocess.rendering import read_picture, render
 
 Encode = Callable[..., bytes]
 MakeOptions = Callable[..., Options]
@@ -55,8 +55,12 @@ def plainly(file: bytes, options: Options) -> npt.NDArray[np.int16]:
     return np.asarray(image.resize((width, height), options.resample), np.int16)
 
 
+def drawn(payload: bytes, options: Options) -> Image.Image:
+    return render(read_picture(payload, options), options)
+
+
 def rendered(payload: bytes, options: Options) -> npt.NDArray[np.int16]:
-    return np.asarray(render(payload, options)[0], np.int16)
+    return np.asarray(drawn(payload, options), np.int16)
 
 
 def assert_close(actual: npt.NDArray[np.int16], expected: npt.NDArray[np.int16]) -> None:
@@ -143,21 +147,21 @@ def test_nearest_shows_pixels_of_the_image_however_large_it_is(
 def test_extreme_shapes_are_drawn(
     size: tuple[int, int], resize: Resize, name: str, encode: Encode, make_options: MakeOptions
 ) -> None:
-    image, _ = render(encode(Image.new("RGB", size, "white"), name), make_options(resize=resize))
+    image = drawn(encode(Image.new("RGB", size, "white"), name), make_options(resize=resize))
     assert image.getextrema() == ((255, 255),) * 3
 
 
 def test_the_first_frame_of_an_animation_is_shown(encode: Encode, make_options: MakeOptions) -> None:
     frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
     file = encode(frames[0], "GIF", save_all=True, append_images=frames[1:])
-    assert render(file, make_options())[0].getpixel((0, 0)) == (255, 0, 0)
+    assert drawn(file, make_options()).getpixel((0, 0)) == (255, 0, 0)
 
 
 @pytest.mark.parametrize("name", ["JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF"])
 def test_a_file_cut_short_is_refused(name: str, photo: Image.Image, encode: Encode, make_options: MakeOptions) -> None:
     file = encode(photo, name)
     with pytest.raises(InvalidImageError, match=f"^(truncated|damaged) {name} image: its pixels cannot be read$"):
-        render(file[: len(file) // 2], make_options())
+        drawn(file[: len(file) // 2], make_options())
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, about what it found in the damaged files
@@ -192,7 +196,7 @@ def test_no_damage_escapes_as_another_error(
 
 def refusal(payload: bytes, options: Options) -> InvalidImageError | None:
     try:
-        render(payload, options)
+        drawn(payload, options)
     except InvalidImageError as error:
         return error
     return None

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from cronnx_preprocess.errors import QUEUE_FULL, REQUEST_TIMEOUT, CancelledError, OverloadError
-from cronnx_preprocess.preprocessor import Answer, Payloads
+from cronnx_preprocess.preprocessor import Answer, Payloads, Pictures
 from cronnx_preprocess.scheduler import Scheduler
 
 TIMEOUT_S = 60.0
@@ -25,6 +25,7 @@ class FakeRequest:
     is_cancelled_by_caller: bool = False
     unreadable: bool = False
     unanswerable: bool = False
+    is_large: bool = False
     is_read: bool = False
     sent: list[Answer] = field(default_factory=list)
 
@@ -32,7 +33,7 @@ class FakeRequest:
         if self.unreadable:
             raise MemoryError("no room")
         self.is_read = True
-        return np.zeros((self.count, 1), np.object_)
+        return np.full((self.count, 1), self.is_large, np.object_)
 
     def responder(self) -> FakeRequest:
         return self
@@ -46,6 +47,18 @@ class FakeRequest:
         return self.is_cancelled_by_caller
 
 
+class FakePictures(Pictures):
+    """Pictures that are large if their payloads say so."""
+
+    @property
+    def is_large(self) -> bool:
+        return any(self.pictures)
+
+
+def read(payloads: Payloads) -> Pictures:
+    return FakePictures(payloads.shape[:-1], list(payloads.flat))
+
+
 class Server:
     """A scheduler over work that can be held up, a clock that can be set, and what was measured."""
 
@@ -56,11 +69,12 @@ class Server:
         self.threads: list[threading.Thread] = []
         self.durations: list[tuple[float, float]] = []
         self.now_s = 0.0
-        self.fails = False
+        self.fails = self.holds_large_only = False
 
-    def preprocess(self, requests: Sequence[Payloads]) -> Sequence[Answer]:
+    def render(self, requests: Sequence[Pictures]) -> Sequence[Answer]:
         self.is_working.set()
-        self.may_work.wait()
+        if any(each.is_large for each in requests) or not self.holds_large_only:
+            self.may_work.wait()
         if self.fails:
             raise MemoryError("no room")
         self.batches.append([each.size for each in requests])
@@ -74,7 +88,7 @@ class Server:
     def scheduling(self) -> Iterator[Scheduler]:
         """A scheduler of batches of 4 images; up to 6 may wait."""
         scheduler = Scheduler(
-            self.preprocess, self, max_queue_size=6, timeout_s=TIMEOUT_S, max_batch_size=4, clock_s=lambda: self.now_s
+            read, self.render, self, max_queue_size=6, timeout_s=TIMEOUT_S, max_batch_size=4, clock_s=lambda: self.now_s
         )
         try:
             yield scheduler
@@ -145,6 +159,29 @@ def test_images_at_work_do_not_fill_the_queue(server: Server) -> None:
         assert scheduler.answer([FakeRequest(3)]) == [None]
         (refusal,) = scheduler.answer([FakeRequest()])
         assert isinstance(refusal, OverloadError)
+
+
+def test_a_large_picture_is_queued_apart_and_holds_up_nobody(server: Server) -> None:
+    large, next_large = FakeRequest(is_large=True), FakeRequest(is_large=True)
+    server.holds_large_only = True
+    server.may_work.clear()
+    with server.scheduling() as scheduler:
+        assert scheduler.answer([large]) == [None]
+        assert server.is_working.wait(60)
+        assert scheduler.answer([next_large]) == [None]
+        assert sizes(scheduler.answer([FakeRequest(), FakeRequest()])) == [1, 1]
+        assert large.sent == next_large.sent == []
+    assert sizes(large.sent) == sizes(next_large.sent) == [1]
+
+
+def test_the_queue_for_large_pictures_holds_an_eighth(server: Server) -> None:
+    server.may_work.clear()
+    with server.scheduling() as scheduler:
+        assert scheduler.answer([FakeRequest(is_large=True)]) == [None]
+        assert server.is_working.wait(60)
+        waits, refused = scheduler.answer([FakeRequest(is_large=True), FakeRequest(is_large=True)])
+    assert waits is None
+    assert str(refused) == QUEUE_FULL
 
 
 def test_without_a_backlog_again_requests_are_answered_at_once(server: Server) -> None:
@@ -219,13 +256,13 @@ def test_an_answer_that_cannot_be_sent_does_not_hold_up_the_next(
 
 
 def test_the_time_of_queued_requests_is_counted_for_each_of_them(server: Server) -> None:
-    def preprocess(requests: Sequence[Payloads]) -> Sequence[Answer]:
+    def render(requests: Sequence[Pictures]) -> Sequence[Answer]:
         answers = work(requests)
         server.now_s += 5
         return answers
 
-    work: Callable[[Sequence[Payloads]], Sequence[Answer]] = server.preprocess
-    server.preprocess = preprocess
+    work: Callable[[Sequence[Pictures]], Sequence[Answer]] = server.render
+    server.render = render
     with server.behind() as scheduler:
         scheduler.answer([FakeRequest(), FakeRequest()])
         server.now_s = 2.0

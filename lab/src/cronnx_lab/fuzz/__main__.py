@@ -8,6 +8,7 @@ import signal
 import sys
 
 from cronnx_lab.fuzz.against_server import against_a_server
+from cronnx_lab.fuzz.cost import costs
 from cronnx_lab.fuzz.in_process import in_process
 from cronnx_lab.fuzz.tally import Progress, report
 from cronnx_server import environment
@@ -22,10 +23,12 @@ examples:
   scripts/fuzz
   scripts/fuzz --cases 500 --seed 7
   scripts/fuzz --only server
+  scripts/fuzz --only cost --cases 3000
 
-Damaged images are decoded and resized in this process, then sent to a server over every transport, together with
-malformed requests. Each must get a right status and a message fit for a caller, no process may die, and a sound image
-beside them must be answered. The same seed draws the same cases.
+Files made to cost time or memory are preprocessed, each in a process of its own: none may take more than a second of a
+core or 300 MB. Damaged images are decoded and resized in this process, then sent to a server over every transport,
+together with malformed requests. Each must get a right status and a message fit for a caller, no process may die, and a
+sound image beside them must be answered. The same seed draws the same cases.
 
 exit status: 0 no fault was found; 1 a fault was found, or the run failed; 2 usage; 130 interrupted.
 """
@@ -47,10 +50,13 @@ def main() -> int:
 
 def _fuzz(options: argparse.Namespace) -> int:
     tallies = {}
-    if options.only != "server":
+    if options.only in (None, "cost"):
+        with Progress("Measuring what costly images cost", options.cases) as progress:
+            tallies["costly images"] = costs(options.cases, seed=options.seed, on_case=progress.step)
+    if options.only in (None, "process"):
         with Progress("Decoding and resizing damaged images", 2 * options.cases) as progress:
             tallies.update(in_process(options.cases, seed=options.seed, on_case=progress.step))
-    if options.only != "process":
+    if options.only in (None, "server"):
         with environment.setup_lock():
             build_missing([options.model])
         with Progress(f"Sending requests to a server of {options.model}", options.cases) as progress:
@@ -75,7 +81,11 @@ def _parser() -> argparse.ArgumentParser:
         help="the number of cases of each kind (default: %(default)s)",
     )
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), metavar="N", help="default: random")
-    parser.add_argument("--only", choices=("process", "server"), help="fuzz only this process, or only a server")
+    parser.add_argument(
+        "--only",
+        choices=("cost", "process", "server"),
+        help="only measure costly images, only fuzz this process, or only a server",
+    )
     parser.add_argument("--model", default="efficientnet_lite0", help="the ensemble to send to (default: %(default)s)")
     return parser
 

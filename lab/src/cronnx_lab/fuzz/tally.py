@@ -32,22 +32,31 @@ class Tally:
         wrong: The first faults, each with its case.
         wrong_count: The number of cases with a fault.
         slowest_s: The time of the slowest case, in seconds.
+        slowest: That case.
+        most_mb: The memory of the case that took the most, in megabytes; 0 if it is not measured.
+        largest: That case.
     """
 
     outcomes: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
     wrong_count: int = 0
     slowest_s: float = 0.0
+    slowest: object = None
+    most_mb: float = 0.0
+    largest: object = None
 
     @property
     def cases(self) -> int:
         """The number of cases."""
         return self.outcomes.total()
 
-    def add(self, outcome: str, *, fault: str | None, case: object, seconds: float) -> None:
+    def add(self, outcome: str, *, fault: str | None, case: object, seconds: float, megabytes: float = 0.0) -> None:
         """Count one case."""
         self.outcomes[outcome] += 1
-        self.slowest_s = max(self.slowest_s, seconds)
+        if seconds > self.slowest_s:
+            self.slowest_s, self.slowest = seconds, case
+        if megabytes > self.most_mb:
+            self.most_mb, self.largest = megabytes, case
         if fault:
             self.wrong_count += 1
         if fault and len(self.wrong) < SHOWN_FAULTS:
@@ -133,9 +142,15 @@ def report(tallies: Mapping[str, Tally]) -> str:
             ", ".join(f"{count} {outcome}" for outcome, count in sorted(tally.outcomes.items())),
             str(tally.wrong_count),
             f"{1000 * tally.slowest_s:.0f}",
+            f"{tally.most_mb:.0f}" if tally.most_mb else "",
         )
         for kind, tally in tallies.items()
     ]
-    table = Table(("kind", "cases", "outcomes", "wrong", "slowest ms"), rows)
+    table = Table(("kind", "cases", "outcomes", "wrong", "slowest ms", "most MB"), rows)
+    worst = [
+        f"{kind}: the slowest: {tally.slowest!r}\n{kind}: the most memory: {tally.largest!r}"
+        for kind, tally in tallies.items()
+        if tally.most_mb
+    ]
     wrong = [f"{kind}: {line}" for kind, tally in tallies.items() for line in tally.wrong]
-    return "\n".join((str(table), *wrong))
+    return "\n".join((str(table), *worst, *wrong))
