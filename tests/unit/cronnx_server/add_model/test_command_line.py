@@ -61,5 +61,8 @@ def test_a_given_server_that_does_not_answer_is_an_error_before_the_file_is_read
 def test_a_file_that_is_no_graph_is_one_line_and_status_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "mine.onnx").write_text("no graph")
     assert main([str(tmp_path / "mine.onnx"), "--name", "not_a_graph"]) == 1
-    assert capsys.readouterr().err == "add_model: mine.onnx is not an ONNX file, or is cut short\n"
+    assert (
+        capsys.readouterr().err
+        == "add_model: mine.onnx is not an ONNX file, or is cut short; export models of other formats to ONNX\n"
+    )
     assert not (ROOT / "model_repository" / "not_a_graph_onnx").exists()
