@@ -252,6 +252,8 @@ def _vector(evidence: Evidence, output: Output) -> Iterator[Interpretation]:
                 f"expected several classes or one label, got one score for each image in '{output.name}'; "
                 "pass --task multi_label and --labels with the one label that a high score means"
             )
+    elif output.last_operator == "LogSoftmax" and task in (None, Task.CLASSIFICATION.value):
+        yield _scores(Task.CLASSIFICATION, output, "graph: ends with LogSoftmax", {"activation": "softmax"})
     elif output.vector == 1:
         if task != Task.MULTI_LABEL.value:
             raise ModelFileError(
@@ -393,7 +395,7 @@ def _none(evidence: Evidence) -> str:
     )
     return (
         f"expected outputs of one of the tasks {TASK_NAMES}, got {got}{f' for {asked}' if asked else ''}; "
-        "pass --task, --output or --format, or use --raw"
+        "pass --task, --output or --format (docs/add_model.md lists the formats), or use --raw"
     )
 
 

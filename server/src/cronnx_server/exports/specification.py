@@ -143,7 +143,8 @@ def _add_reading(reading: Interpretation, facts: Facts) -> None:
         facts.correct("outputs", reading.outputs, reading.source)
     for name, value in (reading.facts or {}).items():
         said = facts.fact(name)
-        if name == "activation" and said and said.value != value and not said.source.startswith("--"):
+        differs = said and (said.assumed or said.value != value)
+        if name == "activation" and said and differs and not said.source.startswith("--"):
             facts.correct(name, value, reading.source)  # a file names what comes after the graph
         facts.add(name, value, reading.source)
     for name, value in (reading.assumptions or {}).items():

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cronnx_server.add_model.__main__ import main
+from cronnx_server.graphs.heads.detection_formats import FORMATS
 from cronnx_server.paths import ROOT
 
 NOBODY_LISTENS = "http://127.0.0.1:9"
@@ -66,3 +67,9 @@ def test_a_file_that_is_no_graph_is_one_line_and_status_1(tmp_path: Path, capsys
         == "add_model: mine.onnx is not an ONNX file, or is cut short; export models of other formats to ONNX\n"
     )
     assert not (ROOT / "model_repository" / "not_a_graph_onnx").exists()
+
+
+def test_every_format_that_an_option_may_name_is_documented() -> None:
+    text = (ROOT / "docs" / "add_model.md").read_text(encoding="utf-8")
+    named = [name for name in FORMATS if not name.endswith("_nms")]  # those are found in the graph alone
+    assert [name for name in named if f"`{name}`" not in text] == []

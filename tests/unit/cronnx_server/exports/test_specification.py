@@ -54,6 +54,12 @@ def test_nothing_is_assumed_of_a_model_whose_files_say_everything() -> None:
     assert (inspection.spec.input.mean, inspection.spec.recipe.resize) == ((0.5, 0.5, 0.5), "exact")
 
 
+def test_a_logarithm_of_softmax_proves_one_class_for_each_photograph() -> None:
+    inspection = inspected(LOGITS, last="LogSoftmax")
+    assert inspection.spec.activation == "softmax"
+    assert not warned(inspection, "--task")
+
+
 def test_an_image_without_a_fixed_dimension_needs_a_layout() -> None:
     names = ("a", "b", "c", "d")
     with pytest.raises(ModelFileError, match="--layout"):
