@@ -168,7 +168,10 @@ def _add_answer_options(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--output", dest="outputs", nargs="+", metavar="NAME", help="the outputs that the answer is of")
     group.add_argument(
-        "--format", dest="output_format", metavar="NAME", help="the layout of the outputs: docs/add_model.md"
+        "--format",
+        dest="output_format",
+        metavar="NAME",
+        help="the layout of the outputs: see docs/add_model.md",
     )
     group.add_argument("--activation", choices=("softmax", "sigmoid", "none"), help="what makes scores of the outputs")
     group.add_argument(

@@ -39,6 +39,7 @@ PICODET: Defaults = {**STRETCH_OPENCV, **IMAGENET, "confidence": 0.4, "iou": 0.5
 
 FORMATS: Mapping[str, tuple[str, Defaults]] = {
     "ultralytics": ("as Ultralytics", {**YOLO, "iou": 0.7}),
+    "ultralytics_rows": ("as Ultralytics", {**YOLO, "iou": 0.7}),
     "ultralytics_end2end": ("as Ultralytics", {**YOLO, "iou": 0.7}),
     "ultralytics_rtdetr": ("as Ultralytics", {**STRETCH_OPENCV, **UNIT}),
     "ultralytics_rtdetr_topk": ("as Ultralytics", {**STRETCH_OPENCV, **UNIT}),

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from cronnx_server.errors import ModelFileError
 from cronnx_server.exports.families import Evidence, Interpretation, Output
-from cronnx_server.exports.measurement import is_unit, is_whole
+from cronnx_server.exports.measurement import FRACTION_LIMIT, is_softmax, is_unit, is_whole
 from cronnx_server.model_spec import Task
 
 NAMES = "graph: output names"
@@ -18,6 +18,7 @@ VALUES = "measured: columns of the output"
 STRIDES = (8, 16, 32)
 TABLES = {
     "ultralytics",
+    "ultralytics_rows",
     "ultralytics_end2end",
     "ultralytics_rtdetr",
     "ultralytics_rtdetr_topk",
@@ -30,10 +31,8 @@ TABLES = {
     "ssd_rows",
 }
 """Formats of which the first output has all boxes."""
-FRACTION_LIMIT = 1.5
-"""Boxes of which no coordinate is larger are fractions of the image."""
-MOST_QUERIES = 1000
-"""A transformer has up to this many queries; a grid of a usual image has more cells."""
+FEWEST_QUERIES, MOST_QUERIES = 50, 1000
+"""How many queries a transformer has; a grid of a usual image has more cells."""
 PERSON_KEYPOINTS = (17, 3)
 
 
@@ -70,6 +69,10 @@ def transformers(evidence: Evidence) -> Iterator[Interpretation]:
 
 def boxes_labels_scores(evidence: Evidence) -> Iterator[Interpretation]:
     """Boxes, labels and scores as three outputs, whatever their names: torchvision, RT-DETR's repositories, SSD."""
+    if evidence.named("boxes_0", "boxes_1"):
+        raise ModelFileError(
+            "expected one set of outputs, got one for each image of a batch; export it with batch 1, or use --raw"
+        )
     found = evidence.named("boxes", "labels", "scores") or evidence.named(
         "detected_boxes", "detected_classes", "detected_scores"
     )
@@ -175,7 +178,7 @@ def _has_columns(evidence: Evidence, output_format: str, task: Task, outputs: li
     shape = outputs[0].shape
     if task is Task.INSTANCE_SEGMENTATION and len(outputs) == 1:
         return False
-    if output_format in ("ultralytics", "ultralytics_rtdetr", "yolov5", "yolox"):
+    if output_format in ("ultralytics", "ultralytics_rows", "ultralytics_rtdetr", "yolov5", "yolox"):
         classes = _stated_classes(evidence, output_format, task, outputs)
         return classes is not None and classes > 0 and (output_format != "ultralytics" or shape[1] < shape[2])
     if output_format == "ultralytics_end2end":
@@ -195,8 +198,10 @@ def _extra_columns(evidence: Evidence, task: Task, outputs: list[Output]) -> int
 
 def _stated_classes(evidence: Evidence, output_format: str, task: Task, outputs: list[Output]) -> int | None:
     """The classes that the columns leave beside boxes and what the task adds; None where a column names the class."""
-    if output_format in ("ultralytics_rtdetr", "yolov5", "yolox"):
-        return outputs[0].shape[-1] - (4 if output_format == "ultralytics_rtdetr" else 5)
+    if output_format in ("yolov5", "yolox"):
+        return outputs[0].shape[-1] - 5 - _extra_columns(evidence, task, outputs)
+    if output_format in ("ultralytics_rtdetr", "ultralytics_rows"):
+        return outputs[0].shape[-1] - 4
     if output_format != "ultralytics":
         return None
     return outputs[0].shape[1] - 4 - _extra_columns(evidence, task, outputs)
@@ -250,14 +255,37 @@ def _every_cell(evidence: Evidence, output: Output, *, anchor_free: bool) -> Ite
     columns = table.shape[1]
     if not is_unit(table[:, 4]):
         return
+    prototypes = [o for o in evidence.outputs if len(o.shape) == 4 and o.shape[2] > 8]
+    if prototypes and evidence.facts.get("task") in (None, Task.INSTANCE_SEGMENTATION.value):
+        yield from _cells_with_masks(table, output, prototypes[0])
+        return
     if columns == 6 and anchor_free and is_whole(table[:, 5]):  # no sigmoid is a whole number everywhere
         yield _detection("columns_xyxy_score_class", (output.name,), VALUES, {"first_class": 0})
     elif is_unit(table[:, 5:]):
         # In pixels, some centre is far from the corner; relative to its own cell, none is.
         decoded = table[:, :2].max() > max(evidence.answers.size) / 4
+        by_labels = {columns - 4: "ultralytics_rows", columns - 5: "yolov5"}.get(evidence.label_count or 0)
+        if decoded and anchor_free and by_labels != "yolov5":
+            yield _detection("ultralytics_rows", (output.name,), VALUES, {"first_class": 0}, classes=columns - 4)
+            if by_labels:
+                return
         output_format = "yolov5" if decoded or not anchor_free else "yolox"
         assumptions = {"channel_order": "BGR", "scale": 1.0, "position": "top_left"} if anchor_free else None
         yield _detection(output_format, (output.name,), VALUES, None, assumptions, classes=columns - 5)
+
+
+def _cells_with_masks(table: npt.NDArray[Any], output: Output, prototypes: Output) -> Iterator[Interpretation]:
+    """YOLOv5's rows with coefficients of masks."""
+    classes = table.shape[1] - 5 - prototypes.shape[1]
+    if classes > 0 and is_unit(table[:, 5 : 5 + classes]):
+        yield Interpretation(
+            task=Task.INSTANCE_SEGMENTATION,
+            output_format="yolov5",
+            outputs=(output.name, prototypes.name),
+            source=VALUES,
+            classes=classes,
+            facts={"first_class": 0},
+        )
 
 
 def _best_rows(evidence: Evidence, output: Output) -> Iterator[Interpretation]:
@@ -285,7 +313,7 @@ def _best_rows(evidence: Evidence, output: Output) -> Iterator[Interpretation]:
             points, values = evidence.facts.get("keypoint_shape") or PERSON_KEYPOINTS
             if table.shape[1] == 6 + points * values:
                 yield _end2end(Task.POSE, names, {"keypoint_shape": (points, values)})
-    elif is_unit(table):
+    elif is_unit(table) and output.shape[1] >= FEWEST_QUERIES and not is_softmax(table):  # which text would be
         yield _detection("ultralytics_rtdetr", names, VALUES, {"first_class": 0}, classes=table.shape[1] - 4)
 
 

@@ -34,6 +34,7 @@ class Interpretation:
         classes: The number of classes that the outputs have; None if they do not tell.
         facts: Further facts that the reading is sure of, by name.
         assumptions: Further facts that the reading makes likely, by name.
+        is_guess: Whether outputs of another task could look the same.
     """
 
     task: Task
@@ -43,6 +44,7 @@ class Interpretation:
     classes: int | None = None
     facts: Mapping[str, Any] | None = None
     assumptions: Mapping[str, Any] | None = None
+    is_guess: bool = False
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,8 @@ def interpret(evidence: Evidence, tiers: Sequence[Sequence[Rule]]) -> Interpreta
 def vectors(evidence: Evidence) -> Iterator[Interpretation]:
     """Class scores or an embedding: one vector for each image."""
     candidates = [output for output in evidence.outputs if output.vector and not output.integral]
-    for output in candidates:
+    of_labels = [output for output in candidates if output.vector == evidence.label_count]
+    for output in of_labels if len(of_labels) == 1 else candidates:
         yield from _vector(evidence, output)
 
 
@@ -249,6 +252,8 @@ def _vector(evidence: Evidence, output: Output) -> Iterator[Interpretation]:
                 f"expected several classes or one label, got one score for each image in '{output.name}'; "
                 "pass --task multi_label and --labels with the one label that a high score means"
             )
+    elif output.last_operator == "LogSoftmax" and task in (None, Task.CLASSIFICATION.value):
+        yield _scores(Task.CLASSIFICATION, output, "graph: ends with LogSoftmax", {"activation": "softmax"})
     elif output.vector == 1:
         if task != Task.MULTI_LABEL.value:
             raise ModelFileError(
@@ -285,17 +290,32 @@ def _map(evidence: Evidence, output: Output) -> Iterator[Interpretation]:
             yield _depth(output, "graph: output shape")
         elif task == Task.SEMANTIC_SEGMENTATION.value and len(output.shape) == 4:
             yield _class_logits(output, "class_logits", None)  # one score tells two classes
-        elif task is None:
+        elif task is None and _is_map(output, (height, width)):
             raise ModelFileError(
                 f"expected a known meaning of one value for each pixel, got '{output.name}' {list(output.shape)}; pass "
-                "--task depth, or --task semantic_segmentation for a mask"
+                "--task depth, --task semantic_segmentation for a mask, or --raw for anything else"
             )
     elif len(output.shape) == 4 and not output.integral:
         _, channels, *plane = output.shape
         if _covers(plane, (height, width)) and channels > 1:
-            yield _class_logits(output, "class_logits", channels)
+            output_format = "class_logits"
         elif _covers(output.shape[1:3], (height, width)) and output.shape[3] > 1:
-            yield _class_logits(output, "class_logits_nhwc", output.shape[3])
+            output_format, channels = "class_logits_nhwc", output.shape[3]
+        else:
+            return
+        if task is None and "labels" not in evidence.facts:
+            raise ModelFileError(
+                f"expected a known meaning of {channels} values for each pixel, got '{output.name}' "
+                f"{list(output.shape)}; for scores of classes pass --task semantic_segmentation and --labels, for an "
+                "image or features --raw"
+            )
+        yield _class_logits(output, output_format, channels, is_guess=True)
+
+
+def _is_map(output: Output, image: tuple[int, int]) -> bool:
+    """Whether a plane of one value for each pixel has about the shape of the image."""
+    sides = [side for side in output.shape[1:] if side != 1]
+    return len(sides) == 2 and _covers(sides, image)
 
 
 def _covers(plane: Sequence[int], image: tuple[int, int]) -> bool:
@@ -337,13 +357,14 @@ def _depth(output: Output, source: str) -> Interpretation:
     return Interpretation(task=Task.DEPTH, output_format="depth", outputs=(output.name,), source=source)
 
 
-def _class_logits(output: Output, output_format: str, classes: int | None) -> Interpretation:
+def _class_logits(output: Output, output_format: str, classes: int | None, *, is_guess: bool = False) -> Interpretation:
     return Interpretation(
         task=Task.SEMANTIC_SEGMENTATION,
         output_format=output_format,
         outputs=(output.name,),
-        source="graph: scores for each pixel",
+        source="graph: several values for each pixel",
         classes=classes,
+        is_guess=is_guess,
     )
 
 
@@ -374,7 +395,7 @@ def _none(evidence: Evidence) -> str:
     )
     return (
         f"expected outputs of one of the tasks {TASK_NAMES}, got {got}{f' for {asked}' if asked else ''}; "
-        "pass --task, --output or --format, or use --raw"
+        "pass --task, --output or --format (docs/add_model.md lists the formats), or use --raw"
     )
 
 

@@ -295,7 +295,12 @@ def _may_be_image(tensor: Tensor) -> bool:
         return False
     if len(shape) == 3:  # torchvision's detectors take one image without a batch
         return 3 in (shape[0], shape[-1])
-    return any(dim == 3 or "channel" in str(dim).lower() for dim in (shape[1], shape[3]))
+    return any(dim == 3 or "channel" in str(dim).lower() for dim in (shape[1], shape[3])) or _is_free(shape)
+
+
+def _is_free(shape: tuple[Dim, ...]) -> bool:
+    """Whether no dimension is fixed, as where `dynamic_axes` lists all four."""
+    return all(isinstance(dim, str) for dim in shape)
 
 
 def _constant_value(node: NodeProto) -> Array | None:

@@ -149,8 +149,10 @@ def _add_classifier(config: Entries, where: str, facts: Facts) -> None:
             config.where("function_to_apply"),
         )
         function = None
-    facts.add("task", (Task.MULTI_LABEL if multiple else Task.CLASSIFICATION).value, where)
     facts.add("activation", function, config.where("function_to_apply"))
+    if "task" in facts:  # an option, which says the activation too
+        return
+    facts.add("task", (Task.MULTI_LABEL if multiple else Task.CLASSIFICATION).value, where)
     activation = "sigmoid" if multiple else "softmax"
     if kind or len(labels) in IMAGENET_SIZES:
         facts.add("activation", activation, where)
@@ -183,7 +185,7 @@ def _add_encoder(source: Source, model_type: str, where: str, facts: Facts) -> N
 
 def _add_labels(config: Entries, facts: Facts) -> None:
     labels = config.get("id2label")
-    if labels is None:
+    if labels is None or "labels" in facts:
         return
     if not isinstance(labels, dict):
         raise config.error("id2label", "an object")

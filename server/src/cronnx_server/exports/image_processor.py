@@ -408,6 +408,10 @@ def _add_values(processor: _Processor, facts: Facts) -> None:
     if entries.flag("do_normalize") is False or processor.kind == "MobileViT":
         mean, std = (0.0,) * 3, (1.0,) * 3
         where_mean = where_std = processor.where("do_normalize")
+    if processor.kind == "EfficientNet" and entries.flag("include_top") is not False:
+        # EfficientNetImageProcessor divides once more, whether or not it normalises.
+        again = entries.numbers("image_std", 3) or (1.0,) * 3
+        std = tuple(first * second for first, second in zip(std or (1.0,) * 3, again, strict=True))
     if std is not None and min(std) <= 0:
         raise entries.error("image_std", "numbers above 0")
     if mean is not None and key == "rescale_factor" and entries.flag("rescale_offset"):

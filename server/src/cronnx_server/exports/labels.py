@@ -118,7 +118,9 @@ def numbered(content: Mapping[Any, object], name: str) -> list[str]:
     """
     labels = {_number(key): _label(value) for key, value in content.items()}
     if missing := [number for number in range(len(content)) if number not in labels]:
-        raise ModelFileError(f"{name}: expected labels for 0 to {len(content) - 1}, got none for {missing[0]}")
+        raise ModelFileError(
+            f"{name}: expected labels for 0 to {len(content) - 1}, got none for {missing[0]}; pass --labels"
+        )
     return named((labels[number] for number in range(len(content))), name)
 
 

@@ -25,6 +25,8 @@ FREE_SIDE = 448
 SUM_TOLERANCE = 0.01
 """A softmax of FP16 or INT8 sums to 1 within it."""
 UNIT_TOLERANCE = 1e-3
+FRACTION_LIMIT = 1.5
+"""Boxes of which no coordinate is larger are fractions of the image."""
 NORMALISATIONS = {
     "ImageNet mean and std": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     "--mean 0.5 --std 0.5": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),

@@ -12,7 +12,9 @@ from PIL import Image
 
 from cronnx_server.errors import ModelFileError
 from cronnx_server.exports.facts import Facts
-from cronnx_server.exports.measurement import NORMALISATIONS, Answers, Runner
+from cronnx_server.exports.measurement import FRACTION_LIMIT, NORMALISATIONS, Answers, Runner
+from cronnx_server.graphs.heads.detection_formats import FORMATS, DetectionFormat
+from cronnx_server.graphs.heads.instance_segmentation import DETECTION_FORMATS
 from cronnx_server.model_spec import ModelSpec, NetworkInput, Task
 
 SCORE_TASKS = (Task.CLASSIFICATION, Task.MULTI_LABEL)
@@ -36,6 +38,8 @@ CLASS_COLUMNS: Mapping[str, tuple[int, int | None]] = {
 """Where an output format names classes: the place of the output, and the column; None if all values are classes."""
 MANY_ROWS, MANY_CONFIDENT = 1000, 0.5
 """A grid of more boxes has few that show an object."""
+TURNED = 0.05
+"""The share of turned boxes that is no rounding."""
 PIXELS = "if the input is wrong, pass --mean, --std, --scale or --bgr"
 
 Array = npt.NDArray[Any]
@@ -61,6 +65,7 @@ def plausibility_warnings(
         yield from _sensitivity(runner, images, spec, facts, scores)
     _check_classes(answers, spec)
     yield from _detection_warnings(answers, spec)
+    yield from _box_warnings(answers, spec)
     if spec.task is Task.DEPTH and any(np.ptp(value) == 0 for value in main):
         yield f"the depth of a photograph is one value everywhere; {PIXELS}"
 
@@ -120,6 +125,40 @@ def _detection_warnings(answers: Answers, spec: ModelSpec) -> Iterator[str]:
         yield f"most boxes of every photograph have a score of {spec.confidence} or more; pass --format, or {PIXELS}"
 
 
+def _box_warnings(answers: Answers, spec: ModelSpec) -> Iterator[str]:
+    """Compare the confident boxes with what the output format makes of four columns."""
+    layout = FORMATS.get(DETECTION_FORMATS.get(spec.output_format, spec.output_format))
+    if layout is None or layout.box_coding == "yolox" or spec.task is Task.ORIENTED_BOXES:
+        return
+    found = [_confident_boxes(_outputs(answer, spec), spec, layout) for answer in answers.photographs]
+    boxes = np.concatenate(found) if found else np.zeros((0, 4))
+    if not len(boxes):
+        return
+    if not layout.fraction and boxes.max() <= FRACTION_LIMIT:
+        yield (
+            f"no coordinate of a box is above {boxes.max():.3g}, but '{spec.output_format}' has pixels of the "
+            f"network's image; boxes in other units need another --format, or an export in pixels"
+        )
+    elif layout.fraction and boxes.max() > 2 * FRACTION_LIMIT:
+        yield f"boxes go up to {boxes.max():.3g}, but '{spec.output_format}' has fractions of the image; pass --format"
+    if layout.box_coding != "cxcywh" and (boxes[:, 2:] < boxes[:, :2]).any(axis=1).mean() > TURNED:
+        yield (
+            f"boxes end before they begin, so they are not as '{spec.output_format}' has them, but perhaps relative to "
+            "anchors; pass --format, or export the model with its boxes decoded"
+        )
+
+
+def _confident_boxes(outputs: Sequence[Array], spec: ModelSpec, layout: DetectionFormat) -> Array:
+    """The boxes of one photograph that are answered [n, 4], as the network gives them."""
+    scores = _row_scores(outputs, spec)
+    if scores is None:
+        return np.zeros((0, 4))
+    table = outputs[layout.box.tensor]
+    rows = np.swapaxes(table, -1, -2) if layout.columns_first else table
+    boxes = rows[..., layout.box.start : layout.box.start + 4].reshape(-1, 4)
+    return np.asarray(boxes[scores.ravel() >= spec.confidence], np.float64)
+
+
 def _outputs(answer: Mapping[str, Array], spec: ModelSpec) -> list[Array]:
     """The outputs for one photograph, without the rows behind those that the first output counts."""
     outputs = [answer[name] for name in spec.outputs]
@@ -136,12 +175,12 @@ def _row_scores(outputs: Sequence[Array], spec: ModelSpec) -> Array | None:
     match spec.output_format:
         case "ultralytics":
             return np.asarray(first[:, 4 : 4 + classes].max(axis=1))
-        case "ultralytics_rtdetr":
-            return np.asarray(first[..., 4:].max(axis=-1))
+        case "ultralytics_rows" | "ultralytics_rtdetr":
+            return np.asarray(first[..., 4 : 4 + classes].max(axis=-1))
         case "ultralytics_end2end" | "ultralytics_rtdetr_topk" | "columns_xyxy_score_class" | "dets_labels":
             return np.asarray(first[..., 4])
         case "yolov5" | "yolox":
-            return np.asarray(first[..., 4] * first[..., 5:].max(axis=-1))
+            return np.asarray(first[..., 4] * first[..., 5 : 5 + classes].max(axis=-1))
         case "boxes_scores" | "boxes_scores_fraction":
             return np.asarray(outputs[1][..., spec.first_class :].max(axis=-1), np.float64)
         case "boxes_labels_scores" | "boxes_labels_scores_fraction" | "counted" | "counted_tf" | "torchvision":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import reprlib
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,21 +25,26 @@ _SHOWN.maxlevel, _SHOWN.maxstring, _SHOWN.maxother = 2, MAX_SHOWN, MAX_SHOWN
 
 
 def read_text(path: Path) -> str:
-    """Read a file of UTF-8 text, with or without a byte order mark.
+    """Read a file of UTF-8 text, or of UTF-16 with a byte order mark, as PowerShell writes it.
 
     Raises:
-        ModelFileError: The file cannot be read, is no UTF-8 text, or has more than `MAX_BYTES` bytes.
+        ModelFileError: The file cannot be read, is no such text, or has more than `MAX_BYTES` bytes.
     """
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
             raise ModelFileError(f"{path.name}: expected a text file of up to {MAX_BYTES} bytes, got a larger one")
-        return content.decode("utf-8-sig")
+        text = content.decode("utf-16" if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig")
     except OSError as error:
         raise ModelFileError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise ModelFileError(f"{path.name}: expected UTF-8 text, got byte {error.object[error.start]:#x}") from error
+        raise ModelFileError(
+            f"{path.name}: expected UTF-8 text, got byte {error.object[error.start]:#x}; save the file as UTF-8"
+        ) from error
+    if "\0" in text:
+        raise ModelFileError(f"{path.name}: expected UTF-8 text, got zero bytes; save the file as UTF-8")
+    return text
 
 
 def parse_json(text: str, name: str) -> Any:  # noqa: ANN401 - JSON

@@ -19,6 +19,7 @@ from cronnx_server.exports.side_files import Entries, parse_json, parse_yaml, re
 ONNX_FOLDER = "onnx"  # in it, Optimum and Transformers.js put models, and their side files beside it
 MAIN_FILES = ("model.onnx", "end2end.onnx", "inference.onnx")
 MAX_ONNX_BYTES = 2**31 - 1
+LFS_POINTER = b"version https://git-lfs"
 TOO_LARGE = "expected up to 2 GB, the limit of ONNX, got more"
 
 
@@ -116,7 +117,9 @@ def _onnx_file(folder: Path) -> tuple[Path, tuple[str, ...]]:
     except OSError as error:
         raise ModelFileError(f"cannot read {folder}: {error.strerror}") from error
     if not files:
-        raise ModelFileError(f"{folder}: expected an ONNX file in this folder, got none; pass the file")
+        raise ModelFileError(
+            f"{folder}: expected an ONNX file in this folder, got none; pass the file, or export the model to ONNX"
+        )
     file = files[0] if len(files) == 1 else _main_file(folder, files)
     return file, tuple(other.name for other in files if other != file)
 
@@ -136,18 +139,31 @@ def _main_file(folder: Path, files: list[Path]) -> Path:
 def _read_model(path: Path) -> tuple[onnx.ModelProto, str]:
     try:
         content = path.read_bytes()
+        if content.startswith(LFS_POINTER):
+            raise ModelFileError(f"{path.name}: expected an ONNX file, got a pointer of Git LFS; run git lfs pull")
         model = onnx.load_model_from_string(content)
         if _load_external_data(model, path.parent):
             content = model.SerializeToString()
     except DecodeError as error:
-        raise ModelFileError(f"{path.name} is not an ONNX file, or is cut short") from error
+        raise ModelFileError(
+            f"{path.name} is not an ONNX file, or is cut short; export models of other formats to ONNX"
+        ) from error
     except OSError as error:
         raise ModelFileError(f"cannot read {error.filename or path}: {error.strerror or error}") from error
     except (EncodeError, ValueError) as error:
         raise ModelFileError(f"{path.name}: {TOO_LARGE}") from error
+    _free_negative_dims(model.graph)
     if not model.graph.node:
         raise ModelFileError(f"{path.name} is not an ONNX file, or its graph is empty")
     return model, hashlib.sha256(content).hexdigest()
+
+
+def _free_negative_dims(graph: onnx.GraphProto) -> None:
+    """Give dimensions of -1, which some exporters write for a variable one, no value."""
+    for value in (*graph.input, *graph.output):
+        for dim in value.type.tensor_type.shape.dim:
+            if dim.dim_value < 0:
+                dim.Clear()
 
 
 def _load_external_data(model: onnx.ModelProto, folder: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from PIL import Image
 from cronnx_server.errors import ModelFileError
 from cronnx_server.exports import detection_families, families
 from cronnx_server.exports.defaults import DETECTION_TASKS, add_defaults
-from cronnx_server.exports.facts import Facts
+from cronnx_server.exports.facts import Fact, Facts
 from cronnx_server.exports.families import Evidence, Interpretation, interpret
 from cronnx_server.exports.graph_facts import DATATYPES, Graph, Tensor, add_graph_facts
 from cronnx_server.exports.labels import LABEL_SETS
@@ -134,17 +135,20 @@ def _first_answers(runner: Runner, pictures: Sequence[Image.Image], facts: Facts
 
 
 def _add_reading(reading: Interpretation, facts: Facts) -> None:
+    if reading.is_guess:
+        facts.assume("task", reading.task.value, reading.source.removeprefix("graph: "))
     facts.add("task", reading.task.value, reading.source)
     facts.add("output_format", reading.output_format, reading.source)
     if facts.get("outputs") is None or len(facts["outputs"]) != len(reading.outputs):
         facts.correct("outputs", reading.outputs, reading.source)
     for name, value in (reading.facts or {}).items():
         said = facts.fact(name)
-        if name == "activation" and said and said.value != value and not said.source.startswith("--"):
+        differs = said and (said.assumed or said.value != value)
+        if name == "activation" and said and differs and not said.source.startswith("--"):
             facts.correct(name, value, reading.source)  # a file names what comes after the graph
         facts.add(name, value, reading.source)
     for name, value in (reading.assumptions or {}).items():
-        facts.assume(name, value, "of this output format")
+        facts.assume(name, value, "as usual with this output")
 
 
 def _check_size(image: Tensor, facts: Facts) -> None:
@@ -281,10 +285,21 @@ def _assumptions(graph: Graph, facts: Facts) -> list[str]:
     if DATATYPES.get(graph.image(facts["input"]).element_type) == "UINT8":
         assumed = [fact for fact in assumed if fact.name not in VALUE_FACTS or fact.name == "channel_order"]
     warnings = []
-    for names, subject in ((VALUE_FACTS, "the values of the input"), (RESIZE_FACTS, "how images are resized")):
+    for names, subject in (
+        (VALUE_FACTS, "the values of the input"),
+        (RESIZE_FACTS, "how images are resized"),
+    ):
         group = [fact for fact in assumed if fact.name in names]
         if group:
             warnings.append(_assumption(subject, group))
+    activation = facts.fact("activation")
+    if activation in assumed and activation.value == "softmax" and facts["task"] == Task.CLASSIFICATION.value:
+        assumed.remove(activation)
+        warnings.append(
+            f"nothing says whether a photograph has one class or several labels: assumed one class, by softmax"
+            f"{_reason(activation)}; if labels are independent of each other, pass --task multi_label, else "
+            "--task classification"
+        )
     rest = [fact for fact in assumed if fact.name not in (*VALUE_FACTS, *RESIZE_FACTS)]
     return warnings + [_assumption(f"the {fact.name.replace('_', ' ')}", [fact]) for fact in rest]
 
@@ -327,12 +342,18 @@ def _value_warnings(network_input: NetworkInput, facts: Facts) -> list[str]:
     ]
 
 
-def _assumption(subject: str, group: Sequence[Any]) -> str:
-    described = ", ".join(f"{fact.name} {_shown(fact.value)}" for fact in group)
-    reasons = sorted({fact.source.removeprefix("assumed").removeprefix(": ") for fact in group} - {""})
+def _assumption(subject: str, group: Sequence[Fact]) -> str:
+    parts = []
+    for reason, facts in itertools.groupby(group, key=_reason):
+        parts.append(", ".join(f"{fact.name} {_shown(fact.value)}" for fact in facts) + reason)
     options = ", ".join(dict.fromkeys(fact.option for fact in group))
-    because = f", {'; '.join(reasons)}" if reasons else ""
-    return f"nothing says {subject}: assumed {described}{because}; if that is wrong, pass {options}"
+    return f"nothing says {subject}: assumed {', '.join(parts)}; if that is wrong, pass {options}"
+
+
+def _reason(fact: Fact) -> str:
+    """What makes an assumption likely, in parentheses; empty if nothing does."""
+    reason = fact.source.removeprefix("assumed").removeprefix(": ")
+    return f" ({reason})" if reason else ""
 
 
 def _shown(value: Any) -> str:  # noqa: ANN401 - the type depends on the fact

@@ -55,6 +55,8 @@ def _add_task(config: Entries, pretrained: Entries, facts: Facts) -> None:
 
 
 def _add_labels(config: Entries, pretrained: Entries, facts: Facts) -> None:
+    if "labels" in facts:
+        return
     for entries in (config, pretrained):
         if "label_names" in entries:
             facts.add("labels", _described(entries), entries.where("label_names"))

@@ -42,7 +42,8 @@ def read(source: Source, facts: Facts) -> bool:
     if "names" not in texts or "stride" not in texts:
         return False
     metadata = Entries({key: _value(text) for key, text in texts.items()}, "metadata")
-    facts.add("labels", _labels(metadata), metadata.where("names"))
+    if "labels" not in facts:
+        facts.add("labels", _labels(metadata), metadata.where("names"))
     if metadata.get("channels", 3) != 3:
         facts.refuse("task", f"expected 3 channels, got {metadata['channels']}", metadata.where("channels"))
     if "task" in metadata:
@@ -135,15 +136,16 @@ def _add_format(source: Source, metadata: Entries, facts: Facts) -> None:
 
 def _add_yolov5(source: Source, facts: Facts, where: str) -> None:
     """YOLOv5 writes the stride and the names only; the outputs tell a detector from a classifier."""
-    outputs, rank = len(source.model.graph.output), len(_output_dims(source))
-    if outputs == 1 and rank == 3:
-        facts.add("task", Task.DETECTION.value, where)
+    ranks = [len(output.type.tensor_type.shape.dim) for output in source.model.graph.output]
+    boxes = {(3,): Task.DETECTION, (3, 4): Task.INSTANCE_SEGMENTATION}.get(tuple(ranks))
+    if boxes:
+        facts.add("task", boxes.value, where)
         facts.add("output_format", "yolov5", where)
         facts.add("resize", "letterbox", where)
         _add_cv2(facts, where)
         _add_values(facts, where)
         _add_thresholds(facts, where, iou=0.45, max_detections=300)
-    elif rank == 2:
+    elif ranks[:1] == [2]:
         facts.add("task", Task.CLASSIFICATION.value, where)
         facts.add("activation", "softmax", where)
         facts.add("resize", "shortest_edge", where)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cronnx_server.add_model.__main__ import main
+from cronnx_server.graphs.heads.detection_formats import FORMATS
 from cronnx_server.paths import ROOT
 
 NOBODY_LISTENS = "http://127.0.0.1:9"
@@ -61,5 +62,14 @@ def test_a_given_server_that_does_not_answer_is_an_error_before_the_file_is_read
 def test_a_file_that_is_no_graph_is_one_line_and_status_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "mine.onnx").write_text("no graph")
     assert main([str(tmp_path / "mine.onnx"), "--name", "not_a_graph"]) == 1
-    assert capsys.readouterr().err == "add_model: mine.onnx is not an ONNX file, or is cut short\n"
+    assert (
+        capsys.readouterr().err
+        == "add_model: mine.onnx is not an ONNX file, or is cut short; export models of other formats to ONNX\n"
+    )
     assert not (ROOT / "model_repository" / "not_a_graph_onnx").exists()
+
+
+def test_every_format_that_an_option_may_name_is_documented() -> None:
+    text = (ROOT / "docs" / "add_model.md").read_text(encoding="utf-8")
+    named = [name for name in FORMATS if not name.endswith("_nms")]  # those are found in the graph alone
+    assert [name for name in named if f"`{name}`" not in text] == []

@@ -36,6 +36,7 @@ def test_an_exported_model_is_answered_as_by_its_exporter(model: ExportedModel, 
     )
     served = read_model(read_source(options.source), options.stated())
     assert served.spec.task.value == model.task
+    assert served.network.batchable, served.network.reason
     content = served.content(name="mine", version=1)
     differences = {
         photograph: found

@@ -409,6 +409,39 @@ DETECTORS = [
         "ultraface, labels without the background", lambda: labelled(detectors.ultraface(), "face"), ("--labels",)
     ),
 ]
+
+
+def fractions(export: Export) -> Export:
+    """With boxes in fractions of the network's image, as TensorFlow Lite's exports of Ultralytics have them."""
+    planted = export.model.graph.initializer[2]
+    values = numpy_helper.to_array(planted).copy()
+    values[:, :4] /= 640
+    planted.CopyFrom(numpy_helper.from_array(values, planted.name))
+    return export
+
+
+def relative_to_anchors() -> Export:
+    """SSD before its decoding: what looks like corners is an offset from an anchor."""
+    offsets = np.random.default_rng(seed=3).normal(size=(1, 8732, 4)).astype(np.float32)
+    scores = np.full((1, 8732, 3), 0.3, np.float32)
+    model = network({"loc": offsets, "conf": scores}, shape=(1, 3, 300, 300))
+    return Export("relative_to_anchors", model, LABELS)
+
+
+UNDECODED = [
+    Mislabelled("ultralytics with fractions", lambda: fractions(detectors.ultralytics()), ("--format",)),
+    Mislabelled("boxes relative to anchors", relative_to_anchors, ("--format",)),
+    Mislabelled(
+        "ultralytics_transposed without labels",
+        lambda: replace(detectors.ultralytics_transposed(), side_files={}, options=("--labels", "numbers")),
+        ("--format",),
+    ),
+    Mislabelled(
+        "image to image with numbered classes",
+        lambda: replace(others.super_resolution(), options=("--labels", "numbers")),
+        ("--task",),
+    ),
+]
 OTHERS = [
     Mislabelled(
         "segformer, one label less",
@@ -436,4 +469,4 @@ OTHERS = [
         ("--task",),
     ),
 ]
-EVERY = [*CLASSIFIERS, *DETECTORS, *OTHERS]
+EVERY = [*CLASSIFIERS, *DETECTORS, *UNDECODED, *OTHERS]

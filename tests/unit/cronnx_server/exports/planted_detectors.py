@@ -174,6 +174,23 @@ def _yolox_boxes() -> Array:
     return cxcywh(np.array([each.box for each in RAW]) * gain)
 
 
+def yolov5_segmentation() -> Export:
+    """Objectness before the classes; the masks are those of Ultralytics."""
+    export = ultralytics_segmentation()
+    rows, prototypes = (numpy_helper.to_array(export.model.graph.initializer[index]) for index in (2, 4))
+    table = np.insert(rows[0].T, 4, 1, axis=1)[rows[0, 4] > 0]
+    outputs = {"output0": anchors(table, 25200), "output1": prototypes}
+    metadata = {"stride": "32", "names": str(dict(enumerate(NAMES)))}
+    return replace(export, name="yolov5_segmentation", model=network(outputs, shape=FIXED, metadata=metadata))
+
+
+def ultralytics_transposed() -> Export:
+    """Ultralytics' raw output with a row for each cell, as other exporters give it."""
+    output = anchors(_raw(cxcywh(letterboxed(RAW)), RAW), 8400)
+    options = _options("letterbox", "0", "1")
+    return Export("ultralytics_transposed", network({"output": output}, shape=FIXED), {"labels.txt": LABELS}, options)
+
+
 def yolox() -> Export:
     """Boxes relative to the cells of three grids, of strides 8, 16 and 32."""
     output = np.zeros((1, 8400, 8), np.float32)
@@ -505,6 +522,8 @@ DETECTORS = [
     ultralytics_pose_end2end,
     ultralytics_obb_end2end,
     yolov5,
+    yolov5_segmentation,
+    ultralytics_transposed,
     yolox,
     yolox_decoded,
     yolov7_tensorrt,

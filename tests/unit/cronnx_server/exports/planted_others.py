@@ -452,6 +452,33 @@ def super_resolution() -> Export:
     return _unsupported("super_resolution", {"output": _noise(1, 3, 224, 224)})
 
 
+def recognised_text() -> Export:
+    """A softmax over characters in each place, which could pass for the scores of queries."""
+    scores_of_characters = np.exp(_noise(1, 80, 97))
+    return _unsupported("recognised_text", {"output": scores_of_characters / scores_of_characters.sum(-1)[..., None]})
+
+
+def tokens() -> Export:
+    """The features of patches: no depth of as many pixels."""
+    return _unsupported("tokens", {"output": _noise(1, 197, 768)})
+
+
+def sets_of_boxes() -> Export:
+    """Azure AutoML's detector, exported for a batch of 2."""
+    outputs = {
+        f"{name}_{image}": values
+        for image in range(2)
+        for name, values in {
+            "boxes": np.array([[10, 10, 50, 60], [20, 80, 90, 120]], np.float32),
+            "labels": np.array([1, 2], np.int64),
+            "scores": np.array([0.9, 0.6], np.float32),
+        }.items()
+    }
+    dims = {name: ["n", *values.shape[1:]] for name, values in outputs.items()}
+    model = network(outputs, image="input1", shape=(2, 3, 224, 224), dims=dims)
+    return Export("sets_of_boxes", model, {"labels.json": json.dumps(["--bg--", "cup", "table"])}, objects=())
+
+
 def landmarks() -> Export:
     return _unsupported("landmarks", {"output": _noise(1, 136)})
 
@@ -460,5 +487,16 @@ def age() -> Export:
     return _unsupported("age", {"output": np.array([[31.5]], np.float32)})
 
 
-UNSUPPORTED = [pose_heatmaps, panoptic, image_and_text, text_recognition, super_resolution, landmarks, age]
+UNSUPPORTED = [
+    pose_heatmaps,
+    panoptic,
+    image_and_text,
+    text_recognition,
+    recognised_text,
+    tokens,
+    sets_of_boxes,
+    super_resolution,
+    landmarks,
+    age,
+]
 """Exports of tasks that have no answer here."""

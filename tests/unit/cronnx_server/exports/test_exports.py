@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cronnx_server.exports.image_processor import RESAMPLE
+from tests.exported_models import ABSENT, EXPORTS
 from tests.unit.cronnx_server.exports.exported import read_facts
 
-EXPORTS = Path(__file__).parents[4].parent / "shared" / "exports"
 SAYING_NOTHING = {"fp16_keep_io", "keras_rescaling", "torchvision_mobilenet_v3_small", "uint8_nhwc"}
 MODELS = sorted(path.parent.name for path in EXPORTS.glob("*/expected.json"))
 
-pytestmark = pytest.mark.skipif(not MODELS, reason=f"{EXPORTS} has no models")
+pytestmark = pytest.mark.skipif(not MODELS, reason=ABSENT)
 
 
 def expected(name: str) -> dict[str, Any]:

@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 
 from cronnx_server.errors import ModelFileError
-from tests.unit.cronnx_server.exports.exported import Dims, facts_of
+from cronnx_server.exports.facts import Facts
+from cronnx_server.exports.readers import read_all
+from cronnx_server.exports.source import read_source
+from tests.unit.cronnx_server.exports.exported import Dims, facts_of, write_files, write_model
 
 LABELS = {"0": "cat", "1": "dog", "2": "cow"}
 
@@ -37,6 +40,17 @@ def test_a_classifier_has_the_activation_of_the_pipeline(
 def test_labels_are_in_the_order_of_their_numbers_and_never_those_that_nobody_set(tmp_path: Path) -> None:
     assert facts_of(tmp_path, classifier(id2label={"1": "dog", "0": "cat"}))["labels"] == ["cat", "dog"]
     assert "labels" not in facts_of(tmp_path, classifier(id2label={"0": "LABEL_0", "1": "LABEL_1"}))
+
+
+def test_an_option_comes_before_damaged_labels_and_a_missing_problem_type(tmp_path: Path) -> None:
+    facts = Facts()
+    facts.add("labels", ("cat", "dog"), "--labels")
+    facts.add("task", "classification", "--task")
+    write_model(tmp_path)
+    write_files(tmp_path, classifier(id2label={"0": "cat", "7": "dog"}))
+    read_all(read_source(tmp_path), facts)
+    assert facts["labels"] == ("cat", "dog")
+    assert "activation" not in facts
 
 
 @pytest.mark.parametrize(

@@ -101,8 +101,14 @@ def test_means_are_in_the_order_of_the_networks_channels(tmp_path: Path) -> None
     assert (facts["channel_order"], facts["mean"]) == ("BGR", (0.3, 0.2, 0.1))
 
 
+@pytest.mark.parametrize(("values", "std"), [({}, 0.25), ({"include_top": False}, 0.5), ({"do_normalize": False}, 0.5)])
+def test_efficientnet_divides_by_std_once_more(tmp_path: Path, values: dict[str, bool], std: float) -> None:
+    facts = facts_of(tmp_path, processor("EfficientNetImageProcessor", image_std=[0.5] * 3, **values))
+    assert facts["std"] == (std,) * 3
+
+
 def test_an_offset_of_the_scale_moves_the_mean(tmp_path: Path) -> None:
-    values = {"rescale_factor": 1 / 127.5, "rescale_offset": True, "do_normalize": False}
+    values = {"rescale_factor": 1 / 127.5, "rescale_offset": True, "do_normalize": False, "include_top": False}
     facts = facts_of(tmp_path, processor("EfficientNetImageProcessor", **values))
     assert (facts["scale"], facts["mean"], facts["std"]) == (1 / 127.5, (1.0,) * 3, (1.0,) * 3)
 

@@ -63,6 +63,12 @@ def test_classes_that_are_digits_are_read_by_the_type_of_their_numbers() -> None
         parse_labels('{"0": "1", "1": "0"}', "labels.json")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_labels_may_be_in_the_encodings_of_windows(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "labels.txt").write_bytes("Möwe\r\ncat\r\n".encode(encoding))
+    assert read_labels(str(tmp_path / "labels.txt")) == ["Möwe", "cat"]
+
+
 FAULTS = {
     "a blank line": ("labels.txt", b"cat\n\ndog", r"expected text as label 2, got ''"),
     "nothing": ("labels.txt", b"\n", r"expected labels, got none"),
@@ -75,6 +81,7 @@ FAULTS = {
     "no JSON": ("labels.json", b"cat", r"expected JSON, got 'cat'"),
     "deep JSON": ("labels.json", b"[" * 200_000, r"expected JSON"),
     "no UTF-8": ("labels.txt", b"cat\n\xff\xfe", r"expected UTF-8 text, got byte 0xff"),
+    "no byte order mark": ("labels.txt", "cat".encode("utf-16-le"), r"expected UTF-8 text, got zero bytes"),
     "no file": ("", b"", r"cannot read .*missing\.txt: No such file"),
 }
 

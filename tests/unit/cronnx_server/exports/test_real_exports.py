@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import onnx
@@ -12,16 +11,13 @@ import pytest
 from cronnx_server.errors import ModelFileError
 from cronnx_server.exports.facts import Facts
 from cronnx_server.exports.specification import Inspection, inspect
-from cronnx_server.paths import ROOT
+from tests.exported_models import ABSENT, EXPORTS
 
-EXPORTS = next((path for folder in ROOT.parents if (path := folder / "shared" / "exports").is_dir()), Path("exports"))
+pytestmark = pytest.mark.skipif(not EXPORTS.is_dir(), reason=ABSENT)
 
 
 def expected(name: str) -> dict[str, Any]:
-    path = EXPORTS / name / "expected.json"
-    if not path.exists():
-        pytest.skip("needs the exports of other packages, which are not part of the project")
-    answers: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    answers: dict[str, Any] = json.loads((EXPORTS / name / "expected.json").read_text(encoding="utf-8"))
     return answers
 
 
@@ -59,7 +55,6 @@ def test_a_bare_file_is_read_as_its_exporter_meant_it_or_warned_of(name: str, ou
     "name", ["fp16_keep_io", "hf_vit", "keras_rescaling", "yolo11n", "torchvision_mobilenet_v3_small"]
 )
 def test_a_bare_file_without_labels_is_refused(name: str) -> None:
-    expected(name)
     with pytest.raises(ModelFileError, match="--labels"):
         bare(name)
 

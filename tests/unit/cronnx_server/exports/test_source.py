@@ -109,6 +109,18 @@ def test_a_model_that_is_cut_short_is_refused(tmp_path: Path) -> None:
         read_source(path)
 
 
+def test_a_pointer_of_git_lfs_is_refused_with_the_command_that_gets_the_file(tmp_path: Path) -> None:
+    (tmp_path / "net.onnx").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 9\n")
+    with pytest.raises(ModelFileError, match=r"pointer of Git LFS; run git lfs pull"):
+        read_source(tmp_path / "net.onnx")
+
+
+def test_dimensions_below_0_are_variable(tmp_path: Path) -> None:
+    path = write_model(tmp_path, image=(-1, 3, -1, -1))
+    dims = read_source(path).model.graph.input[0].type.tensor_type.shape.dim
+    assert [dim.HasField("dim_value") for dim in dims] == [False, True, False, False]
+
+
 def test_a_file_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match=r"cannot read .*net\.onnx: No such file"):
         read_source(tmp_path / "net.onnx")

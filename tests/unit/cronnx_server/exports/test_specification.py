@@ -54,6 +54,32 @@ def test_nothing_is_assumed_of_a_model_whose_files_say_everything() -> None:
     assert (inspection.spec.input.mean, inspection.spec.recipe.resize) == ((0.5, 0.5, 0.5), "exact")
 
 
+def test_a_logarithm_of_softmax_proves_one_class_for_each_photograph() -> None:
+    inspection = inspected(LOGITS, last="LogSoftmax")
+    assert inspection.spec.activation == "softmax"
+    assert not warned(inspection, "--task")
+
+
+def test_an_image_without_a_fixed_dimension_needs_a_layout() -> None:
+    names = ("a", "b", "c", "d")
+    with pytest.raises(ModelFileError, match="--layout"):
+        inspected(LOGITS, image=names)
+    assert inspected(LOGITS, image=names, facts={"layout": "NCHW"}).spec.input.layout == "NCHW"
+
+
+def test_the_output_with_a_value_for_each_label_is_the_answer() -> None:
+    model = planted({"features": np.arange(8, dtype=np.float32)[None], "y": LOGITS})
+    known = Facts()
+    known.add("labels", LABELS, "--labels")
+    assert inspect(model, known).spec.outputs == ("y",)
+
+
+def test_scores_of_pixels_that_only_labels_speak_for_are_a_guess() -> None:
+    maps = np.zeros((1, 3, 64, 64), np.float32)
+    assert warned(inspected(maps), "nothing says the task: assumed task semantic_segmentation")
+    assert not warned(inspected(maps, facts={"task": "semantic_segmentation"}), "nothing says the task")
+
+
 def test_an_unknown_input_is_assumed_loudly() -> None:
     inspection = inspected(LOGITS)
     assert warned(inspection, "--bgr, --scale, --mean, --std")
@@ -65,7 +91,7 @@ def test_an_unknown_input_is_assumed_loudly() -> None:
 def test_logits_with_labels_are_assumed_exclusive_loudly() -> None:
     inspection = inspected(LOGITS)
     assert inspection.spec.activation == "softmax"
-    assert warned(inspection, "nothing says the activation: assumed activation softmax")
+    assert warned(inspection, "nothing says whether a photograph has one class")
 
 
 def test_a_softmax_at_the_end_is_not_repeated() -> None:

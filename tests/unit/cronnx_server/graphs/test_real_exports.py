@@ -9,30 +9,14 @@ import pytest
 
 from cronnx_server.graphs.network import prepare
 from cronnx_server.graphs.suppression import cut_before_suppression
-from cronnx_server.paths import ROOT
-
-EXPORTS = ROOT.parent / "shared" / "exports"
-MODELS = sorted(path.parent.name for path in EXPORTS.glob("*/model.onnx"))
-
-pytestmark = pytest.mark.skipif(not MODELS, reason=f"no exported models in {EXPORTS}")
+from tests.exported_models import ABSENT, EXPORTS
 
 
 def network_of(name: str) -> onnx.ModelProto:
     return onnx.load(EXPORTS / name / "model.onnx")
 
 
-@pytest.mark.parametrize("name", [name for name in MODELS if name != "yolo11n_nms"])
-def test_every_export_takes_batches(name: str) -> None:
-    model = network_of(name)
-    image = model.graph.input[0]
-    sides = [dim.dim_value for dim in image.type.tensor_type.shape.dim][1:]
-    shape = [sides[0] or 3, *(side or 224 for side in sides[1:])]
-    outputs = [tensor.name for tensor in model.graph.output]
-    network = prepare(model, image_input=image.name, image_shape=shape, outputs=outputs)
-    assert network.batchable, network.reason
-
-
-@pytest.mark.skipif("yolo11n_nms" not in MODELS, reason="no export with nms=True")
+@pytest.mark.skipif(not EXPORTS.is_dir(), reason=ABSENT)
 def test_an_export_with_suppression_becomes_the_export_without() -> None:
     shape = (3, 640, 640)
     cut = cut_before_suppression(network_of("yolo11n_nms"), image_input="images", image_shape=shape, classes=80)

@@ -109,6 +109,7 @@ _EXTRAS_START = 6
 FORMATS = MappingProxyType(
     {
         "ultralytics": _ULTRALYTICS,
+        "ultralytics_rows": replace(_ULTRALYTICS, columns_first=False),
         "ultralytics_end2end": _SCORE_CLASS,
         "ultralytics_rtdetr": _RTDETR,
         "ultralytics_rtdetr_topk": replace(_SCORE_CLASS, extras=False, box_coding="cxcywh", fraction=True),
