@@ -88,7 +88,7 @@ class AsyncClient:
         image: ImageLike,
         *,
         model_name: str = ...,
-        model_version: str = ...,
+        model_version: str | int = ...,
         top_k: int = ...,
         timeout_s: float | None = ...,
     ) -> Classification: ...
@@ -99,7 +99,7 @@ class AsyncClient:
         image: Sequence[ImageLike],
         *,
         model_name: str = ...,
-        model_version: str = ...,
+        model_version: str | int = ...,
         top_k: int = ...,
         timeout_s: float | None = ...,
     ) -> list[Classification]: ...
@@ -109,7 +109,7 @@ class AsyncClient:
         image: ImageLike | Sequence[ImageLike],
         *,
         model_name: str = DEFAULT_MODEL_NAME,
-        model_version: str = "",
+        model_version: str | int = "",
         top_k: int = MAX_TOP_K,
         timeout_s: float | None = None,
     ) -> Classification | list[Classification]:
@@ -124,7 +124,7 @@ class AsyncClient:
         ordered: bool = True,
         progress: bool = False,
         model_name: str = DEFAULT_MODEL_NAME,
-        model_version: str = "",
+        model_version: str | int = "",
         top_k: int = MAX_TOP_K,
         timeout_s: float | None = None,
     ) -> AsyncGenerator[Outcome[ImageT, Classification], None]:
@@ -138,12 +138,17 @@ class AsyncClient:
 
     @overload
     async def detect(  # type: ignore[overload-overlap]  # see `classify`
-        self, image: ImageLike, *, model_name: str, model_version: str = ..., timeout_s: float | None = ...
+        self, image: ImageLike, *, model_name: str, model_version: str | int = ..., timeout_s: float | None = ...
     ) -> Detections: ...
 
     @overload
     async def detect(
-        self, image: Sequence[ImageLike], *, model_name: str, model_version: str = ..., timeout_s: float | None = ...
+        self,
+        image: Sequence[ImageLike],
+        *,
+        model_name: str,
+        model_version: str | int = ...,
+        timeout_s: float | None = ...,
     ) -> list[Detections]: ...
 
     async def detect(
@@ -151,7 +156,7 @@ class AsyncClient:
         image: ImageLike | Sequence[ImageLike],
         *,
         model_name: str,
-        model_version: str = "",
+        model_version: str | int = "",
         timeout_s: float | None = None,
     ) -> Detections | list[Detections]:
         """Find the objects in an image, or in each image of a sequence; see `Client.detect`."""
@@ -165,7 +170,7 @@ class AsyncClient:
         ordered: bool = True,
         progress: bool = False,
         model_name: str,
-        model_version: str = "",
+        model_version: str | int = "",
         timeout_s: float | None = None,
     ) -> AsyncGenerator[Outcome[ImageT, Detections], None]:
         """Find the objects in many images; see `Client.detect_many`."""
@@ -174,12 +179,17 @@ class AsyncClient:
 
     @overload
     async def segment(  # type: ignore[overload-overlap]  # see `classify`
-        self, image: ImageLike, *, model_name: str, model_version: str = ..., timeout_s: float | None = ...
+        self, image: ImageLike, *, model_name: str, model_version: str | int = ..., timeout_s: float | None = ...
     ) -> Segmentation | Detections: ...
 
     @overload
     async def segment(
-        self, image: Sequence[ImageLike], *, model_name: str, model_version: str = ..., timeout_s: float | None = ...
+        self,
+        image: Sequence[ImageLike],
+        *,
+        model_name: str,
+        model_version: str | int = ...,
+        timeout_s: float | None = ...,
     ) -> list[Segmentation | Detections]: ...
 
     async def segment(
@@ -187,7 +197,7 @@ class AsyncClient:
         image: ImageLike | Sequence[ImageLike],
         *,
         model_name: str,
-        model_version: str = "",
+        model_version: str | int = "",
         timeout_s: float | None = None,
     ) -> Segmentation | Detections | list[Segmentation | Detections]:
         """Find what each pixel shows, in an image or in each image of a sequence; see `Client.segment`."""
@@ -201,7 +211,7 @@ class AsyncClient:
         ordered: bool = True,
         progress: bool = False,
         model_name: str,
-        model_version: str = "",
+        model_version: str | int = "",
         timeout_s: float | None = None,
     ) -> AsyncGenerator[Outcome[ImageT, Segmentation | Detections], None]:
         """Segment many images; see `Client.segment_many`."""
@@ -210,12 +220,17 @@ class AsyncClient:
 
     @overload
     async def embed(  # type: ignore[overload-overlap]  # see `classify`
-        self, image: ImageLike, *, model_name: str, model_version: str = ..., timeout_s: float | None = ...
+        self, image: ImageLike, *, model_name: str, model_version: str | int = ..., timeout_s: float | None = ...
     ) -> Embedding: ...
 
     @overload
     async def embed(
-        self, image: Sequence[ImageLike], *, model_name: str, model_version: str = ..., timeout_s: float | None = ...
+        self,
+        image: Sequence[ImageLike],
+        *,
+        model_name: str,
+        model_version: str | int = ...,
+        timeout_s: float | None = ...,
     ) -> list[Embedding]: ...
 
     async def embed(
@@ -223,7 +238,7 @@ class AsyncClient:
         image: ImageLike | Sequence[ImageLike],
         *,
         model_name: str,
-        model_version: str = "",
+        model_version: str | int = "",
         timeout_s: float | None = None,
     ) -> Embedding | list[Embedding]:
         """Turn an image, or each image of a sequence, into a vector; see `Client.embed`."""
@@ -237,7 +252,7 @@ class AsyncClient:
         ordered: bool = True,
         progress: bool = False,
         model_name: str,
-        model_version: str = "",
+        model_version: str | int = "",
         timeout_s: float | None = None,
     ) -> AsyncGenerator[Outcome[ImageT, Embedding], None]:
         """Embed many images; see `Client.embed_many`."""
@@ -246,12 +261,17 @@ class AsyncClient:
 
     @overload
     async def estimate_depth(  # type: ignore[overload-overlap]  # see `classify`
-        self, image: ImageLike, *, model_name: str, model_version: str = ..., timeout_s: float | None = ...
+        self, image: ImageLike, *, model_name: str, model_version: str | int = ..., timeout_s: float | None = ...
     ) -> Depth: ...
 
     @overload
     async def estimate_depth(
-        self, image: Sequence[ImageLike], *, model_name: str, model_version: str = ..., timeout_s: float | None = ...
+        self,
+        image: Sequence[ImageLike],
+        *,
+        model_name: str,
+        model_version: str | int = ...,
+        timeout_s: float | None = ...,
     ) -> list[Depth]: ...
 
     async def estimate_depth(
@@ -259,7 +279,7 @@ class AsyncClient:
         image: ImageLike | Sequence[ImageLike],
         *,
         model_name: str,
-        model_version: str = "",
+        model_version: str | int = "",
         timeout_s: float | None = None,
     ) -> Depth | list[Depth]:
         """Estimate the depth of each pixel, in an image or in each image of a sequence; see `Client.estimate_depth`."""
@@ -273,7 +293,7 @@ class AsyncClient:
         ordered: bool = True,
         progress: bool = False,
         model_name: str,
-        model_version: str = "",
+        model_version: str | int = "",
         timeout_s: float | None = None,
     ) -> AsyncGenerator[Outcome[ImageT, Depth], None]:
         """Estimate the depth of many images; see `Client.estimate_depth_many`."""
@@ -282,7 +302,7 @@ class AsyncClient:
 
     @overload
     async def predict(  # type: ignore[overload-overlap]  # see `classify`
-        self, image: ImageLike, *, model_name: str = ..., model_version: str = ..., timeout_s: float | None = ...
+        self, image: ImageLike, *, model_name: str = ..., model_version: str | int = ..., timeout_s: float | None = ...
     ) -> Answer: ...
 
     @overload
@@ -291,7 +311,7 @@ class AsyncClient:
         image: Sequence[ImageLike],
         *,
         model_name: str = ...,
-        model_version: str = ...,
+        model_version: str | int = ...,
         timeout_s: float | None = ...,
     ) -> list[Answer]: ...
 
@@ -300,7 +320,7 @@ class AsyncClient:
         image: ImageLike | Sequence[ImageLike],
         *,
         model_name: str = DEFAULT_MODEL_NAME,
-        model_version: str = "",
+        model_version: str | int = "",
         timeout_s: float | None = None,
     ) -> Answer | list[Answer]:
         """Ask any image model about an image, or about each image of a sequence; see `Client.predict`."""
@@ -314,7 +334,7 @@ class AsyncClient:
         ordered: bool = True,
         progress: bool = False,
         model_name: str = DEFAULT_MODEL_NAME,
-        model_version: str = "",
+        model_version: str | int = "",
         timeout_s: float | None = None,
     ) -> AsyncGenerator[Outcome[ImageT, Answer], None]:
         """Ask any image model about many images; see `Client.predict_many`."""
@@ -327,7 +347,7 @@ class AsyncClient:
         inputs: Mapping[str, npt.NDArray[Any]],
         *,
         outputs: Sequence[str] | None = None,
-        model_version: str = "",
+        model_version: str | int = "",
         timeout_s: float | None = None,
     ) -> dict[str, npt.NDArray[Any]]:
         """Run any model; see `Client.infer`."""
@@ -346,7 +366,7 @@ class AsyncClient:
         """List every version of every model in the repository; see `Client.models`."""
         return [model_status(entry) for entry in await self._session.repository_index()]
 
-    async def model(self, model_name: str, *, model_version: str = "") -> ModelInfo:
+    async def model(self, model_name: str, *, model_version: str | int = "") -> ModelInfo:
         """Describe a loaded model; see `Client.model`."""
         version = checked_version(model_version)
         metadata, config = await asyncio.gather(
@@ -367,7 +387,7 @@ class AsyncClient:
         """Return whether the server and all its models can infer; see `Client.is_server_ready`."""
         return await self._session.is_server_ready()
 
-    async def is_ready(self, model_name: str, *, model_version: str = "") -> bool:
+    async def is_ready(self, model_name: str, *, model_version: str | int = "") -> bool:
         """Return whether a model can infer; see `Client.is_ready`."""
         return await self._session.is_model_ready(model_name, checked_version(model_version))
 
@@ -379,7 +399,7 @@ class AsyncClient:
         """Unload a model; see `Client.unload`."""
         await self._session.unload_model(model_name, timeout_s=timeout_s)
 
-    async def promote(self, model_name: str, model_version: str, *, timeout_s: float | None = None) -> Promotion:
+    async def promote(self, model_name: str, model_version: str | int, *, timeout_s: float | None = None) -> Promotion:
         """Make an ensemble answer with another version; see `Client.promote`."""
         return await promote(self._session, model_name, checked_version(model_version), timeout_s=timeout_s)
 
@@ -393,7 +413,9 @@ class AsyncClient:
         """Change how an ensemble's traffic is split between versions; see `Client.split`."""
         return await split(self._session, model_name, weights, timeout_s=timeout_s)
 
-    def _model(self, method: Method[A], model_name: str, model_version: str, timeout_s: float | None) -> ImageModel[A]:
+    def _model(
+        self, method: Method[A], model_name: str, model_version: str | int, timeout_s: float | None
+    ) -> ImageModel[A]:
         return ImageModel(
             self._session,
             self._known_models,
@@ -408,7 +430,7 @@ class AsyncClient:
         method: Method[A],
         image: ImageLike | Sequence[ImageLike],
         model_name: str,
-        model_version: str,
+        model_version: str | int,
         timeout_s: float | None,
     ) -> A | list[A]:
         model = self._model(method, model_name, model_version, timeout_s)

@@ -83,3 +83,11 @@ def test_the_error_for_an_unreadable_answer_shows_nothing_that_was_sent() -> Non
         str(CONTEXT.unreadable(HttpError("bad line")))
         == "cannot read the answer of grpc://host:8001: HttpError: bad line"
     )
+
+
+def test_a_name_that_the_protocol_cannot_carry_is_the_callers_mistake() -> None:
+    with pytest.raises(UnicodeEncodeError) as caught:
+        "net\udcff".encode()
+    error = CONTEXT.unreadable(caught.value)
+    assert type(error) is InvalidInput
+    assert str(error) == r"expected names that UTF-8 can express, got one with '\udcff'"
