@@ -222,6 +222,14 @@ def test_the_command_line_promotes_rolls_back_and_shows_what_is_live(toy: Toy) -
     assert ["toy_onnx", "1", "READY", "toy"] in [line.split() for line in cronnx(toy, "models").stdout.splitlines()]
 
 
+def test_a_version_is_tried_without_a_promotion(url: str) -> None:
+    with Client(url) as client:
+        answers = [client.classify(b"x", model_name=ENSEMBLE, model_version=version) for version in ("", 2, "")]
+        assert [answer.served_by for answer in answers] == [V1, V2, V1]
+        client.promote(ENSEMBLE, 2)
+        assert client.classify(b"x", model_name=ENSEMBLE, model_version=1).served_by == V1
+
+
 def test_the_clients_readme_promotes_and_rolls_back(toy: Toy) -> None:
     _, commands = (text for language, text in CLIENT_BLOCKS if language == "bash")
     for line in commands.replace("efficientnet_lite0", ENSEMBLE).splitlines():

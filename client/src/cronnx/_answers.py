@@ -10,11 +10,11 @@ from typing import Any, Generic, TypeVar
 import numpy.typing as npt
 
 from cronnx._errors import CronnxError, InvalidInput
+from cronnx._inputs import orientation
 
 ImageT_co = TypeVar("ImageT_co", covariant=True)
 A_co = TypeVar("A_co", covariant=True)
 
-_ORIENTATION = 0x0112
 _SWAPS_AXES = range(5, 9)
 
 
@@ -75,6 +75,6 @@ def upright_size(image_file: bytes) -> tuple[int, int]:
     try:
         with Image.open(io.BytesIO(image_file)) as image:
             width, height = image.size
-            return (height, width) if image.getexif().get(_ORIENTATION) in _SWAPS_AXES else (width, height)
+            return (height, width) if orientation(image) in _SWAPS_AXES else (width, height)
     except Exception as error:  # Pillow's decoders raise errors of many types
         raise InvalidInput(f"image: the size of the photo cannot be read, which its answer needs: {error}") from error

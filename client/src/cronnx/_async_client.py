@@ -90,7 +90,7 @@ class AsyncClient:
         image: ImageLike,
         *,
         model_name: str = ...,
-        model_version: str = ...,
+        model_version: str | int = ...,
         top_k: int = ...,
         timeout_s: float | None = ...,
     ) -> Classification: ...
@@ -101,7 +101,7 @@ class AsyncClient:
         image: Sequence[ImageLike],
         *,
         model_name: str = ...,
-        model_version: str = ...,
+        model_version: str | int = ...,
         top_k: int = ...,
         timeout_s: float | None = ...,
     ) -> list[Classification]: ...
@@ -111,7 +111,7 @@ class AsyncClient:
         image: ImageLike | Sequence[ImageLike],
         *,
         model_name: str = DEFAULT_MODEL_NAME,
-        model_version: str = "",
+        model_version: str | int = "",
         top_k: int = MAX_TOP_K,
         timeout_s: float | None = None,
     ) -> Classification | list[Classification]:
@@ -126,7 +126,7 @@ class AsyncClient:
         ordered: bool = True,
         progress: bool = False,
         model_name: str = DEFAULT_MODEL_NAME,
-        model_version: str = "",
+        model_version: str | int = "",
         top_k: int = MAX_TOP_K,
         timeout_s: float | None = None,
     ) -> AsyncGenerator[Outcome[ImageT, Classification], None]:
@@ -140,12 +140,17 @@ class AsyncClient:
 
     @overload
     async def detect(  # type: ignore[overload-overlap]  # see `classify`
-        self, image: ImageLike, *, model_name: str, model_version: str = ..., timeout_s: float | None = ...
+        self, image: ImageLike, *, model_name: str, model_version: str | int = ..., timeout_s: float | None = ...
     ) -> Detections: ...
 
     @overload
     async def detect(
-        self, image: Sequence[ImageLike], *, model_name: str, model_version: str = ..., timeout_s: float | None = ...
+        self,
+        image: Sequence[ImageLike],
+        *,
+        model_name: str,
+        model_version: str | int = ...,
+        timeout_s: float | None = ...,
     ) -> list[Detections]: ...
 
     async def detect(
@@ -153,7 +158,7 @@ class AsyncClient:
         image: ImageLike | Sequence[ImageLike],
         *,
         model_name: str,
-        model_version: str = "",
+        model_version: str | int = "",
         timeout_s: float | None = None,
     ) -> Detections | list[Detections]:
         """Find the objects in an image, or in each image of a sequence; see `Client.detect`."""
@@ -167,7 +172,7 @@ class AsyncClient:
         ordered: bool = True,
         progress: bool = False,
         model_name: str,
-        model_version: str = "",
+        model_version: str | int = "",
         timeout_s: float | None = None,
     ) -> AsyncGenerator[Outcome[ImageT, Detections], None]:
         """Find the objects in many images; see `Client.detect_many`."""
@@ -176,12 +181,17 @@ class AsyncClient:
 
     @overload
     async def segment(  # type: ignore[overload-overlap]  # see `classify`
-        self, image: ImageLike, *, model_name: str, model_version: str = ..., timeout_s: float | None = ...
+        self, image: ImageLike, *, model_name: str, model_version: str | int = ..., timeout_s: float | None = ...
     ) -> Segmentation | Detections: ...
 
     @overload
     async def segment(
-        self, image: Sequence[ImageLike], *, model_name: str, model_version: str = ..., timeout_s: float | None = ...
+        self,
+        image: Sequence[ImageLike],
+        *,
+        model_name: str,
+        model_version: str | int = ...,
+        timeout_s: float | None = ...,
     ) -> list[Segmentation | Detections]: ...
 
     async def segment(
@@ -189,7 +199,7 @@ class AsyncClient:
         image: ImageLike | Sequence[ImageLike],
         *,
         model_name: str,
-        model_version: str = "",
+        model_version: str | int = "",
         timeout_s: float | None = None,
     ) -> Segmentation | Detections | list[Segmentation | Detections]:
         """Find what each pixel shows, in an image or in each image of a sequence; see `Client.segment`."""
@@ -203,7 +213,7 @@ class AsyncClient:
         ordered: bool = True,
         progress: bool = False,
         model_name: str,
-        model_version: str = "",
+        model_version: str | int = "",
         timeout_s: float | None = None,
     ) -> AsyncGenerator[Outcome[ImageT, Segmentation | Detections], None]:
         """Segment many images; see `Client.segment_many`."""
@@ -212,12 +222,17 @@ class AsyncClient:
 
     @overload
     async def embed(  # type: ignore[overload-overlap]  # see `classify`
-        self, image: ImageLike, *, model_name: str, model_version: str = ..., timeout_s: float | None = ...
+        self, image: ImageLike, *, model_name: str, model_version: str | int = ..., timeout_s: float | None = ...
     ) -> Embedding: ...
 
     @overload
     async def embed(
-        self, image: Sequence[ImageLike], *, model_name: str, model_version: str = ..., timeout_s: float | None = ...
+        self,
+        image: Sequence[ImageLike],
+        *,
+        model_name: str,
+        model_version: str | int = ...,
+        timeout_s: float | None = ...,
     ) -> list[Embedding]: ...
 
     async def embed(
@@ -225,7 +240,7 @@ class AsyncClient:
         image: ImageLike | Sequence[ImageLike],
         *,
         model_name: str,
-        model_version: str = "",
+        model_version: str | int = "",
         timeout_s: float | None = None,
     ) -> Embedding | list[Embedding]:
         """Turn an image, or each image of a sequence, into a vector; see `Client.embed`."""
@@ -239,7 +254,7 @@ class AsyncClient:
         ordered: bool = True,
         progress: bool = False,
         model_name: str,
-        model_version: str = "",
+        model_version: str | int = "",
         timeout_s: float | None = None,
     ) -> AsyncGenerator[Outcome[ImageT, Embedding], None]:
         """Embed many images; see `Client.embed_many`."""
@@ -248,12 +263,17 @@ class AsyncClient:
 
     @overload
     async def estimate_depth(  # type: ignore[overload-overlap]  # see `classify`
-        self, image: ImageLike, *, model_name: str, model_version: str = ..., timeout_s: float | None = ...
+        self, image: ImageLike, *, model_name: str, model_version: str | int = ..., timeout_s: float | None = ...
     ) -> Depth: ...
 
     @overload
     async def estimate_depth(
-        self, image: Sequence[ImageLike], *, model_name: str, model_version: str = ..., timeout_s: float | None = ...
+        self,
+        image: Sequence[ImageLike],
+        *,
+        model_name: str,
+        model_version: str | int = ...,
+        timeout_s: float | None = ...,
     ) -> list[Depth]: ...
 
     async def estimate_depth(
@@ -261,7 +281,7 @@ class AsyncClient:
         image: ImageLike | Sequence[ImageLike],
         *,
         model_name: str,
-        model_version: str = "",
+        model_version: str | int = "",
         timeout_s: float | None = None,
     ) -> Depth | list[Depth]:
         """Estimate the depth of each pixel, in an image or in each image of a sequence; see `Client.estimate_depth`."""
@@ -275,7 +295,7 @@ class AsyncClient:
         ordered: bool = True,
         progress: bool = False,
         model_name: str,
-        model_version: str = "",
+        model_version: str | int = "",
         timeout_s: float | None = None,
     ) -> AsyncGenerator[Outcome[ImageT, Depth], None]:
         """Estimate the depth of many images; see `Client.estimate_depth_many`."""
@@ -284,7 +304,7 @@ class AsyncClient:
 
     @overload
     async def predict(  # type: ignore[overload-overlap]  # see `classify`
-        self, image: ImageLike, *, model_name: str = ..., model_version: str = ..., timeout_s: float | None = ...
+        self, image: ImageLike, *, model_name: str = ..., model_version: str | int = ..., timeout_s: float | None = ...
     ) -> Answer: ...
 
     @overload
@@ -293,7 +313,7 @@ class AsyncClient:
         image: Sequence[ImageLike],
         *,
         model_name: str = ...,
-        model_version: str = ...,
+        model_version: str | int = ...,
         timeout_s: float | None = ...,
     ) -> list[Answer]: ...
 
@@ -302,7 +322,7 @@ class AsyncClient:
         image: ImageLike | Sequence[ImageLike],
         *,
         model_name: str = DEFAULT_MODEL_NAME,
-        model_version: str = "",
+        model_version: str | int = "",
         timeout_s: float | None = None,
     ) -> Answer | list[Answer]:
         """Ask any image model about an image, or about each image of a sequence; see `Client.predict`."""
@@ -316,7 +336,7 @@ class AsyncClient:
         ordered: bool = True,
         progress: bool = False,
         model_name: str = DEFAULT_MODEL_NAME,
-        model_version: str = "",
+        model_version: str | int = "",
         timeout_s: float | None = None,
     ) -> AsyncGenerator[Outcome[ImageT, Answer], None]:
         """Ask any image model about many images; see `Client.predict_many`."""
@@ -329,7 +349,7 @@ class AsyncClient:
         inputs: Mapping[str, npt.NDArray[Any]],
         *,
         outputs: Sequence[str] | None = None,
-        model_version: str = "",
+        model_version: str | int = "",
         timeout_s: float | None = None,
     ) -> dict[str, npt.NDArray[Any]]:
         """Run any model; see `Client.infer`."""
@@ -348,7 +368,7 @@ class AsyncClient:
         """List every version of every model in the repository; see `Client.models`."""
         return [model_status(entry) for entry in await self._session.repository_index()]
 
-    async def model(self, model_name: str, *, model_version: str = "") -> ModelInfo:
+    async def model(self, model_name: str, *, model_version: str | int = "") -> ModelInfo:
         """Describe a loaded model; see `Client.model`."""
         version = checked_version(model_version)
         metadata, config = await asyncio.gather(
@@ -369,7 +389,7 @@ class AsyncClient:
         """Return whether the server and all its models can infer; see `Client.is_server_ready`."""
         return await self._session.is_server_ready()
 
-    async def is_ready(self, model_name: str, *, model_version: str = "") -> bool:
+    async def is_ready(self, model_name: str, *, model_version: str | int = "") -> bool:
         """Return whether a model can infer; see `Client.is_ready`."""
         return await self._session.is_model_ready(model_name, checked_version(model_version))
 
@@ -381,7 +401,7 @@ class AsyncClient:
         """Unload a model; see `Client.unload`."""
         await unload(self._session, model_name, timeout_s=timeout_s)
 
-    async def promote(self, model_name: str, model_version: str, *, timeout_s: float | None = None) -> Promotion:
+    async def promote(self, model_name: str, model_version: str | int, *, timeout_s: float | None = None) -> Promotion:
         """Make an ensemble answer with another version; see `Client.promote`."""
         return await promote(self._session, model_name, checked_version(model_version), timeout_s=timeout_s)
 
@@ -399,7 +419,9 @@ class AsyncClient:
         """Undo every promotion and split of an ensemble; see `Client.reset`."""
         await reset(self._session, model_name, timeout_s=timeout_s)
 
-    def _model(self, method: Method[A], model_name: str, model_version: str, timeout_s: float | None) -> ImageModel[A]:
+    def _model(
+        self, method: Method[A], model_name: str, model_version: str | int, timeout_s: float | None
+    ) -> ImageModel[A]:
         return ImageModel(
             self._session,
             self._known_models,
@@ -414,7 +436,7 @@ class AsyncClient:
         method: Method[A],
         image: ImageLike | Sequence[ImageLike],
         model_name: str,
-        model_version: str,
+        model_version: str | int,
         timeout_s: float | None,
     ) -> A | list[A]:
         model = self._model(method, model_name, model_version, timeout_s)

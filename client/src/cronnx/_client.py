@@ -110,7 +110,7 @@ class Client:
         image: ImageLike,
         *,
         model_name: str = ...,
-        model_version: str = ...,
+        model_version: str | int = ...,
         top_k: int = ...,
         timeout_s: float | None = ...,
     ) -> Classification: ...
@@ -121,7 +121,7 @@ class Client:
         image: Sequence[ImageLike],
         *,
         model_name: str = ...,
-        model_version: str = ...,
+        model_version: str | int = ...,
         top_k: int = ...,
         timeout_s: float | None = ...,
     ) -> list[Classification]: ...
@@ -131,7 +131,7 @@ class Client:
         image: ImageLike | Sequence[ImageLike],
         *,
         model_name: str = DEFAULT_MODEL_NAME,
-        model_version: str = "",
+        model_version: str | int = "",
         top_k: int = MAX_TOP_K,
         timeout_s: float | None = None,
     ) -> Classification | list[Classification]:
@@ -141,7 +141,8 @@ class Client:
             image: A path, the bytes of an image file or a PIL image; or a sequence of these, which is sent in batches
                 of the model's largest size, one batch at a time.
             model_name: The model to ask.
-            model_version: The version to ask; empty for the server's choice.
+            model_version: The version to ask; empty for the server's choice. For an ensemble that pins a version of
+                its network, it is the version of that network: nothing is promoted.
             top_k: The number of classes to return for an image, 1 to 5.
             timeout_s: The time for each request with all its attempts, in seconds; None for the client's default.
 
@@ -162,7 +163,7 @@ class Client:
         ordered: bool = True,
         progress: bool = False,
         model_name: str = DEFAULT_MODEL_NAME,
-        model_version: str = "",
+        model_version: str | int = "",
         top_k: int = MAX_TOP_K,
         timeout_s: float | None = None,
     ) -> Generator[Outcome[ImageT, Classification], None, None]:
@@ -192,12 +193,17 @@ class Client:
 
     @overload
     def detect(  # type: ignore[overload-overlap]  # see `classify`
-        self, image: ImageLike, *, model_name: str, model_version: str = ..., timeout_s: float | None = ...
+        self, image: ImageLike, *, model_name: str, model_version: str | int = ..., timeout_s: float | None = ...
     ) -> Detections: ...
 
     @overload
     def detect(
-        self, image: Sequence[ImageLike], *, model_name: str, model_version: str = ..., timeout_s: float | None = ...
+        self,
+        image: Sequence[ImageLike],
+        *,
+        model_name: str,
+        model_version: str | int = ...,
+        timeout_s: float | None = ...,
     ) -> list[Detections]: ...
 
     def detect(
@@ -205,7 +211,7 @@ class Client:
         image: ImageLike | Sequence[ImageLike],
         *,
         model_name: str,
-        model_version: str = "",
+        model_version: str | int = "",
         timeout_s: float | None = None,
     ) -> Detections | list[Detections]:
         """Find the objects in an image, or in each image of a sequence.
@@ -225,7 +231,7 @@ class Client:
         ordered: bool = True,
         progress: bool = False,
         model_name: str,
-        model_version: str = "",
+        model_version: str | int = "",
         timeout_s: float | None = None,
     ) -> Generator[Outcome[ImageT, Detections], None, None]:
         """Find the objects in many images; see `detect` and `classify_many`."""
@@ -234,12 +240,17 @@ class Client:
 
     @overload
     def segment(  # type: ignore[overload-overlap]  # see `classify`
-        self, image: ImageLike, *, model_name: str, model_version: str = ..., timeout_s: float | None = ...
+        self, image: ImageLike, *, model_name: str, model_version: str | int = ..., timeout_s: float | None = ...
     ) -> Segmentation | Detections: ...
 
     @overload
     def segment(
-        self, image: Sequence[ImageLike], *, model_name: str, model_version: str = ..., timeout_s: float | None = ...
+        self,
+        image: Sequence[ImageLike],
+        *,
+        model_name: str,
+        model_version: str | int = ...,
+        timeout_s: float | None = ...,
     ) -> list[Segmentation | Detections]: ...
 
     def segment(
@@ -247,7 +258,7 @@ class Client:
         image: ImageLike | Sequence[ImageLike],
         *,
         model_name: str,
-        model_version: str = "",
+        model_version: str | int = "",
         timeout_s: float | None = None,
     ) -> Segmentation | Detections | list[Segmentation | Detections]:
         """Find what each pixel shows, in an image or in each image of a sequence.
@@ -267,7 +278,7 @@ class Client:
         ordered: bool = True,
         progress: bool = False,
         model_name: str,
-        model_version: str = "",
+        model_version: str | int = "",
         timeout_s: float | None = None,
     ) -> Generator[Outcome[ImageT, Segmentation | Detections], None, None]:
         """Segment many images; see `segment` and `classify_many`."""
@@ -276,12 +287,17 @@ class Client:
 
     @overload
     def embed(  # type: ignore[overload-overlap]  # see `classify`
-        self, image: ImageLike, *, model_name: str, model_version: str = ..., timeout_s: float | None = ...
+        self, image: ImageLike, *, model_name: str, model_version: str | int = ..., timeout_s: float | None = ...
     ) -> Embedding: ...
 
     @overload
     def embed(
-        self, image: Sequence[ImageLike], *, model_name: str, model_version: str = ..., timeout_s: float | None = ...
+        self,
+        image: Sequence[ImageLike],
+        *,
+        model_name: str,
+        model_version: str | int = ...,
+        timeout_s: float | None = ...,
     ) -> list[Embedding]: ...
 
     def embed(
@@ -289,7 +305,7 @@ class Client:
         image: ImageLike | Sequence[ImageLike],
         *,
         model_name: str,
-        model_version: str = "",
+        model_version: str | int = "",
         timeout_s: float | None = None,
     ) -> Embedding | list[Embedding]:
         """Turn an image, or each image of a sequence, into a vector that can be compared with others.
@@ -306,7 +322,7 @@ class Client:
         ordered: bool = True,
         progress: bool = False,
         model_name: str,
-        model_version: str = "",
+        model_version: str | int = "",
         timeout_s: float | None = None,
     ) -> Generator[Outcome[ImageT, Embedding], None, None]:
         """Embed many images; see `embed` and `classify_many`."""
@@ -315,12 +331,17 @@ class Client:
 
     @overload
     def estimate_depth(  # type: ignore[overload-overlap]  # see `classify`
-        self, image: ImageLike, *, model_name: str, model_version: str = ..., timeout_s: float | None = ...
+        self, image: ImageLike, *, model_name: str, model_version: str | int = ..., timeout_s: float | None = ...
     ) -> Depth: ...
 
     @overload
     def estimate_depth(
-        self, image: Sequence[ImageLike], *, model_name: str, model_version: str = ..., timeout_s: float | None = ...
+        self,
+        image: Sequence[ImageLike],
+        *,
+        model_name: str,
+        model_version: str | int = ...,
+        timeout_s: float | None = ...,
     ) -> list[Depth]: ...
 
     def estimate_depth(
@@ -328,7 +349,7 @@ class Client:
         image: ImageLike | Sequence[ImageLike],
         *,
         model_name: str,
-        model_version: str = "",
+        model_version: str | int = "",
         timeout_s: float | None = None,
     ) -> Depth | list[Depth]:
         """Estimate the depth of each pixel, in an image or in each image of a sequence.
@@ -345,7 +366,7 @@ class Client:
         ordered: bool = True,
         progress: bool = False,
         model_name: str,
-        model_version: str = "",
+        model_version: str | int = "",
         timeout_s: float | None = None,
     ) -> Generator[Outcome[ImageT, Depth], None, None]:
         """Estimate the depth of many images; see `estimate_depth` and `classify_many`."""
@@ -354,7 +375,7 @@ class Client:
 
     @overload
     def predict(  # type: ignore[overload-overlap]  # see `classify`
-        self, image: ImageLike, *, model_name: str = ..., model_version: str = ..., timeout_s: float | None = ...
+        self, image: ImageLike, *, model_name: str = ..., model_version: str | int = ..., timeout_s: float | None = ...
     ) -> Answer: ...
 
     @overload
@@ -363,7 +384,7 @@ class Client:
         image: Sequence[ImageLike],
         *,
         model_name: str = ...,
-        model_version: str = ...,
+        model_version: str | int = ...,
         timeout_s: float | None = ...,
     ) -> list[Answer]: ...
 
@@ -372,7 +393,7 @@ class Client:
         image: ImageLike | Sequence[ImageLike],
         *,
         model_name: str = DEFAULT_MODEL_NAME,
-        model_version: str = "",
+        model_version: str | int = "",
         timeout_s: float | None = None,
     ) -> Answer | list[Answer]:
         """Ask any image model about an image, or about each image of a sequence.
@@ -392,7 +413,7 @@ class Client:
         ordered: bool = True,
         progress: bool = False,
         model_name: str = DEFAULT_MODEL_NAME,
-        model_version: str = "",
+        model_version: str | int = "",
         timeout_s: float | None = None,
     ) -> Generator[Outcome[ImageT, Answer], None, None]:
         """Ask any image model about many images; see `predict` and `classify_many`."""
@@ -405,7 +426,7 @@ class Client:
         inputs: Mapping[str, npt.NDArray[Any]],
         *,
         outputs: Sequence[str] | None = None,
-        model_version: str = "",
+        model_version: str | int = "",
         timeout_s: float | None = None,
     ) -> dict[str, npt.NDArray[Any]]:
         """Run any model.
@@ -437,7 +458,7 @@ class Client:
         """
         return self._run(self._client.models())
 
-    def model(self, model_name: str, *, model_version: str = "") -> ModelInfo:
+    def model(self, model_name: str, *, model_version: str | int = "") -> ModelInfo:
         """Describe a loaded model: inputs and outputs with datatypes and shapes, batch size, an ensemble's steps.
 
         Raises:
@@ -463,7 +484,7 @@ class Client:
         """Return whether the server and all its models can infer. False if the server cannot be reached."""
         return self._run(self._client.is_server_ready())
 
-    def is_ready(self, model_name: str, *, model_version: str = "") -> bool:
+    def is_ready(self, model_name: str, *, model_version: str | int = "") -> bool:
         """Return whether a model can infer. False if there is no such model, or the server cannot be reached."""
         return self._run(self._client.is_ready(model_name, model_version=model_version))
 
@@ -494,7 +515,7 @@ class Client:
         """
         self._run(self._client.unload(model_name, timeout_s=timeout_s))
 
-    def promote(self, model_name: str, model_version: str, *, timeout_s: float | None = None) -> Promotion:
+    def promote(self, model_name: str, model_version: str | int, *, timeout_s: float | None = None) -> Promotion:
         """Make an ensemble answer with another version of its classifier, without a failed request.
 
         The version must be loaded, and is tried with zeros first, on every server. Then the ensemble is reloaded with
@@ -572,7 +593,7 @@ class Client:
         method: Method[A],
         image: ImageLike | Sequence[ImageLike],
         model_name: str,
-        model_version: str,
+        model_version: str | int,
         timeout_s: float | None,
     ) -> A | list[A]:
         if not isinstance(image, Sequence) or isinstance(image, str | bytes | bytearray | memoryview):

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cronnx._answers import ImageTensors, MalformedAnswerError, text
+from cronnx._ensemble import EnsembleStep, infer_version, steps_with_one_pin
 from cronnx._errors import CronnxError, InvalidInput, ServerFault
 from cronnx._inputs import ImageLike, image_file
 from cronnx._models import checked_version
@@ -29,10 +30,12 @@ class ModelFacts:
     Attributes:
         task: The model's task; empty if it has none.
         max_batch_size: The most images of one request.
+        steps: The steps of an ensemble that pins one version of one model; empty for any other model.
     """
 
     task: str
     max_batch_size: int
+    steps: tuple[EnsembleStep, ...]
 
 
 class KnownModels:
@@ -49,7 +52,9 @@ class KnownModels:
         """Return a model's facts."""
         if model_name not in self._facts:
             config = await self._session.model_config(model_name, timeout_s=timeout_s)
-            self._facts[model_name] = ModelFacts(task_of(config), max(1, int(config.get("max_batch_size", 0))))
+            self._facts[model_name] = ModelFacts(
+                task_of(config), max(1, int(config.get("max_batch_size", 0))), steps_with_one_pin(config)
+            )
         return self._facts[model_name]
 
     async def have_changed(self, model_name: str, *, timeout_s: float) -> bool:
@@ -71,7 +76,7 @@ class ImageModel(Generic[A]):
         method: Method[A],
         *,
         model_name: str,
-        model_version: str,
+        model_version: str | int,
         timeout_s: float | None,
     ) -> None:
         """Make one; see `Client.classify` for the arguments.
@@ -134,7 +139,8 @@ class ImageModel(Generic[A]):
         return await self._known.have_changed(self._model_name, timeout_s=self._timeout_s)
 
     async def _ask_as_known(self, files: Sequence[bytes]) -> list[A]:
-        answer_format = self._format(await self._known.facts(self._model_name, timeout_s=self._timeout_s))
+        facts = await self._known.facts(self._model_name, timeout_s=self._timeout_s)
+        answer_format = self._format(facts)
         request = InferRequest(
             model_name=self._model_name,
             model_version=self._model_version,
@@ -142,7 +148,12 @@ class ImageModel(Generic[A]):
             outputs=tuple(output.name for output in answer_format.outputs),
             timeout_s=self._timeout_s,
         )
-        return read_answers(await self._session.infer(request), answer_format, request=request, files=files)
+        return read_answers(await self._infer(request, facts), answer_format, request=request, files=files)
+
+    async def _infer(self, request: InferRequest, facts: ModelFacts) -> dict[str, npt.NDArray[Any]]:
+        if request.model_version and facts.steps:
+            return await infer_version(self._session, facts.steps, request)
+        return await self._session.infer(request)
 
     def _format(self, facts: ModelFacts) -> AnswerFormat[A]:
         if facts.task in self._method.formats:

@@ -230,18 +230,20 @@ def check_name(model_name: str) -> None:
     """Check that a model's name cannot lead elsewhere in a URL or in the server's files.
 
     Raises:
-        InvalidInput: The name is a path.
+        InvalidInput: The name is a path, or not text.
     """
-    if model_name in (".", "..") or not _NAME.fullmatch(model_name):
+    if not isinstance(model_name, str) or model_name in (".", "..") or not _NAME.fullmatch(model_name):
         raise InvalidInput(f"model_name: expected a name, not a path; got {model_name!r}")
 
 
-def checked_version(model_version: str) -> str:
-    """Return a version that Triton can have.
+def checked_version(model_version: str | int) -> str:
+    """Return a version that Triton can have, as text.
 
     Raises:
         InvalidInput: The version is neither empty nor a number.
     """
-    if model_version and not model_version.isdecimal():
-        raise InvalidInput(f"model_version: expected a number as text, or empty for the newest; got {model_version!r}")
-    return model_version
+    text = str(model_version)
+    is_number = text.isascii() and text.isdecimal() and not isinstance(model_version, bool)
+    if model_version == "" or is_number:
+        return text
+    raise InvalidInput(f"model_version: expected a number, or empty for the newest; got {model_version!r}")

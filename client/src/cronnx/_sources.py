@@ -72,25 +72,36 @@ class ThreadedSource(Generic[T]):
     """
 
     def __init__(self, elements: Iterable[T], sink: Sink[T]) -> None:
-        self._requests: queue.SimpleQueue[bool] = queue.SimpleQueue()
-        arguments = (elements, self._requests, sink, asyncio.get_running_loop().call_soon_threadsafe)
+        self._requests: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._closed = threading.Event()
+        arguments = (elements, self._requests, self._closed, sink, asyncio.get_running_loop().call_soon_threadsafe)
         threading.Thread(target=_iterate, args=arguments, name="cronnx-input", daemon=True).start()
 
     def request_next(self) -> None:
         """See `Source.request_next`."""
-        self._requests.put(True)
+        self._requests.put(None)
 
     def close(self) -> None:
         """See `Source.close`."""
-        self._requests.put(False)
+        self._closed.set()
+        self._requests.put(None)
 
 
-def _iterate(elements: Iterable[T], requests: queue.SimpleQueue[bool], sink: Sink[T], call: Callable[..., Any]) -> None:
+def _iterate(
+    elements: Iterable[T],
+    requests: queue.SimpleQueue[None],
+    closed: threading.Event,
+    sink: Sink[T],
+    call: Callable[..., Any],
+) -> None:
     error = None
     with contextlib.suppress(RuntimeError):  # the event loop is closed
         try:
             iterator = iter(elements)
-            while requests.get():
+            while True:
+                requests.get()
+                if closed.is_set():  # elements that were requested before are not wanted either
+                    break
                 call(sink.arrive, next(iterator))
         except StopIteration:
             pass

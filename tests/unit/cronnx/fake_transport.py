@@ -75,6 +75,9 @@ class FakeTransport:
     async def unload_model(self, model_name: str) -> None:
         self._record("unload_model", model_name)
 
+    async def system_shared_memory_regions(self) -> list[str]:
+        raise NotImplementedError
+
     async def register_system_shared_memory(self, region: str, byte_size: int) -> None:
         raise NotImplementedError(region, byte_size)
 

@@ -3,15 +3,17 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image
 
 from cronnx import InvalidInput
-from cronnx._inputs import ImageLike, checked_tensors, image_file
+from cronnx._inputs import ImageLike, checked_tensors, encoded, image_file
 
 
 @pytest.mark.parametrize("content", [b"\xff\xd8\0\0", bytearray(b"\xff\xd8\0\0"), memoryview(b"\xff\xd8\0\0")])
@@ -31,6 +33,81 @@ def test_a_pil_image_keeps_every_pixel(mode: str) -> None:
     decoded = Image.open(io.BytesIO(image_file(picture)))
     assert decoded.mode == mode
     assert decoded.tobytes() == picture.tobytes()
+
+
+def photo(kind: str, orientation: int | None = 6) -> io.BytesIO:
+    exif = Image.Exif()
+    if orientation:
+        exif[0x112] = orientation
+    file = io.BytesIO()
+    Image.effect_noise((30, 20), 50).convert("RGB").save(file, kind, exif=exif)
+    return file
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "MPO"])
+def test_a_pil_image_that_was_only_opened_is_sent_as_its_file(kind: str) -> None:
+    file = photo(kind)
+    opened = Image.open(file)
+    assert image_file(opened) == file.getvalue()
+    assert image_file(opened) == file.getvalue()
+    assert opened.tobytes() == Image.open(file).tobytes()  # the caller can still use it
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda image: image.putpixel((0, 0), (1, 2, 3)),
+        lambda image: image.draft("L", (15, 10)),
+        lambda image: image.getexif().update({0x112: 3}),
+    ],
+)
+def test_a_pil_image_that_was_changed_is_sent_as_it_is_now(change: Callable[[Image.Image], object]) -> None:
+    image = Image.open(photo("JPEG"))
+    change(image)
+    sent = Image.open(io.BytesIO(image_file(image)))
+    assert sent.tobytes() == image.tobytes()
+    assert sent.getexif()[0x112] == image.getexif()[0x112]
+
+
+def test_a_pil_image_at_a_later_frame_is_sent_as_that_frame() -> None:
+    file = io.BytesIO()
+    frames = [Image.new("RGB", (3, 2), colour) for colour in ("red", "blue")]
+    frames[0].save(file, "MPO", save_all=True, append_images=frames[1:])
+    image = Image.open(file)
+    image.seek(1)
+    assert Image.open(io.BytesIO(image_file(image))).convert("RGB").getpixel((0, 0)) != (254, 0, 0)
+
+
+def test_a_tiff_is_sent_as_upright_as_pillow_decodes_it() -> None:
+    file = photo("TIFF")
+    sent = Image.open(io.BytesIO(image_file(Image.open(file))))
+    assert sent.size == (20, 30)
+    assert 0x112 not in sent.getexif()
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_a_decoded_pil_image_keeps_its_orientation(kind: str) -> None:
+    image = Image.open(photo(kind)).convert("RGB")
+    sent = Image.open(io.BytesIO(image_file(image)))
+    assert sent.getexif()[0x112] == 6
+    assert sent.tobytes() == image.tobytes()
+
+
+def test_a_pil_image_with_broken_metadata_is_sent_without() -> None:
+    image = Image.new("RGB", (3, 2))
+    image.info["exif"] = b"broken"
+    assert Image.open(io.BytesIO(image_file(image))).size == (3, 2)
+
+
+def test_a_pil_image_whose_png_is_too_large_becomes_lossless_webp() -> None:
+    image = Image.effect_noise((40, 30), 50).convert("RGBA")
+    image.putpixel((0, 0), (1, 2, 3, 0))
+    image.info["exif"] = Image.open(photo("JPEG")).info["exif"]
+    sent = Image.open(io.BytesIO(encoded(image, largest_png=100)))
+    assert (sent.format, sent.tobytes(), sent.getexif()[0x112]) == ("WEBP", image.tobytes(), 6)
+    assert (
+        Image.open(io.BytesIO(encoded(image.convert("L"), largest_png=100))).format == "PNG"
+    )  # which WebP would change
 
 
 def test_a_pil_image_that_png_cannot_hold_is_refused_by_its_mode() -> None:
@@ -64,11 +141,31 @@ def test_numbers_stay_as_they_are(dtype: Any) -> None:
     assert checked_tensors({"pixels": tensor})["pixels"] is tensor
 
 
-@pytest.mark.parametrize("elements", [[b"a", b"bc"], ["ä", "bc"]])
-def test_text_and_bytes_become_objects(elements: list[Any]) -> None:
-    checked = checked_tensors({"image": np.array(elements)})["image"]
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        np.array([b"a", b"bc"]),
+        np.array(["a", "bc"]),
+        np.array(["a", np.str_("bc")], object),
+        np.array([np.bytes_(b"a"), b"bc"], object),
+        np.array([b"a", b"bc"], object),
+    ],
+)
+def test_text_and_bytes_become_bytes(tensor: npt.NDArray[Any]) -> None:
+    checked = checked_tensors({"user_id": tensor})["user_id"]
     assert checked.dtype == object
-    assert checked.tolist() == elements
+    assert checked.tolist() == [b"a", b"bc"]
+    assert {type(element) for element in checked} == {bytes}
+
+
+def test_bytes_of_any_class_keep_their_zeros() -> None:
+    tensor = np.empty((1, 1), object)
+    tensor[0, 0] = np.bytes_(b"BM\0\0")
+    assert checked_tensors({"image": tensor})["image"].tolist() == [[b"BM\0\0"]]
+
+
+def test_text_outside_ascii_is_sent_as_utf8() -> None:
+    assert checked_tensors({"user_id": np.array(["ä"])})["user_id"].tolist() == ["ä".encode()]
 
 
 @pytest.mark.parametrize(
@@ -77,7 +174,9 @@ def test_text_and_bytes_become_objects(elements: list[Any]) -> None:
         ([1, 2], "'pixels': expected a numpy array, got list"),
         (np.ones(2, np.complex64), "'pixels': expected numbers.*got dtype complex64"),
         (np.array(["2024-01-01"], "datetime64[D]"), "'pixels': .*got dtype datetime64"),
-        (np.array([1, b"a"], dtype=object), "'pixels': expected bytes or str"),
+        (np.array([1, b"a"], dtype=object), "'pixels': expected bytes or str, got int"),
+        (np.array([b"BM\0a\0\0"]), "'pixels': expected dtype object.*drops zeros"),
+        (np.array(["a\udcff"]), r"'pixels': expected text that UTF-8 can express, got 'a\\udcff'"),
     ],
 )
 def test_a_tensor_that_the_protocol_cannot_carry_is_refused_by_its_name(tensor: Any, message: str) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from cronnx import InvalidInput, ModelStatus
@@ -28,9 +30,13 @@ def test_a_version_is_a_number_or_left_to_the_server(version: str) -> None:
     assert checked_version(version) == version
 
 
-@pytest.mark.parametrize("version", ["latest", "-1", "1/config", "1.0"])
-def test_another_version_is_refused(version: str) -> None:
-    with pytest.raises(InvalidInput, match="expected a number as text"):
+def test_a_version_may_be_a_number_of_python() -> None:
+    assert checked_version(2) == "2"
+
+
+@pytest.mark.parametrize("version", ["latest", "-1", "1/config", "1.0", "\u0662", -1, 1.0, True, None])
+def test_another_version_is_refused(version: Any) -> None:
+    with pytest.raises(InvalidInput, match="expected a number, or empty"):
         checked_version(version)
 
 

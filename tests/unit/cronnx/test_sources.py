@@ -68,6 +68,25 @@ def test_closing_waits_for_no_input_that_blocks() -> None:
     released.set()
 
 
+def test_closing_takes_nothing_more() -> None:
+    taken: list[int] = []
+    may_go_on = threading.Event()
+
+    def images() -> Iterator[int]:
+        for index in range(100):
+            taken.append(index)
+            yield index
+            may_go_on.wait()  # the pool has asked for 4 at once; the second is under way
+
+    outcomes = asyncio.run(collect(outcomes_of(images(), concurrency=4), most=1))
+    assert [outcome.index for outcome in outcomes] == [0]
+    may_go_on.set()
+    for thread in threading.enumerate():
+        if thread.name == "cronnx-input":
+            thread.join()
+    assert len(taken) <= 2
+
+
 def test_nothing_is_taken_before_the_first_outcome_is_wanted() -> None:
     taken: list[int] = []
 

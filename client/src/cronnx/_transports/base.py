@@ -93,6 +93,9 @@ class ServerApi(Protocol):
     async def unload_model(self, model_name: str) -> None:
         """Unload a model."""
 
+    async def system_shared_memory_regions(self) -> list[str]:
+        """Return the names of the regions that the server has mapped."""
+
     async def register_system_shared_memory(self, region: str, byte_size: int) -> None:
         """Let the server read the region `/dev/shm/<region>`."""
 

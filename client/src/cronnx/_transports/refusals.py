@@ -114,7 +114,10 @@ class RequestContext:
         return self._error(ConnectionFailed, "the client was closed before the answer came")
 
     def unreadable(self, reason: BaseException) -> CronnxError:
-        """Return the error for an answer that breaks the protocol."""
+        """Return the error for an answer that breaks the protocol, or a name that the protocol cannot carry."""
+        if isinstance(reason, UnicodeEncodeError):
+            character = reason.object[reason.start : reason.start + 1]
+            return self._error(InvalidInput, f"expected names that UTF-8 can express, got one with {character!r}")
         # Not the repr: aiohttp's shows the headers that were sent, keys included.
         text = shortened(f"{type(reason).__name__}: {reason}")
         return self._error(ServerFault, f"cannot read the answer of {self.url}: {text}; is this {self._port}?")

@@ -70,6 +70,13 @@ class TritonApi:
         """See `ServerApi`."""
         await self._client.unload_model(model_name, **self._options)
 
+    async def system_shared_memory_regions(self) -> list[str]:
+        """See `ServerApi`."""
+        answer = await self._client.get_system_shared_memory_status(**self._json_options)
+        if isinstance(answer, list):
+            return [region["name"] for region in answer]
+        return list(answer.get("regions", {}))  # gRPC wraps it
+
     async def register_system_shared_memory(self, region: str, byte_size: int) -> None:
         """See `ServerApi`."""
         await self._client.register_system_shared_memory(region, f"/{region}", byte_size, **self._options)

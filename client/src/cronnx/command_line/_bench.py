@@ -48,7 +48,12 @@ def add_bench(commands: Commands) -> None:
         help=f"an image, or a folder whose first {_MAX_IMAGES} images are sent; default: a generated photo",
     )
     parser.add_argument("--model", default=DEFAULT_MODEL_NAME, metavar="NAME", help="default: %(default)s")
-    parser.add_argument("--model-version", default="", metavar="VERSION", help="default: the server's choice")
+    parser.add_argument(
+        "--model-version",
+        default="",
+        metavar="VERSION",
+        help="default: the server's choice; of an ensemble, the version of its network",
+    )
     parser.add_argument(
         "--concurrency",
         type=counts,

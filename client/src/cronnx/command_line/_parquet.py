@@ -68,7 +68,7 @@ def _pyarrow(path: str) -> tuple[ModuleType, ModuleType]:
         import pyarrow  # type: ignore[import-untyped]  # no stubs are published
         import pyarrow.parquet  # type: ignore[import-untyped]
     except ImportError as error:
-        raise OutputError(f"{path}: Parquet needs pyarrow ({error}): pip install 'cronnx[parquet]'") from error
+        raise OutputError(f"{path}: Parquet needs pyarrow ({error}): pip install 'pyarrow<26'") from error
     return pyarrow, pyarrow.parquet
 
 

@@ -59,7 +59,12 @@ def add_predict(commands: Commands) -> None:
         "paths", nargs="+", metavar="PATH", help="an image, a folder of images, a pattern, or - for paths on stdin"
     )
     parser.add_argument("--model", default=DEFAULT_MODEL_NAME, metavar="NAME", help="default: %(default)s")
-    parser.add_argument("--model-version", default="", metavar="VERSION", help="default: the server's choice")
+    parser.add_argument(
+        "--model-version",
+        default="",
+        metavar="VERSION",
+        help="default: the server's choice; of an ensemble, the version of its network",
+    )
     parser.add_argument(
         "--top-k",
         type=int,
@@ -139,7 +144,7 @@ def _task(client: Client, options: argparse.Namespace) -> str:
     """Return the model's task if the format needs it; else an empty text."""
     if options.format not in _OF_TASK:
         return ""
-    task = client.model(options.model, model_version=options.model_version).task
+    task = client.model(options.model).task
     if task not in PREDICT.formats:
         raise OutputError(f"--format {options.format}: expected a model with a task, got {options.model}")
     if options.format == "coco" and task not in DETECT.formats:

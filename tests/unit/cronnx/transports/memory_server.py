@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from multiprocessing.shared_memory import SharedMemory as Block
-from pathlib import Path
+import mmap
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from cronnx import (
+    ConnectionFailed,
     CronnxError,
     ModelNotFound,
     ServerFault,
 )
 from cronnx._transports.base import InferRequest, SharedTensor
+from cronnx._transports.regions import FOLDER
 from tests.unit.cronnx.answers import classify
 from tests.unit.cronnx.fake_transport import FakeTransport
 
@@ -27,11 +28,14 @@ class MemoryServer(FakeTransport):
 
     def __init__(self) -> None:
         super().__init__()
-        self.regions: dict[str, int] = {}
+        self.regions: dict[str, mmap.mmap] = {}
         self.read: list[dict[str, bytes]] = []
-        self.in_use: set[str] = set()
+        self.still_reads = False
         self.abort: BaseException | None = None
         self.refusal: CronnxError | None = None
+        self.lost_answer: CronnxError | None = None
+        self.is_gone = False
+        self.unregistered: list[str] = []
         self.under_way: list[asyncio.Event] = []
         self.is_slow = False
 
@@ -48,11 +52,21 @@ class MemoryServer(FakeTransport):
         if self.refusal:
             raise self.refusal
         assert region not in self.regions
-        assert region in names()
-        self.regions[region] = byte_size
+        with (FOLDER / region).open("r+b") as file:
+            self.regions[region] = mmap.mmap(file.fileno(), byte_size)
+        if self.lost_answer:
+            raise self.lost_answer
+
+    async def system_shared_memory_regions(self) -> list[str]:
+        return list(self.regions)
 
     async def unregister_system_shared_memory(self, region: str) -> None:
-        if region in self.in_use:
+        self.unregistered.append(region)
+        if self.is_gone:
+            gone = ConnectionFailed("refused")
+            gone.request_sent = False
+            raise gone
+        if self.still_reads:
             raise ServerFault("in use", server_message=f"Cannot unregister '{region}', it is in use.")
         self.regions.pop(region, None)
 
@@ -63,13 +77,8 @@ class MemoryServer(FakeTransport):
         if tensor.region not in self.regions:
             message = f"Unable to find shared memory region: '{tensor.region}'"
             raise ModelNotFound(message, server_message=message)
-        block = Block(tensor.region)
-        try:
-            assert block.buf is not None
-            return bytes(block.buf[tensor.offset : tensor.offset + tensor.byte_size])
-        finally:
-            block.close()
+        return self.regions[tensor.region][tensor.offset : tensor.offset + tensor.byte_size]
 
 
 def names() -> set[str]:
-    return {path.name for path in Path("/dev/shm").glob("cronnx-*")}  # noqa: S108 - where Linux keeps shared memory
+    return {path.name for path in FOLDER.glob("cronnx-*")}

@@ -111,3 +111,11 @@ def test_a_refusal_of_another_server_is_shown_in_few_words(
 def test_an_unknown_model_says_how_to_list_those_of_the_server() -> None:
     error = CONTEXT.refused("NOT_FOUND", "Request for unknown model: 'm' is not found")
     assert str(error) == "Request for unknown model: 'm' is not found; `cronnx models` lists what the server has"
+
+
+def test_a_name_that_the_protocol_cannot_carry_is_the_callers_mistake() -> None:
+    with pytest.raises(UnicodeEncodeError) as caught:
+        "net\udcff".encode()
+    error = CONTEXT.unreadable(caught.value)
+    assert type(error) is InvalidInput
+    assert str(error) == r"expected names that UTF-8 can express, got one with '\udcff'"

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import mmap
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
@@ -18,7 +21,8 @@ from cronnx import (
     ServerFault,
 )
 from cronnx._transports.base import InferRequest, ServerRequest
-from cronnx._transports.shared_memory import SharedMemory, new_block
+from cronnx._transports.regions import Owner
+from cronnx._transports.shared_memory import SharedMemory
 from tests.unit.cronnx.answers import elements
 from tests.unit.cronnx.transports.memory_server import MemoryServer, names
 
@@ -41,12 +45,12 @@ def _nothing_is_left_behind() -> Iterator[None]:
     assert names() <= before
 
 
-def run(server: MemoryServer, use: Callable[[SharedMemory], Coroutine[Any, Any, None]]) -> None:
+def run(server: MemoryServer, use: Callable[[SharedMemory], Coroutine[Any, Any, None]], *, closed: int = 1) -> None:
     async def main() -> None:
         shared = SharedMemory(server)
         await use(shared)
         await shared.close()
-        assert server.close_count == 1
+        assert server.close_count == closed
 
     asyncio.run(main())
 
@@ -116,16 +120,11 @@ def test_region_names_cannot_be_guessed(server: MemoryServer) -> None:
 def test_closing_leaves_nothing(server: MemoryServer) -> None:
     async def use(shared: SharedMemory) -> None:
         await shared.infer(request())
-        assert names() >= set(server.regions)
+        assert len(server.regions) == 1
+        assert not names() & set(server.regions)
 
     run(server, use)
     assert server.regions == {}
-
-
-def test_an_unclosed_transport_leaves_no_memory(server: MemoryServer) -> None:
-    asyncio.run(SharedMemory(server).infer(request()))
-    gc.collect()
-    assert not names() & set(server.regions)
 
 
 def test_a_refused_request_leaves_its_region_to_the_next(server: MemoryServer) -> None:
@@ -145,19 +144,123 @@ def test_a_region_that_the_server_may_still_read_is_not_used_again(
     server: MemoryServer, failure: BaseException
 ) -> None:
     async def use(shared: SharedMemory) -> None:
-        server.abort = failure
+        server.abort, server.still_reads = failure, True
         with pytest.raises(type(failure)):
             await shared.infer(request())
         (first,) = server.regions
-        assert first not in names()
-        server.in_use.add(first)
         server.abort = None
         await shared.infer(request())
         assert len(server.regions) == 2
-        server.in_use.clear()
+        server.still_reads = False
+        while first in server.regions:  # without another request
+            await asyncio.sleep(0.01)
 
     run(server, use)
     assert server.regions == {}
+
+
+def test_a_region_whose_registration_got_no_answer_is_not_left(server: MemoryServer) -> None:
+    server.lost_answer = DeadlineExceeded("late")
+
+    async def use(shared: SharedMemory) -> None:
+        with pytest.raises(DeadlineExceeded):
+            await shared.infer(request())
+
+    run(server, use)
+    assert server.regions == {}
+
+
+def test_closing_ends_the_requests_under_way_and_leaves_nothing(server: MemoryServer) -> None:
+    server.is_slow = True
+
+    async def main() -> None:
+        shared = SharedMemory(server)
+        answers = [asyncio.create_task(shared.infer(request())) for _ in range(3)]
+        while len(server.under_way) < 3:
+            await asyncio.sleep(0)
+        await shared.close()
+        for answer in answers:
+            with pytest.raises(ConnectionFailed, match="closed before the answer"):
+                await answer
+
+    asyncio.run(main())
+    assert server.regions == {}
+
+
+def test_closing_waits_for_a_region_that_the_server_still_reads(server: MemoryServer) -> None:
+    async def main() -> None:
+        shared = SharedMemory(server)
+        await shared.infer(request())
+        server.still_reads = True
+        closing = asyncio.create_task(shared.close())
+        await asyncio.sleep(0.05)
+        assert not closing.done()
+        server.still_reads = False
+        await closing
+
+    asyncio.run(main())
+    assert server.regions == {}
+
+
+def test_closing_does_not_wait_for_a_server_that_is_gone(server: MemoryServer) -> None:
+    async def use(shared: SharedMemory) -> None:
+        await shared.infer(request())
+        server.is_gone = True
+
+    run(server, use)
+    assert len(server.unregistered) == 1
+
+
+KILLED = """
+import asyncio, os, signal, sys
+from tests.unit.cronnx.transports.memory_server import MemoryServer
+from tests.unit.cronnx.transports.test_shared_memory import request
+from cronnx._transports.regions import Owner
+from cronnx._transports.shared_memory import SharedMemory
+server = MemoryServer()
+asyncio.run(SharedMemory(server).infer(request()))
+print(*server.regions, Owner().new_region(10).name, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_killed_client_leaves_nothing_to_the_next(server: MemoryServer) -> None:
+    killed = subprocess.run([sys.executable, "-c", KILLED], check=False, capture_output=True, text=True)
+    region, unregistered = killed.stdout.split()
+    assert region not in names()
+    assert unregistered in names()  # it was killed between making the file and the server's answer
+    server.regions[region] = mmap.mmap(-1, 1)
+
+    async def use(shared: SharedMemory) -> None:
+        await shared.infer(request())
+        assert unregistered not in names()
+
+    run(server, use)
+    assert server.regions == {}
+
+
+def test_a_region_of_another_client_that_lives_is_left_alone(server: MemoryServer) -> None:
+    async def use(shared: SharedMemory) -> None:
+        other = SharedMemory(server)
+        await other.infer(request())
+        (region,) = server.regions
+        await shared.infer(request())
+        assert server.regions.keys() > {region}
+        await other.close()
+
+    run(server, use, closed=2)
+    assert server.regions == {}
+
+
+def test_a_region_of_another_container_is_left_alone(server: MemoryServer) -> None:
+    foreign = f"cronnx-1-{'0' * 16}-{'0' * 32}"
+    server.regions[foreign] = mmap.mmap(-1, 1)
+
+    async def use(shared: SharedMemory) -> None:
+        await shared.infer(request())
+
+    run(server, use)
+    assert set(server.regions) == {foreign}
 
 
 def test_a_restarted_server_gets_the_region_again(server: MemoryServer) -> None:
@@ -198,7 +301,7 @@ def test_an_unreachable_server_has_not_refused_shared_memory(server: MemoryServe
 def test_too_large_a_region_is_refused(more: int) -> None:
     there_is = os.statvfs("/dev/shm")  # noqa: S108 - where Linux keeps shared memory
     with pytest.raises(InvalidInput, match="is /dev/shm full"):
-        new_block(there_is.f_blocks * there_is.f_frsize * more + 1)
+        Owner().new_region(there_is.f_blocks * there_is.f_frsize * more + 1)
 
 
 def test_other_requests_go_through(server: MemoryServer) -> None:
