@@ -172,13 +172,13 @@ def test_grpc_messages_pass_unless_they_are_compressed_or_ask_for_classes(replic
 
 def test_a_load_that_fails_takes_no_replica_out(replicas: Replicas) -> None:
     with replicas.under_load() as callers, Client(replicas.servers[0].addresses.http) as client:
-        replicas.repository.corrupt_version(2)
+        replicas.repository.corrupt_version(3)
         with pytest.raises(ServerFault):
             client.load(CLASSIFIER)
         with closing(Connection(replicas.servers[0].addresses)) as connection:
             assert connection.send(HttpRequest("/v2/health/ready", method="GET")).status == 400
         callers.wait_for_requests()
         assert replicas.proxy.replicas_up() == REPLICAS
-        replicas.repository.write_version(2)
+        replicas.repository.write_version(3)
         client.load(CLASSIFIER)
     assert callers.errors() == []
