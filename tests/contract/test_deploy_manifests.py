@@ -220,8 +220,24 @@ def test_no_route_leads_to_a_call_that_changes_a_server() -> None:
     routed = {each["method"]["method"] for each in matches}
     assert routed <= methods
     assert not [name for name in routed if re.search("Repository|SharedMemory|Trace|Log", name)]
-    paths = [each["path"] for each in one(CPU, "HTTPRoute", "triton")["spec"]["rules"][0]["matches"]]
+    rules = one(CPU, "HTTPRoute", "triton")["spec"]["rules"]
+    paths = [match["path"] for rule in rules for match in rule["matches"]]
     assert {path["value"] for path in paths if path["type"] == "PathPrefix"} == {"/v2/models", "/v2/health"}
+
+
+def removed(rule: dict[str, Any]) -> set[str]:
+    return {name for each in rule["filters"] for name in each["requestHeaderModifier"]["remove"]}
+
+
+def test_routes_remove_the_headers_that_crash_triton() -> None:
+    binary, others = one(CPU, "HTTPRoute", "triton")["spec"]["rules"]
+    (header,) = (header for match in binary["matches"] for header in match["headers"])
+    lengths = ["10", "1000000", "x", "-1", "99999999999", "2, 2"]
+    assert [each for each in lengths if re.fullmatch(header["value"], each)] == ["10", "1000000"]
+    assert removed(binary) == {"Content-Type", "Content-Encoding"}
+    assert removed(others) == {"Content-Type", "Content-Encoding", header["name"]}
+    (grpc,) = one(CPU, "GRPCRoute", "triton")["spec"]["rules"]
+    assert removed(grpc) == {"grpc-encoding"}
 
 
 @ALL

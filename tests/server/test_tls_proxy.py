@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from cronnx import Client, ConnectionFailed, InvalidInput, Retry, Tls
+from cronnx_lab.attack.proxy import WITH_TLS, balancing
 from cronnx_server.serve.addresses import free_addresses
 from tests.certificates import identity
 from tests.server.conftest import Served
-from tests.server.haproxy import WITH_TLS, balancing, environment
+from tests.server.haproxy import skip_without_haproxy
 
 
 @dataclass(frozen=True)
@@ -26,13 +27,14 @@ class TlsProxy:
 
 @pytest.fixture(scope="module")
 def proxy(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsProxy]:
+    skip_without_haproxy()
     folder = tmp_path_factory.mktemp("proxy")
     made, free = identity(folder, "proxy"), free_addresses()
     pem = folder / "proxy.pem"
     pem.write_bytes(made.certificate.read_bytes() + made.key.read_bytes())
     https, grpcs = f"{free.address}:{free.http_port}", f"{free.address}:{free.grpc_port}"
     variables = {"TLS_PEM": str(pem), "HAPROXY_HTTPS": https, "HAPROXY_GRPCS": grpcs}
-    with balancing(environment([served.addresses] * 3, folder) | variables, replicas=3, configs=WITH_TLS):
+    with balancing([served.addresses] * 3, folder, configs=WITH_TLS, variables=variables):
         yield TlsProxy(f"https://{https}", f"grpcs://{grpcs}", made.certificate)
 
 

@@ -55,7 +55,7 @@ def inject(fault: Fault, service: Service, *, url: str, model_name: str, image: 
         once.wait_for_requests()
         fault_s = time.monotonic()
         fault.cause(service, model_name, image)
-        has_recovered = _is_calm(once, fault_s) and _is_calm(retrying, fault_s)
+        has_recovered = is_calm(once, fault_s) and is_calm(retrying, fault_s)
     after = [each for each in once.requests if each.ended_s > fault_s]
     under_way = [each for each in after if each.sent_s < fault_s]
     disturbed_s = [each.ended_s - fault_s for each in after if _is_disturbed(each)]
@@ -73,7 +73,7 @@ def _is_disturbed(request: Request) -> bool:
     return request.error is not None or request.ended_s - request.sent_s > STALL_S
 
 
-def _is_calm(callers: Callers, fault_s: float) -> bool:
+def is_calm(callers: Callers, fault_s: float) -> bool:
     """Wait until the latest requests were sent after the fault and were all answered; False if that never happens."""
     while time.monotonic() < fault_s + LONGEST_S:
         last = callers.requests[-CALM_ANSWERS:]

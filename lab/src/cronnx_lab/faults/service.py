@@ -33,16 +33,17 @@ def in_namespace(folder: str, *, size: str) -> list[str]:
 class Service:
     """`scripts/serve`, started again and again at the same addresses."""
 
-    def __init__(self, arguments: Sequence[str], log: Path) -> None:
+    def __init__(self, arguments: Sequence[str], log: Path, *, shared_memory: str = SHARED_MEMORY) -> None:
         """Start it for the first time.
 
         Args:
             arguments: The arguments of `scripts/serve` besides the addresses.
             log: The file for its log.
+            shared_memory: The size of its /dev/shm, as `mount` takes it.
         """
         self.addresses = free_addresses()
         self._command = [
-            *in_namespace("/dev/shm", size=SHARED_MEMORY),  # noqa: S108 - where Linux keeps shared memory
+            *in_namespace("/dev/shm", size=shared_memory),  # noqa: S108 - where Linux keeps shared memory
             sys.executable,
             str(ROOT / "scripts" / "serve"),
             f"--http-port={self.addresses.http_port}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import struct
 from base64 import b64encode
@@ -106,7 +107,8 @@ class Connection:
         # Each request gets its own connection, so that a broken one does not affect the next.
         connection = HTTPConnection(self._addresses.address, self._addresses.http_port, timeout=self._timeout_s)
         try:
-            connection.request(request.method, request.path, request.body, dict(request.headers))
+            with contextlib.suppress(BrokenPipeError):  # the refusal may come before the end of the body
+                connection.request(request.method, request.path, request.body, dict(request.headers))
             response = connection.getresponse()
             body = response.read()
         except (OSError, HTTPException) as error:

@@ -1,0 +1,177 @@
+"""What HAProxy lets through, refuses and repeats, in front of servers that only record what they get."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+
+from cronnx_lab.attack.attacks import crashing
+from cronnx_lab.attack.proxy import Proxy, balancing
+from cronnx_lab.fuzz.requests import Answer, Connection, HttpRequest, NoAnswerError, Payload, over_http_binary
+from cronnx_server.serve.addresses import Addresses, free_addresses
+from tests.server.haproxy import skip_without_haproxy
+
+INFER, GENERATE, HANG_UP = "/v2/models/any/infer", "/v2/models/any/generate", "/v2/models/hang_up/generate"
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+HEADER = "Inference-Header-Content-Length"
+NOISE = bytes(range(256)) * 2000
+LONG = "A" * 400_000  # more than HAProxy's buffer
+
+
+class QuietServer(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing of connections that HAProxy cuts."""
+
+
+@dataclass(frozen=True)
+class Replica:
+    """A server that is live but not ready, as Triton is after a load that failed. It hangs up on some requests."""
+
+    addresses: Addresses = field(default_factory=free_addresses)
+    received: list[tuple[str, bytes, Mapping[str, str]]] = field(default_factory=list)
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        received = self.received
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                self._answer(200 if self.path == "/v2/health/live" else 400)
+
+            def do_POST(self) -> None:
+                length = int(self.headers.get("Content-Length", 0))
+                body = self.rfile.read(length)
+                if len(body) < length:
+                    return
+                received.append((self.path, body, dict(self.headers)))
+                self.close_connection = self.path == HANG_UP
+                if not self.close_connection:
+                    self._answer(200)
+
+            def _answer(self, status: int) -> None:
+                self.send_response(status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        server = QuietServer((self.addresses.address, self.addresses.http_port), Handler)
+        Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            server.server_close()
+
+
+@dataclass(frozen=True)
+class Balanced:
+    proxy: Proxy
+    connection: Connection
+    replicas: list[Replica]
+
+    def send(self, request: HttpRequest) -> tuple[Answer, list[tuple[str, bytes, Mapping[str, str]]]]:
+        """Send a request; the answer, and what the replicas got together."""
+        for each in self.replicas:
+            each.received.clear()
+        answer = self.connection.send(request)
+        return answer, [one for each in self.replicas for one in each.received]
+
+
+@pytest.fixture(scope="module")
+def balanced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Balanced]:
+    skip_without_haproxy()
+    replicas = [Replica() for _ in range(3)]
+    with ExitStack() as stack:
+        for each in replicas:
+            stack.enter_context(each.serving())
+        addresses = [each.addresses for each in replicas]
+        proxy = stack.enter_context(balancing(addresses, tmp_path_factory.mktemp("haproxy")))
+        yield Balanced(proxy, stack.enter_context(closing(Connection(proxy.addresses))), replicas)
+
+
+def infer(*, shape: str = "[1, 1]", data: str = '["a"]', more: str = "") -> HttpRequest:
+    tensor = f'{{"name": "image", "datatype": "BYTES", "shape": {shape}, "data": {data}}}'
+    return HttpRequest(INFER, f'{{"inputs": [{tensor}]{more}}}'.encode())
+
+
+HONEST = {
+    "a small picture": HttpRequest(GENERATE, b'{"image": "AAAA"}'),
+    "a picture larger than the buffer": HttpRequest(GENERATE, b'{"image": "%b"}' % LONG.encode()),
+    "a batch": infer(shape="[2, 1]", data=f'["{LONG}", "{LONG}"]'),
+    "numbers": infer(shape="[1, 20000]", data=json.dumps([0.25] * 20_000)),
+    "nested numbers": infer(shape="[1, 100, 100, 2]", data=json.dumps([[[[1, 2]] * 100] * 100])),
+    "binary tensors": over_http_binary("any", Payload(NOISE)),
+    "the word classification as a text": HttpRequest(GENERATE, b'{"image": "AAAA", "user_id": "classification"}'),
+    "escaped quotation marks": HttpRequest(GENERATE, json.dumps({"id": 'say "[[[[' + "[" * 100}).encode()),
+    "the index of models": HttpRequest("/v2/repository/index", b'{"ready": true}'),
+    "no body": HttpRequest("/v2/repository/index"),
+}
+
+
+@pytest.mark.parametrize("kind", HONEST)
+def test_an_honest_request_arrives_unchanged_once(balanced: Balanced, kind: str) -> None:
+    request = HONEST[kind]
+    answer, received = balanced.send(request)
+    assert answer.status == 200
+    assert [(path, body) for path, body, _ in received] == [(request.path, request.body)]
+
+
+@pytest.mark.parametrize("size", [100, 5_000_000])
+def test_json_that_is_declared_a_form_arrives_undeclared(balanced: Balanced, size: int) -> None:
+    answer, received = balanced.send(HttpRequest(GENERATE, b'{"image": "%b"}' % (b"A" * size), FORM))
+    assert answer.status == 200
+    assert ["content-type" in {name.lower() for name in headers} for _, _, headers in received] == [False]
+
+
+CLASSIFICATION = ', "outputs": [{"name": "label", "parameters": {"classification": 3}}]'
+REFUSED = {
+    **{each.name: each.request for each in crashing("any", "label") if isinstance(each.request, HttpRequest)},
+    "an escaped key": infer(more=CLASSIFICATION.replace("class", "\\u0063lass")),
+    "a key after the buffer": infer(data=f'["{LONG}"]', more=CLASSIFICATION),
+    "a key in the header of binary tensors": HttpRequest(
+        INFER, f"{{{CLASSIFICATION[2:]}}}".encode() + NOISE, {HEADER: str(len(CLASSIFICATION))}
+    ),
+    "a shape whose dimensions are small": infer(shape="[1000, 1000, 1000]"),
+    "a shape of many digits": infer(shape=f"[{'0' * 2000}1, {10**9}]"),
+    "an escaped shape": HttpRequest(INFER, infer(shape="[9999999]").body.replace(b"shape", b"sh\\u0061pe")),
+    "deep after the buffer": HttpRequest(GENERATE, b'{"image": "%b", "x": %b' % (LONG.encode(), b"[" * 100_000)),
+    "a million brackets": HttpRequest(GENERATE, b"[" + b"[],[]," * 250_000),
+    "half a million escapes": HttpRequest(GENERATE, b'{"image": "' + b"\\\\" * 500_000),
+    "deep with siblings": HttpRequest(GENERATE, b"[[]," * 100_000),
+    "a header length for generate": HttpRequest(GENERATE, b"{}" + b"[" * 100_000, {HEADER: "2"}),
+    "two header lengths": HttpRequest(INFER, b"{}", {HEADER: "2, 2"}),
+    "gzip": HttpRequest(GENERATE, b"", {"Content-Encoding": "gzip"}),
+    "a long path": HttpRequest(f"/v2/models/{'m' * 100_000}"),
+    "a load": HttpRequest("/v2/repository/models/any/load", b"{}"),
+}
+del REFUSED["form of 5 MB"]  # answered: the test above
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_a_request_that_could_harm_a_replica_reaches_none(balanced: Balanced, kind: str) -> None:
+    answer, received = balanced.send(REFUSED[kind])
+    assert received == []
+    assert answer.status in (400, 403, 411, 414, 415)
+    assert answer.status == 403 or answer.message.startswith("expected ")
+    assert balanced.proxy.replicas_up() == 3
+
+
+def test_a_request_that_a_replica_hung_up_on_is_sent_to_no_other(balanced: Balanced) -> None:
+    try:
+        answer, received = balanced.send(HttpRequest(HANG_UP, b'{"image": "AAAA"}'))
+        assert answer.status == 502
+    except NoAnswerError:
+        received = [one for each in balanced.replicas for one in each.received]
+    assert len(received) == 1
