@@ -9,7 +9,7 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from threading import Thread
 from types import FrameType
 from typing import IO, cast
@@ -21,7 +21,6 @@ from cronnx_server.triton_http import TritonHttp
 
 POLL_S = 0.1
 READY_TIMEOUT_S = 1.0
-_CRASHES = re.compile(r"Signal \((\d+)\) received")
 _LISTENS = re.compile(r'"Started \w+Service at ')
 # Kills a process group as soon as its standard input closes, which happens when the parent process ends.
 _GUARD = ("sh", "-c", 'read -r _; kill -s KILL -- "-$1"', "sh")
@@ -35,12 +34,9 @@ class ServerProcess:
     Attributes:
         was_up: Whether the server has said in its log that it listens, or its owner has seen it ready. After `end` the
             whole log is read, so that it is known of a server that crashed as soon as it was up.
-        known_crashes: Signals whose backtrace is not worth the seconds that Triton takes to write it: the server is
-            killed as soon as its log tells of one.
     """
 
     was_up = False
-    known_crashes: Collection[int] = ()
 
     def __init__(
         self,
@@ -76,7 +72,6 @@ class ServerProcess:
         # Not the kernel's parent-death signal: a stub notices when its server is killed, but may hang all the same.
         self._guard = subprocess.Popen([*_GUARD, str(self.pid)], stdin=subprocess.PIPE, start_new_session=True)
         self._asked_to_stop = False
-        self._crash: int | None = None
         self._log = Thread(target=self._print_log, args=(rewrite_log,), daemon=True)
         self._log.start()
 
@@ -96,9 +91,8 @@ class ServerProcess:
                 raise StartError(f"tritonserver ended with status {self.wait()} before it was ready; see its log above")
 
     def wait(self) -> int:
-        """Wait until the server ends, and return its exit status; that of the crash if it was killed in one."""
-        status = self._process.wait()
-        return -self._crash if self._crash else status
+        """Wait until the server ends, and return its exit status."""
+        return self._process.wait()
 
     def ends_within(self, timeout_s: float) -> bool:
         """Wait at most `timeout_s` seconds; whether the server has ended."""
@@ -153,9 +147,6 @@ class ServerProcess:
         with cast(IO[str], self._process.stdout) as log:
             for line in log:
                 self.was_up = self.was_up or bool(_LISTENS.search(line))
-                if (crash := _CRASHES.match(line)) and int(crash[1]) in self.known_crashes:
-                    self._crash = int(crash[1])
-                    self.kill()
                 yield line.rstrip("\r\n")
 
 

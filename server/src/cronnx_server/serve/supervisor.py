@@ -102,7 +102,6 @@ class Supervisor:
     @contextlib.contextmanager
     def _started(self, *flags: str) -> Iterator[ServerProcess]:
         self._server = server = self._start(flags)
-        server.known_crashes = self._explained
         try:
             if self._is_stopped:  # `stop` came between two servers
                 server.stop()
@@ -127,8 +126,8 @@ class Supervisor:
     def _pause(self, status: int, seconds: float) -> None:
         when = f"in {seconds:g} s" if seconds else "at once"
         progress.step(f"tritonserver ended {_how(status)}; restarting it {when}")
-        if -status in LIKELY_CAUSES and -status not in self._explained:
-            self._explained.add(-status)
+        if -status in LIKELY_CAUSES and status not in self._explained:
+            self._explained.add(status)
             progress.step(f"The likely cause is {LIKELY_CAUSES[-status]} (docs/serve.md#restarts)")
         until_s = time.monotonic() + seconds
         while not self._is_stopped and time.monotonic() < until_s:

@@ -7,7 +7,6 @@ import select
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -48,23 +47,3 @@ def test_one_that_ends_is_seen_to_end_and_one_that_lives_to_live() -> None:
 def test_what_cannot_be_started_is_named() -> None:
     with pytest.raises(StartError, match="cannot start /none: No such file"):
         ServerProcess(["/none"], os.environ)
-
-
-CRASH = "echo 'Signal (8) received.'; sleep 600"
-
-
-def test_a_known_crash_is_ended_at_once_and_keeps_its_signal(tmp_path: Path) -> None:
-    go = tmp_path / "go"
-    server = ServerProcess(["sh", "-c", f"until [ -e {go} ]; do sleep 0.05; done; {CRASH}"], os.environ)
-    server.known_crashes = {signal.SIGFPE}
-    go.touch()
-    assert server.ends_within(30)
-    assert server.wait() == -signal.SIGFPE
-    server.end()
-
-
-def test_the_first_crash_by_a_signal_may_write_its_backtrace() -> None:
-    server = ServerProcess(["sh", "-c", CRASH.replace("sleep 600", "exit 3")], os.environ)
-    server.known_crashes = {signal.SIGSEGV}
-    assert server.wait() == 3
-    server.end()
