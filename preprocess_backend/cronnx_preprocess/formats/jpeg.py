@@ -66,7 +66,8 @@ def read(file: bytes) -> Header:
 def _walk(file: bytes) -> _Segments:
     """The segments up to the first scan."""
     kept, kept_bytes = [b"\xff\xd8"], 0
-    kind, frame, orientation, xmp = 0, b"", None, None
+    kind, frame = 0, b""
+    found_in: dict[bytes, int | None] = {}  # the first of each is read
     position = 2
     for _ in range(MAX_SEGMENTS):
         found = _MARKER.search(file, position, position + _LONGEST_JUNK)
@@ -84,10 +85,10 @@ def _walk(file: bytes) -> _Segments:
                 raise damaged("JPEG")
             kind, frame = marker, file[body:position]
         elif marker == _APP1:
-            if orientation is None and file.startswith(_EXIF, body + 2):
-                orientation = exif_orientation(file[body + 2 : position])
-            elif xmp is None and file.startswith(_XMP, body + 2):
-                xmp = xmp_orientation(file[body + 2 : position])
+            if _EXIF not in found_in and file.startswith(_EXIF, body + 2):
+                found_in[_EXIF] = exif_orientation(file[body + 2 : position])
+            elif _XMP not in found_in and file.startswith(_XMP, body + 2):
+                found_in[_XMP] = xmp_orientation(file[body + 2 : position])
         if (
             is_frame
             or marker in (_HUFFMAN_TABLES, _TABLES, _RESTARTS)
@@ -102,7 +103,7 @@ def _walk(file: bytes) -> _Segments:
         raise too_many(f"a JPEG with at most {MAX_SEGMENTS} segments before its pixels")
     if not frame:
         raise damaged("JPEG")
-    return _Segments(kept, kind, frame, orientation or xmp or UPRIGHT, start)
+    return _Segments(kept, kind, frame, found_in.get(_EXIF) or found_in.get(_XMP) or UPRIGHT, start)
 
 
 def _fixed_bytes(file: bytes, segments: _Segments) -> float:

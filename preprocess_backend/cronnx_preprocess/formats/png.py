@@ -33,7 +33,7 @@ def _walk(file: bytes) -> tuple[bytes, int]:
     """The file without its metadata, and its orientation."""
     view = memoryview(file)
     runs, run = [view[:8]], 8
-    exif, profile, xmp = None, None, None
+    found: dict[str, int | None] = {}  # the first of each is read
     position = 8
     for _ in range(MAX_CHUNKS):
         start, name = position, file[position + 4 : position + 8]
@@ -47,16 +47,16 @@ def _walk(file: bytes) -> tuple[bytes, int]:
         runs.append(view[run:start])
         run = position
         body = slice(start + 8, position - 4)
-        if name == b"eXIf":
-            exif = exif_orientation(file[body])
-        elif name == b"zTXt" and file.startswith(b"Raw profile type exif\0\0", start + 8):
-            profile = _profile_orientation(file[body])
-        elif name == b"iTXt" and file.startswith(b"XML:com.adobe.xmp\0", start + 8):
-            xmp = xmp_orientation(file[body])
+        if name == b"eXIf" and "exif" not in found:
+            found["exif"] = exif_orientation(file[body])
+        elif name == b"zTXt" and "text" not in found and file.startswith(b"Raw profile type exif\0\0", start + 8):
+            found["text"] = _profile_orientation(file[body])
+        elif name == b"iTXt" and "xmp" not in found and file.startswith(b"XML:com.adobe.xmp\0", start + 8):
+            found["xmp"] = xmp_orientation(file[body])
     else:
         raise too_many(f"a PNG with at most {MAX_CHUNKS} chunks")
     runs.append(view[run:position])
-    return b"".join(runs), exif or profile or xmp or UPRIGHT
+    return b"".join(runs), found.get("exif") or found.get("text") or found.get("xmp") or UPRIGHT
 
 
 def _profile_orientation(text: bytes) -> int | None:

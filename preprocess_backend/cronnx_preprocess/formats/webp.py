@@ -23,7 +23,7 @@ def read(file: bytes) -> Header:
     if len(file) > MAX_BYTES:
         raise InvalidImageError(f"expected a WebP of at most {MAX_BYTES} bytes, got {len(file)}; save it as JPEG")
     size = _size(file)
-    exif, xmp = None, None
+    found: dict[bytes, int | None] = {}  # the first of each is read
     position = 12
     for _ in range(MAX_CHUNKS):
         name = file[position : position + 4]
@@ -32,13 +32,13 @@ def read(file: bytes) -> Header:
         start = position + 8
         length = int.from_bytes(file[position + 4 : start], "little")
         position = start + length + length % 2
-        if name == b"EXIF":
-            exif = exif_orientation(file[start:position])
-        elif name == b"XMP ":
-            xmp = xmp_orientation(file[start:position])
+        if name == b"EXIF" and name not in found:
+            found[name] = exif_orientation(file[start:position])
+        elif name == b"XMP " and name not in found:
+            found[name] = xmp_orientation(file[start:position])
     else:
         raise too_many(f"a WebP with at most {MAX_CHUNKS} chunks")
-    orientation = exif or xmp or UPRIGHT
+    orientation = found.get(b"EXIF") or found.get(b"XMP ") or UPRIGHT
     return Header("WEBP", file, size, _BYTES_PER_PIXEL, orientation=orientation, cost_of_a_byte=_COST_OF_A_BYTE)
 
 

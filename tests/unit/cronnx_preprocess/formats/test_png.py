@@ -56,6 +56,13 @@ def test_the_orientation_comes_from_imagemagicks_text(photo: Image.Image, encode
     assert read(with_more(encode(photo, "PNG"), broken)).orientation == 1
 
 
+def test_only_the_first_text_with_exif_is_decompressed(plain: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    read_texts: list[bytes] = []
+    monkeypatch.setattr("cronnx_preprocess.formats.png._profile_orientation", read_texts.append)
+    read(with_more(plain, png_chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(bytes(9999))) * 500))
+    assert len(read_texts) == 1
+
+
 def test_chunks_without_end_are_refused(plain: bytes) -> None:
     with pytest.raises(InvalidImageError, match=r"^expected a PNG with at most 10000 chunks, got more"):
         read(with_more(plain, png_chunk(b"prIv", b"") * MAX_CHUNKS))
