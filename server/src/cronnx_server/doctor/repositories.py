@@ -12,7 +12,7 @@ from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig
 
 from cronnx_onnxruntime.runner import DEFAULT_MODEL_FILENAME
 from cronnx_server.errors import RepositoryError
-from cronnx_server.repository import config_path, read_config
+from cronnx_server.repository import config_path, is_version, read_config
 
 PLATFORM_BACKENDS = {"onnxruntime_onnx": "onnxruntime"}
 
@@ -152,7 +152,7 @@ def _subfolders(folders: Iterable[Path]) -> Iterator[Path]:
 def _versions(folder: Path) -> tuple[int, ...]:
     """The version folders: Triton ignores a name that is not a number or begins with a zero."""
     names = (path.name for path in folder.iterdir() if path.is_dir())
-    return tuple(sorted(int(name) for name in names if name.isdecimal() and not name.startswith("0")))
+    return tuple(sorted(int(name) for name in names if is_version(name)))
 
 
 def _warm_up_files(folder: Path) -> dict[str, bytes]:

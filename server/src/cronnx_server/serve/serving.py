@@ -25,9 +25,10 @@ def serve(options: Options) -> int:
     """
     folders = options.repositories or [MODEL_REPOSITORY, ENSEMBLES]
     repository.check(folders, profile=options.profile)
+    loadable = repository.loadable(folders)
     with environment.setup_lock():
         distribution = tritonserver.distribution()
-        names = list(options.models or ["*"]) if options.repositories else build_missing(options.models or None)
+        names = list(options.models) or loadable if options.repositories else build_missing(options.models or None)
     command = [
         *distribution.command(map(Path.resolve, folders)),
         "--model-control-mode=explicit",
