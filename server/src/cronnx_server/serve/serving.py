@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cronnx_server import environment, progress, repository
+from cronnx_server.add_model import placement
 from cronnx_server.build_models.missing_models import build_missing
 from cronnx_server.key import KEY
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
@@ -25,8 +26,9 @@ def serve(options: Options) -> int:
     """
     folders = options.repositories or [MODEL_REPOSITORY, ENSEMBLES]
     repository.check(folders, profile=options.profile)
-    loadable = repository.loadable(folders)
     with environment.setup_lock():
+        placement.recover()
+        loadable = repository.loadable(folders)
         distribution = tritonserver.distribution()
         names = list(options.models) or loadable if options.repositories else build_missing(options.models or None)
     command = [
