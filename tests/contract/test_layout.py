@@ -34,7 +34,7 @@ BELOW = {
     "cronnx_server": {*PURE_PACKAGES, "cronnx"},
     "cronnx_lab": {*PURE_PACKAGES, "cronnx", "cronnx_server"},
 }
-COMMAND = '''#!/usr/bin/env python3
+COMMAND = '''#!/usr/bin/env -S python3 -I
 """{what}: `scripts/{name} --help`."""
 
 import os

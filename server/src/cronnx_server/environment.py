@@ -10,12 +10,15 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import re
 import runpy
+import select
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import IO
 
 from cronnx_server import packages, progress
 from cronnx_server.errors import CommandError, SetupError
@@ -27,6 +30,10 @@ SERVER = "server"
 """The lock file that every command needs: `requirements/server.txt`."""
 PROJECT = "project"
 """Takes the place of a lock file for the project's own packages, which are installed in editable mode."""
+FOREIGN = ("PYTHONHOME", "PYTHONPATH", "PYTHONPLATLIBDIR", "PYTHONSAFEPATH", "PYTHONUSERBASE")
+"""The variables of other software that would bring its packages into `.venv`."""
+BROKEN_PIPE = 141
+"""The exit status of a command whose reader left: 128 + SIGPIPE, as a shell reports it."""
 
 
 def run(module: str, arguments: Sequence[str]) -> int:
@@ -37,10 +44,14 @@ def run(module: str, arguments: Sequence[str]) -> int:
         arguments: The arguments of the command.
 
     Returns:
-        1 if `.venv` cannot be created. Otherwise the command ends this process with its own status.
+        1 if `.venv` cannot be created, 141 if nobody reads the output of the command any more. Otherwise the command
+        ends this process with its own status.
     """
     name = module.rpartition(".")[2]
+    for variable in FOREIGN:
+        os.environ.pop(variable, None)
     try:
+        check_place(ROOT)
         add(SERVER, module.partition(".")[0].removeprefix("cronnx_"))
     except (CommandError, OSError) as error:
         print(f"{name}: {error}", file=sys.stderr)
@@ -49,8 +60,38 @@ def run(module: str, arguments: Sequence[str]) -> int:
         python = str(VENV / "bin" / "python")
         os.execv(python, [python, "-I", str(SERVER_SOURCE), module, *arguments])  # noqa: S606 - the same command, in .venv
     sys.argv[1:] = arguments
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    try:
+        try:
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        if all(map(_has_reader, (sys.stdout, sys.stderr))):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes once more at exit
+        return BROKEN_PIPE
     return 0
+
+
+def _has_reader(stream: IO[str]) -> bool:
+    """Whether somebody reads a stream: true unless it is a pipe whose other end is closed."""
+    poll = select.poll()
+    poll.register(stream, 0)
+    return not any(events & select.POLLERR for _, events in poll.poll(0))
+
+
+def check_place(root: Path) -> None:
+    """Raise SetupError if the path of the clone has a character that Python, PATH or a shell would take for another.
+
+    The Python of Triton's stubs takes ASCII for the encoding of file names, and no variable changes that; `:` and `;`
+    divide search paths; pip puts the path between double quotes for a shell.
+    """
+    odd = re.search(r"""[^ -~]|[:;"$`\\]""", str(root))
+    if odd:
+        raise SetupError(
+            f'expected a path of the clone of ASCII characters without : ; " $ ` \\, got {odd[0]!r} in {str(root)!r}; '
+            "move the clone"
+        )
 
 
 def add(*locks: str) -> None:
@@ -62,6 +103,7 @@ def add(*locks: str) -> None:
         SetupError: This Python is not supported, or the environment cannot be created.
     """
     check_python(sys.version_info[:2])
+    check_access(VENV / "bin" / "python")
     wanted = (*locks, PROJECT)
     if not is_whole(wanted):
         with setup_lock():
@@ -76,6 +118,19 @@ def check_python(version: tuple[int, int]) -> None:
             f"expected Python {oldest} to {newest}, got {got} ({sys.executable}); "
             f"name one of these in the call, such as python{newest} scripts/serve"
         )
+
+
+def check_access(python: Path) -> None:
+    """Raise SetupError if this user may not run the Python of an environment; one that is absent is fine."""
+    try:
+        python.stat()
+    except PermissionError as error:
+        raise SetupError(
+            f"expected a Python that this user can run, got {python}: {error.strerror}; delete .venv, and as the owner "
+            "of the clone start scripts/set_up with a Python that every user can read, such as /usr/bin/python3"
+        ) from error
+    except OSError:
+        return
 
 
 @contextlib.contextmanager
@@ -156,11 +211,21 @@ def _count(requirements: Path) -> int:
 
 
 def is_whole(locks: tuple[str, ...], *, venv: Path = VENV, requirements: Path = REQUIREMENTS) -> bool:
-    """Whether an environment has a Python and, by its stamps, the packages that these lock files list now."""
+    """Whether an environment was made here, has a Python and, by its stamps, the packages that these locks list now."""
     stamps = {venv / f"{lock}.sha256": _digest(lock, requirements) for lock in locks}
-    return (venv / "bin" / "python").exists() and all(
+    return _is_of_this_place(venv) and all(
         path.exists() and path.read_text() == digest for path, digest in stamps.items()
     )
+
+
+def _is_of_this_place(venv: Path) -> bool:
+    """Whether an environment was made where it is: one that was moved or copied names the packages of the old place.
+
+    pip's own command names the Python that it was installed for.
+    """
+    pip = venv / "bin" / "pip"
+    places = {os.fsencode(place / "bin") for place in (venv, venv.resolve())}
+    return (venv / "bin" / "python").exists() and pip.exists() and any(place in pip.read_bytes() for place in places)
 
 
 def stamp(lock: str, *, venv: Path = VENV, requirements: Path = REQUIREMENTS) -> None:

@@ -15,6 +15,7 @@ from cronnx_router.arms import read_arm, read_weighted_arms
 from cronnx_server.errors import RepositoryError
 from cronnx_server.model_config import ensemble_steps
 from cronnx_server.model_spec import Task
+from cronnx_server.plain_paths import PLAIN
 
 ROUTER = "router"
 """The backend of routers."""
@@ -78,7 +79,42 @@ def as_json(config: ModelConfig) -> dict[str, Any]:
 
 def models(repository: Path) -> dict[str, Path]:
     """The folders of a repository's models, by name."""
-    return {folder.name: folder for folder in sorted(repository.iterdir()) if (folder / "config.pbtxt").exists()}
+    return {folder.name: folder for folder in sorted(repository.iterdir()) if "config.pbtxt" in _entries(folder)}
+
+
+def loadable(folders: Iterable[Path]) -> list[str]:
+    """The names of what a server can load from these repositories: folders with a configuration or a version.
+
+    Others, such as `lost+found` of a volume, are no models; Triton would fail to load them.
+
+    Raises:
+        RepositoryError: A name cannot be used: Triton passes it through a shell without quotes.
+    """
+    names = [folder.name for repository in folders for folder in sorted(repository.iterdir()) if is_model(folder)]
+    for name in names:
+        if not PLAIN.fullmatch(name):
+            raise RepositoryError(
+                f"expected letters, digits and . _ + , = @ % - in the name of a model, got {name!r}; rename its folder"
+            )
+    return list(dict.fromkeys(names))
+
+
+def is_model(folder: Path) -> bool:
+    """Whether Triton could load a folder: one with a configuration, or with a version, which it completes itself."""
+    return any(name == "config.pbtxt" or is_version(name) for name in _entries(folder))
+
+
+def is_version(name: str) -> bool:
+    """Whether Triton takes a folder of this name for a version: a number without a leading zero."""
+    return name.isdecimal() and not name.startswith("0")
+
+
+def _entries(folder: Path) -> list[str]:
+    """The names in a folder; none if it is a file, or closed to this user as `lost+found` is."""
+    try:
+        return [path.name for path in folder.iterdir()]
+    except (NotADirectoryError, PermissionError):
+        return []
 
 
 def steps(config: ModelConfig) -> list[str]:

@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 
@@ -36,6 +39,7 @@ def venv(tmp_path: Path) -> Path:
     """An environment without packages."""
     (tmp_path / "venv" / "bin").mkdir(parents=True)
     (tmp_path / "venv" / "bin" / "python").touch()
+    (tmp_path / "venv" / "bin" / "pip").write_text(f"#!{tmp_path}/venv/bin/python\n")
     return tmp_path / "venv"
 
 
@@ -124,6 +128,61 @@ def test_an_environment_whose_python_is_gone_is_not_whole(venv: Path, requiremen
     (venv / "bin" / "python").unlink()
     (venv / "bin" / "python").symlink_to(venv / "removed")
     assert not environment.is_whole(("server",), venv=venv, requirements=requirements)
+
+
+@pytest.mark.parametrize("again", [shutil.move, shutil.copytree], ids=["moved", "copied"])
+def test_an_environment_in_another_place_is_not_whole(
+    venv: Path, requirements: Path, again: Callable[..., Any]
+) -> None:
+    environment.stamp("server", venv=venv, requirements=requirements)
+    other = venv.with_name("other")
+    again(venv, other)
+    assert not environment.is_whole(("server",), venv=other, requirements=requirements)
+
+
+def test_an_environment_behind_a_link_is_whole(venv: Path, requirements: Path) -> None:
+    environment.stamp("server", venv=venv, requirements=requirements)
+    link = venv.with_name("link")
+    link.symlink_to(venv)
+    assert environment.is_whole(("server",), venv=link, requirements=requirements)
+
+
+@pytest.mark.parametrize("name", ["jos\xe9", "a:b", "a;b", "$(touch ran)", "a`b`", 'a"b', "a\\b", "a\nb"])
+def test_a_clone_whose_path_a_shell_or_python_would_mistake_is_refused(name: str) -> None:
+    with pytest.raises(SetupError, match="expected a path of the clone of ASCII characters without"):
+        environment.check_place(Path("/srv") / name)
+
+
+@pytest.mark.parametrize("name", ["my projects", "it's (new) & good", "a=b,c", "plain"])
+def test_a_clone_under_a_path_with_a_blank_is_taken(name: str) -> None:
+    environment.check_place(Path("/srv") / name)
+
+
+def test_a_python_that_this_user_cannot_reach_is_named(tmp_path: Path) -> None:
+    class Closed(type(tmp_path)):  # type: ignore[misc]  # permissions do not bind root
+        def stat(self, **_: object) -> NoReturn:
+            raise PermissionError(13, "Permission denied")
+
+    with pytest.raises(SetupError, match=r"expected a Python that this user can run, got .*: Permission denied"):
+        environment.check_access(Closed(tmp_path))
+    environment.check_access(tmp_path / "absent")
+
+
+def test_variables_of_other_software_do_not_reach_a_command(tmp_path: Path) -> None:
+    (tmp_path / "argparse.py").write_text("raise ImportError('wrong argparse')")
+    foreign = {"PYTHONPATH": str(tmp_path), "PYTHONHOME": str(tmp_path), "PYTHONSAFEPATH": "1"}
+    command = [ROOT / "scripts" / "doctor", "--help"]
+    ended = subprocess.run(command, env={**os.environ, **foreign}, capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_a_command_whose_reader_leaves_ends_quietly() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "wb") as nobody_reads:  # noqa: PTH123 - a descriptor
+        command = [ROOT / "scripts" / "doctor", "--json"]
+        ended = subprocess.run(command, stdout=nobody_reads, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert (ended.returncode, ended.stderr) == (environment.BROKEN_PIPE, "")
 
 
 SET_UP = """

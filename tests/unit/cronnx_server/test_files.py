@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import resource
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def test_a_write_that_fails_leaves_the_file_before_and_no_part_of_its_own(tmp_pa
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(CommandError, match=r"cannot write .*/file/model\.onnx: File exists"):
+    with pytest.raises(CommandError, match=r"cannot write .*/file/model\.onnx: Not a directory"):
         write_whole(tmp_path / "file" / "model.onnx", b"content")
 
 
@@ -63,3 +64,18 @@ def test_a_folder_in_the_files_place_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match=r"cannot write .*model\.onnx: Is a directory"):
         write_whole(path, b"content")
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_folder_of_a_file_appears_with_the_file_in_it(tmp_path: Path) -> None:
+    seen = []
+    sys.addaudithook(lambda event, _: seen.append((tmp_path / "2").exists()) if event == "os.rename" else None)
+    write_whole(tmp_path / "2" / "model.onnx", b"content")
+    assert seen[0] is False
+    assert [path.name for path in tmp_path.rglob("*")] == ["2", "model.onnx"]
+
+
+def test_what_an_interrupted_write_left_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "2.partial").mkdir()
+    (tmp_path / "2.partial" / "other").touch()
+    write_whole(tmp_path / "2" / "model.onnx", b"content")
+    assert [path.name for path in tmp_path.rglob("*")] == ["2", "model.onnx"]

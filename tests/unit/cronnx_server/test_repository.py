@@ -119,3 +119,18 @@ def test_what_a_router_calls_is_named_once(tmp_path: Path) -> None:
     folder = add(tmp_path / "router", f'backend: "router"\n{arms}\n{shadow}')
     assert repository.called(repository.read_config(folder)) == ["a", "b"]
     assert repository.called(repository.read_config(add(tmp_path / "net", 'backend: "onnxruntime"'))) == []
+
+
+def test_folders_that_are_no_models_are_not_loaded(tmp_path: Path) -> None:
+    for name in ("lost+found", ".ipynb_checkpoints", "__MACOSX", "configured", "completed/1", "notes/v1"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "configured" / "config.pbtxt").touch()
+    (tmp_path / "README.md").touch()
+    assert repository.loadable([tmp_path]) == ["completed", "configured"]
+
+
+@pytest.mark.parametrize("name", ["my model", "$(touch ran)", "mod\xe8le", "a;b"])
+def test_a_model_whose_name_a_shell_would_mistake_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name / "1").mkdir(parents=True)
+    with pytest.raises(RepositoryError, match=r"in the name of a model, got .*; rename its folder"):
+        repository.loadable([tmp_path])

@@ -70,10 +70,10 @@ def add(
         CommandError: The model cannot be served, and nothing is added; or the server does not load it.
     """
     existing = ExistingModel(repositories.models / f"{options.name}_onnx")
-    check_name(options.name, repositories)
-    _check_options(options, existing)
-    source = read_source(options.source)
-    with placement(repositories.staging) as placed:
+    with placement(repositories) as placed:
+        check_name(options.name, repositories)
+        _check_options(options, existing)
+        source = read_source(options.source)
         try:
             if options.raw:
                 version = _raw_version(source, options, existing, repositories, placed)

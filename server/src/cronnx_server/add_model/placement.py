@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cronnx_server.errors import ModelFileError, RepositoryError
-from cronnx_server.files import write_whole
+from cronnx_server.files import PARTIAL, flush_folder, write_whole
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY, STATE
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -74,30 +75,90 @@ class Placement:
     def publish(self) -> None:
         """Move every folder to its place, in the order of their first writes.
 
+        A process that is killed before the last move leaves the journal, by which `recover` undoes the others.
+
         Raises:
             RepositoryError: A folder cannot be moved; all are withdrawn.
         """
+        self._write_journal()
         try:
             for place, folder in self.folders.items():
                 folder.rename(place)
+                flush_folder(place.parent)
         except BaseException as error:
             self.withdraw()
             if isinstance(error, OSError):
                 raise RepositoryError(f"cannot write {error.filename2 or error.filename}: {error.strerror}") from error
             raise
+        _journal(self.staging).unlink()
 
     def withdraw(self) -> None:
         """Move published folders back, last first."""
-        for place, folder in reversed(self.folders.items()):
-            if not folder.exists():
-                place.rename(folder)
+        self._write_journal()
+        _move_back(self.folders)
+
+    def _write_journal(self) -> None:
+        folders = {str(place): str(folder) for place, folder in self.folders.items()}
+        write_whole(_journal(self.staging), json.dumps(folders).encode())
+
+
+def recover(repositories: Repositories = PROJECT) -> None:
+    """Undo an addition that was interrupted, and remove versions of which there is only the beginning of a file.
+
+    To be called while no other process adds or builds models.
+
+    Raises:
+        RepositoryError: A folder cannot be moved or removed.
+    """
+    try:
+        _discard(repositories.staging)
+        for version in repositories.models.glob("*_onnx/[1-9]*"):
+            if version.is_dir() and not version.is_symlink() and _is_unfinished(version):
+                shutil.rmtree(version)
+    except OSError as error:
+        raise RepositoryError(f"cannot remove {error.filename}: {error.strerror}") from error
 
 
 @contextlib.contextmanager
-def placement(staging: Path) -> Iterator[Placement]:
-    """Empty the staging folder, which an interrupted addition may have left, and remove it at the end."""
-    shutil.rmtree(staging, ignore_errors=True)
+def placement(repositories: Repositories) -> Iterator[Placement]:
+    """Folders to write and publish; what an interrupted addition left is removed before, and the staging folder after.
+
+    Raises:
+        RepositoryError: A folder of an interrupted addition cannot be removed, or the staging folder not be made.
+    """
+    recover(repositories)
     try:
-        yield Placement(staging)
+        repositories.staging.mkdir(parents=True)
+    except OSError as error:
+        raise RepositoryError(f"cannot write {repositories.staging}: {error.strerror}") from error
+    try:
+        yield Placement(repositories.staging)
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            _discard(repositories.staging)
+
+
+def _journal(staging: Path) -> Path:
+    """The file that says which folders are under way to which places; while it is there, none of them is to stay."""
+    return staging / "journal.json"
+
+
+def _discard(staging: Path) -> None:
+    """Move the folders of a journal back, and only then remove the journal, and only then the folders."""
+    journal = _journal(staging)
+    if journal.exists():
+        _move_back({Path(place): Path(folder) for place, folder in json.loads(journal.read_bytes()).items()})
+        journal.unlink()
+    if staging.exists():
+        shutil.rmtree(staging)
+
+
+def _move_back(folders: Mapping[Path, Path]) -> None:
+    for place, folder in reversed([*folders.items()]):
+        if place.exists() and not folder.exists():
+            place.rename(folder)
+
+
+def _is_unfinished(version: Path) -> bool:
+    """Whether a folder is empty, or has only files that were being written; git keeps others by a `.gitkeep`."""
+    return all(path.name.endswith(PARTIAL) for path in version.iterdir())

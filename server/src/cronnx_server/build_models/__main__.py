@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 
 from cronnx_server import environment
+from cronnx_server.add_model import placement
 from cronnx_server.build_models.build import build
 from cronnx_server.build_models.catalogue import Model, catalogue
 from cronnx_server.build_models.download import MIRROR_VARIABLE
@@ -31,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parser.error(f"expected a model of the catalogue ({', '.join(models)}), got '{name}'")
     try:
         with environment.setup_lock():
+            placement.recover()
             return _build(models[name] for name in names or models)
     except CommandError as error:
         print(f"build_models: {error}", file=sys.stderr)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,8 +12,9 @@ from typing import Protocol
 from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig
 
 from cronnx_onnxruntime.runner import DEFAULT_MODEL_FILENAME
+from cronnx_server.doctor.damage import damage
 from cronnx_server.errors import RepositoryError
-from cronnx_server.repository import config_path, read_config
+from cronnx_server.repository import config_path, is_model, is_version, read_config
 
 PLATFORM_BACKENDS = {"onnxruntime_onnx": "onnxruntime"}
 
@@ -45,6 +47,7 @@ class Model:
         files: Every file below the folder, relative to it.
         versions: The numbers of the version folders, ascending.
         warm_up_files: The content of the files below `warmup/`, by their path relative to it.
+        damaged: The problem and the remedy of each file that cannot be used, by its path.
     """
 
     folder: Path
@@ -53,6 +56,7 @@ class Model:
     files: frozenset[str] = frozenset()
     versions: tuple[int, ...] = ()
     warm_up_files: Mapping[str, bytes] = field(default_factory=dict)
+    damaged: Mapping[Path, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -92,12 +96,14 @@ class Repositories:
     Attributes:
         models: The models with a readable configuration, in the order of the repositories.
         unreadable: Why a configuration cannot be read, by its path.
-        folders: Folders without a model.
+        folders: Folders with a version and without a model.
+        others: Folders without a configuration and without a version, such as `lost+found`.
     """
 
     models: tuple[Model, ...]
     unreadable: Mapping[Path, str] = field(default_factory=dict)
     folders: tuple[Path, ...] = ()
+    others: tuple[Path, ...] = ()
 
     @property
     def by_name(self) -> dict[str, Model]:
@@ -127,32 +133,46 @@ def read(folders: Sequence[Path], *, profile: str | None = None) -> Repositories
     Raises:
         OSError: A folder cannot be read.
     """
-    models, unreadable, others = [], {}, []
+    models, unreadable, without_model, others = [], {}, [], []
     for folder in _subfolders(folders):
+        if not is_model(folder):
+            others.append(folder)
+            continue
         path = config_path(folder, profile=profile)
-        files = frozenset(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
+        found = list(_paths(folder))
+        files = frozenset(str(file.relative_to(folder)) for file in found if file.is_file())
         try:
             config = read_config(folder, profile=profile) if path.exists() else ModelConfig()
         except RepositoryError as error:
             unreadable[path] = str(error)
             continue
-        model = Model(folder, path, config, files, _versions(folder), _warm_up_files(folder))
+        model = Model(folder, path, config, files, _versions(folder), _warm_up_files(folder), _damaged(found))
         if path.exists() or model.backend:
             models.append(model)
         else:
-            others.append(folder)
-    return Repositories(tuple(models), unreadable, tuple(others))
+            without_model.append(folder)
+    return Repositories(tuple(models), unreadable, tuple(without_model), tuple(others))
 
 
 def _subfolders(folders: Iterable[Path]) -> Iterator[Path]:
     for folder in folders:
-        yield from sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+        yield from sorted(path for path in folder.iterdir() if path.is_dir())
+
+
+def _paths(folder: Path) -> Iterator[Path]:
+    """Everything below a folder; links to folders are followed, as Triton does."""
+    for root, folders, files in os.walk(folder, followlinks=True):
+        yield from (Path(root, name) for name in (*folders, *files))
+
+
+def _damaged(paths: Iterable[Path]) -> dict[Path, tuple[str, str]]:
+    return {path: found for path in paths if (found := damage(path))}
 
 
 def _versions(folder: Path) -> tuple[int, ...]:
     """The version folders: Triton ignores a name that is not a number or begins with a zero."""
     names = (path.name for path in folder.iterdir() if path.is_dir())
-    return tuple(sorted(int(name) for name in names if name.isdecimal() and not name.startswith("0")))
+    return tuple(sorted(int(name) for name in names if is_version(name)))
 
 
 def _warm_up_files(folder: Path) -> dict[str, bytes]:

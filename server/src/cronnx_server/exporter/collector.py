@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import Metric
@@ -22,6 +23,7 @@ class ServerCollector(Collector):
     def __init__(self, client: Client) -> None:
         """Use this client of the server."""
         self._client = client
+        self._problem = ""
 
     def describe(self) -> list[Metric]:
         """No metrics in advance: the server may not run yet."""
@@ -30,9 +32,17 @@ class ServerCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """The metrics of the server now; one that does not answer is not ready and has no models."""
         try:
-            return metrics(read_state(self._client))
-        except CronnxError:
-            return metrics(ServerState())
+            state = read_state(self._client)
+        except CronnxError as error:
+            state = ServerState(problem=str(error))
+        self._report(state.problem)
+        return metrics(state)
+
+    def _report(self, problem: str) -> None:
+        """Print why a part of the metrics is missing, once as long as it lasts."""
+        if problem and problem != self._problem:
+            print(f"exporter: {' '.join(problem.split())}", file=sys.stderr, flush=True)
+        self._problem = problem
 
 
 def read_state(client: Client) -> ServerState:
@@ -41,14 +51,24 @@ def read_state(client: Client) -> ServerState:
     Raises:
         CronnxError: The server does not answer, or refuses.
     """
-    ready = {
-        ModelVersion(model.name, model.version): model.state == READY
-        for model in client.models()
-        if model.state and model.reason != UNLOADED
-    }
+    is_ready = client.is_server_ready()
     batches = {ModelVersion(each.name, each.version): each.batch_sizes for each in client.statistics()}
-    names = sorted({model.name for model, is_ready in ready.items() if is_ready})
-    return ServerState(client.is_server_ready(), ready, batches, {name: _steps(client, name) for name in names})
+    ready, problem = _readiness(client, batches)
+    names = sorted({model.name for model, is_model_ready in ready.items() if is_model_ready})
+    return ServerState(is_ready, ready, batches, {name: _steps(client, name) for name in names}, problem)
+
+
+def _readiness(client: Client, running: Iterable[ModelVersion]) -> tuple[dict[ModelVersion, bool], str]:
+    """Which versions are ready; from those that run, and with the reason, if the list of all needs a key."""
+    try:
+        listed = client.models()
+    except CronnxError as error:
+        return dict.fromkeys(running, True), f"model_ready has only versions that are ready: {error}"
+    return {
+        ModelVersion(model.name, model.version): model.state == READY
+        for model in listed
+        if model.state and model.version and model.reason != UNLOADED
+    }, ""
 
 
 def _steps(client: Client, name: str) -> list[str]:

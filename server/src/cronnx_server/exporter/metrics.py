@@ -31,12 +31,14 @@ class ServerState:
         ready: Whether each version is ready, without those that were unloaded or never loaded.
         batches: How many batches of each size each version ran, warm-ups included and cached answers not.
         steps: The models that each loaded ensemble runs, in order; empty for any other loaded model.
+        problem: Why a part of this is missing; empty if nothing is.
     """
 
     is_ready: bool = False
     ready: Mapping[ModelVersion, bool] = field(default_factory=dict)
     batches: Mapping[ModelVersion, Mapping[int, int]] = field(default_factory=dict)
     steps: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    problem: str = ""
 
 
 def metrics(state: ServerState) -> Iterator[Metric]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cronnx_onnxruntime.cache import VARIABLE as CACHE_BYTES
 from cronnx_server import environment, progress, repository
+from cronnx_server.add_model import placement
 from cronnx_server.build_models.missing_models import build_missing
 from cronnx_server.errors import RepositoryError, StartError
 from cronnx_server.key import KEY
@@ -34,8 +35,10 @@ def serve(options: Options) -> int:
     folders = options.repositories or [MODEL_REPOSITORY, ENSEMBLES]
     repository.check(folders, profile=options.profile)
     with environment.setup_lock():
+        placement.recover()
+        loadable = repository.loadable(folders)
         distribution = tritonserver.distribution()
-        names = list(options.models or ["*"]) if options.repositories else build_missing(options.models or None)
+        names = list(options.models) or loadable if options.repositories else build_missing(options.models or None)
     command = [
         *distribution.command(map(Path.resolve, folders)),
         *MODEL_CONTROL,

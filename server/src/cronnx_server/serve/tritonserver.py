@@ -14,6 +14,7 @@ from pathlib import Path
 
 from cronnx_server import packages
 from cronnx_server.paths import BACKENDS, REQUIREMENTS, ROOT, SERVER, VENV
+from cronnx_server.plain_paths import plain
 from cronnx_server.serve import stub
 
 NVIDIA = Path("/opt/tritonserver")
@@ -50,9 +51,9 @@ class Distribution:
         """The part of the command line that depends on this machine and on the model repositories."""
         return [
             str(self.executable),
-            f"--backend-directory={self.backends}",
-            f"--cache-directory={self.caches}",
-            *(f"--model-repository={repository}" for repository in repositories),
+            f"--backend-directory={plain(self.backends)}",
+            f"--cache-directory={plain(self.caches)}",
+            *(f"--model-repository={plain(repository)}" for repository in repositories),
         ]
 
     def environment(self) -> dict[str, str]:

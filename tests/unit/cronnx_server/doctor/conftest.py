@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from onnx import helper
 
 from cronnx_server.doctor import repositories
 from cronnx_server.doctor.machine import Machine
@@ -61,6 +62,9 @@ ensemble_scheduling {
   ]
 }
 """
+GRAPH = helper.make_model(
+    helper.make_graph([helper.make_node("Identity", ["a"], ["b"])], "net", [], [])
+).SerializeToString()
 PHOTO = b"\x02\x00\x00\x00ab"
 
 
@@ -69,7 +73,7 @@ class OnDisk:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.net = self.add("net", NET, {"1/model.onnx": b""})
+        self.net = self.add("net", NET, {"1/model.onnx": GRAPH})
         self.preprocess = self.add("preprocess", PREPROCESS, {"1/.gitkeep": b"", "warmup/photo": PHOTO})
         self.classify = self.add("classify", ENSEMBLE, {"1/.gitkeep": b""})
 

@@ -51,10 +51,12 @@ def test_the_name_of_a_model_whose_profile_cannot_be_read_is_its_folders(disk: O
 
 def test_a_graph_without_a_config_is_a_model_and_a_folder_without_either_is_none(disk: OnDisk) -> None:
     disk.add("completed", files={"1/model.onnx": b""})
+    disk.add("empty", files={"1/.gitkeep": b""})
     disk.add("notes", files={"README.md": b""})
     found = disk.read()
     assert found.by_name["completed"].backend == "onnxruntime"
-    assert [folder.name for folder in found.folders] == ["notes"]
+    assert [folder.name for folder in found.folders] == ["empty"]
+    assert [folder.name for folder in found.others] == ["notes"]
 
 
 def test_ensembles_and_what_a_backend_serves_are_told_apart(disk: OnDisk) -> None:

@@ -109,6 +109,20 @@ def test_a_server_that_is_reached_may_not_be_ready(client: Client, answers: dict
     assert read_state(client).is_ready is False
 
 
+def test_without_the_key_of_the_list_what_runs_is_exported_and_the_reason_is_logged_once(
+    client: Client, answers: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    del answers["/v2/repository/index"]
+    state = read_state(client)
+    assert state.is_ready
+    assert state.ready == {ModelVersion("network", "1"): True, ModelVersion("photos", "1"): True}
+    collector = ServerCollector(client)
+    for _ in range(2):
+        assert next(iter(collector.collect())).samples[0].value == 1.0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("exporter: model_ready has only versions that are ready: ")
+
+
 def test_a_server_that_is_not_there_is_exported_as_not_ready() -> None:
     with Client(free_addresses().http, timeout_s=5) as client:
         with pytest.raises(CronnxError):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from cronnx_onnxruntime.runner import DEFAULT_MODEL_FILENAME
 from cronnx_server.doctor.findings import Finding, error, warning
 from cronnx_server.doctor.repositories import Model, Repositories
+from cronnx_server.plain_paths import PLAIN
 
 
 def configs(repositories: Repositories) -> Iterator[Finding]:
@@ -15,8 +16,20 @@ def configs(repositories: Repositories) -> Iterator[Finding]:
         yield error(path, reason.removeprefix(f"{path}:"), "Correct the file at that line and column.")
     for folder in repositories.folders:
         yield error(folder, "no config.pbtxt and no <version>/model.onnx", "Add a config.pbtxt, or remove the folder.")
+    for folder in repositories.others:
+        yield warning(
+            folder,
+            "no config.pbtxt and no version folder; scripts/serve leaves it out; a server that loads all models fails",
+            "Move it out of the repository, unless it belongs to the disk.",
+        )
     first = repositories.by_name
     for model in repositories.models:
+        if not PLAIN.fullmatch(model.name):
+            yield error(
+                model.folder,
+                "a name that Triton's Python backend would pass through a shell without quotes",
+                "Rename it; use letters, digits and . _ + , = @ % -",
+            )
         if model.config.name not in ("", model.name):
             yield error(
                 model.config_path,
@@ -75,7 +88,10 @@ def _existing(model: Model) -> str:
 
 
 def weights(repositories: Repositories) -> Iterator[Finding]:
-    """Find versions of ONNX models without a graph."""
+    """Find versions of ONNX models without a graph, and files that are empty, cut, or not the file itself."""
+    for model in repositories.models:
+        for path, (problem, remedy) in model.damaged.items():
+            yield error(path, problem, remedy)
     for model in repositories.steps:
         if model.backend != "onnxruntime":
             continue

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
+from onnx import numpy_helper
 
 from cronnx_server.doctor import repositories
 from cronnx_server.doctor.checks import files
 from cronnx_server.doctor.findings import Severity
-from tests.unit.cronnx_server.doctor.conftest import OnDisk
+from tests.unit.cronnx_server.doctor.conftest import GRAPH, OnDisk
 
 
 def test_a_config_that_does_not_parse_is_named_with_its_line(disk: OnDisk) -> None:
@@ -28,6 +32,56 @@ def test_a_folder_that_holds_no_model_is_named(disk: OnDisk) -> None:
     folder = disk.add("notes", files={"README.md": b""})
     (finding,) = files.configs(disk.read())
     assert finding.path == folder
+
+
+@pytest.mark.parametrize("name", ["lost+found", ".ipynb_checkpoints", "__MACOSX"])
+def test_a_folder_of_another_tool_is_a_warning(disk: OnDisk, name: str) -> None:
+    (disk.root / name).mkdir()
+    (finding,) = files.configs(disk.read())
+    assert (finding.path, finding.severity) == (disk.root / name, Severity.WARNING)
+
+
+def test_a_model_whose_name_a_shell_would_mistake_is_named(disk: OnDisk) -> None:
+    folder = disk.add("$(touch ran)", 'backend: "identity"', {"1/.gitkeep": b""})
+    (finding,) = files.configs(disk.read())
+    assert (finding.path, finding.severity) == (folder, Severity.ERROR)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "an empty file"),
+        (GRAPH[:-10], "no ONNX model, or only its beginning"),
+        (GRAPH[:2], "an ONNX model without a graph"),
+        (b"<html>not found</html>", "no ONNX model"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "a pointer of Git LFS"),
+    ],
+    ids=["empty", "cut", "cut after its first field", "a page", "Git LFS"],
+)
+def test_a_model_file_that_cannot_be_used_is_named(disk: OnDisk, content: bytes, problem: str) -> None:
+    disk.add("net", files={"1/model.onnx": content})
+    (finding,) = files.weights(disk.read())
+    assert finding.path == disk.net / "1" / "model.onnx"
+    assert finding.problem.startswith(problem)
+
+
+def test_weights_beside_the_graph_that_are_cut_are_named(disk: OnDisk) -> None:
+    model = onnx.load_from_string(GRAPH)
+    model.graph.initializer.append(numpy_helper.from_array(np.zeros(1000, np.float32), "w"))
+    path = disk.net / "1" / "model.onnx"
+    onnx.save(model, path, save_as_external_data=True, location="w.data", size_threshold=0)
+    assert not list(files.weights(disk.read()))
+    (path.parent / "w.data").write_bytes(b"cut")
+    (finding,) = files.weights(disk.read())
+    assert finding.problem == "its weights are in w.data: expected at least 4000 bytes, got 3"
+
+
+def test_a_version_folder_that_is_a_link_is_followed(disk: OnDisk, tmp_path: Path) -> None:
+    (disk.net / "1").rename(tmp_path / "elsewhere")
+    (disk.net / "1").symlink_to(tmp_path / "elsewhere")
+    assert not list(files.weights(disk.read()))
+    shutil.rmtree(tmp_path / "elsewhere")
+    assert [finding.path for finding in files.weights(disk.read())] == [disk.net / "1"]
 
 
 def test_a_name_that_is_not_the_folders_is_named(disk: OnDisk) -> None:
@@ -101,14 +155,14 @@ def test_a_version_without_its_graph_is_named(disk: OnDisk) -> None:
 
 def test_a_version_that_is_not_loaded_may_be_empty(disk: OnDisk) -> None:
     (disk.net / "1" / "model.onnx").unlink()
-    disk.add("net", files={"1/.gitkeep": b"", "2/model.onnx": b""})
+    disk.add("net", files={"1/.gitkeep": b"", "2/model.onnx": GRAPH})
     assert not list(files.weights(disk.read()))
 
 
 def test_a_graph_may_have_another_name_or_be_in_a_folder_of_its_own(disk: OnDisk) -> None:
     disk.change("net", "max_batch_size", 'default_model_filename: "net.onnx" max_batch_size')
     assert [finding.problem for finding in files.weights(disk.read())] == ["no net.onnx"]
-    disk.add("net", files={"1/net.onnx/model.onnx": b""})
+    disk.add("net", files={"1/net.onnx/model.onnx": GRAPH})
     assert not list(files.weights(disk.read()))
 
 
