@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 _ORIENTATION = 0x0112
 
 _AS_IT_IS = ("JPEG", "MPO", "PNG")  # what every server decodes, and Pillow reads with the same pixels
-_LARGEST_PNG = 20 << 20  # what `preprocess` accepts by default
-_LONGEST_WEBP = 16_383
+
+# What `preprocess` accepts of a PNG by default.
+_LARGEST_PNG = 20 << 20
+_MOST_PNG_PIXELS = 14_000_000
 
 ImageLike: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | Image.Image"
 
@@ -109,8 +111,8 @@ def orientation(image: Image.Image) -> int | None:
         return None
 
 
-def encoded(image: Image.Image, *, largest_png: int = _LARGEST_PNG) -> bytes:
-    """Encode a PIL image without loss: as PNG, or as WebP if the PNG is too large.
+def encoded(image: Image.Image, *, largest_png: int = _LARGEST_PNG, most_png_pixels: int = _MOST_PNG_PIXELS) -> bytes:
+    """Encode a PIL image as PNG, without loss; if that is too large for the server, as JPEG of quality 95 (4:4:4).
 
     Raises:
         InvalidInput: It cannot be decoded or encoded.
@@ -119,14 +121,25 @@ def encoded(image: Image.Image, *, largest_png: int = _LARGEST_PNG) -> bytes:
         image.load()  # Pillow turns a TIFF as it decodes it: its orientation counts only then
         turned = orientation(image)
         metadata = {} if turned is None else {"exif": _orientation_exif(turned)}
-        content = _saved(image, "PNG", compress_level=1, **metadata)  # lossless at any level; 1 is the fastest
-        if len(content) > largest_png and image.mode in ("RGB", "RGBA") and max(image.size) <= _LONGEST_WEBP:
-            content = _saved(image, "WEBP", lossless=True, exact=True, method=1, **metadata)
+        has_jpeg = image.mode in ("L", "RGB", "RGBA")
+        if not has_jpeg or image.width * image.height <= most_png_pixels:
+            content = _saved(image, "PNG", compress_level=1, **metadata)  # lossless at any level; 1 is the fastest
+            if not has_jpeg or len(content) <= largest_png:
+                return content
+        return _saved(_without_alpha(image), "JPEG", quality=95, subsampling=0, **metadata)
     except Exception as error:  # Pillow's decoders and encoders raise errors of many types
         raise InvalidInput(
-            f"cannot encode a PIL image of mode {image.mode!r} as PNG: {error}; image.convert('RGB') may help"
+            f"cannot encode a PIL image of mode {image.mode!r}: {error}; image.convert('RGB') may help"
         ) from error
-    return content
+
+
+def _without_alpha(image: Image.Image) -> Image.Image:
+    """Return the image on white, as `preprocess` shows it."""
+    if image.mode != "RGBA":
+        return image
+    from PIL import Image
+
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
 
 
 def _orientation_exif(value: int) -> bytes:
