@@ -181,7 +181,7 @@ def test_the_client_loads_models_with_the_key_and_asks_for_it_without(server: Ex
         assert [model.name for model in client.models() if model.state == "READY"] == [echo.MODEL_NAME]
     with (
         server.client(protocol, key=None) as client,
-        pytest.raises(InvalidInput, match=r"restricted.*: give its key \(`key` of Client; CRONNX_KEY"),
+        pytest.raises(InvalidInput, match=r"restricted.*; give its key \(`key` of Client; CRONNX_KEY"),
     ):
         client.load(echo.MODEL_NAME)
 
@@ -207,8 +207,8 @@ def test_the_health_check_and_the_exporter_take_the_key_from_the_environment(ser
     assert "HTTP 403: This API is restricted, expecting header 'cronnx-key'" in refused.stdout
     with server.client("http") as client:
         assert read_state(client).is_ready
-    with server.client("http", key=None) as client, pytest.raises(CronnxError, match="restricted"):
-        read_state(client)
+    with server.client("http", key=None) as client:
+        assert read_state(client).is_ready
 
 
 def test_the_key_is_in_no_stubs_environment_and_no_log(server: Exposed) -> None:

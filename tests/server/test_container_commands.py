@@ -81,7 +81,7 @@ def running(command: containers.Command, root: Path) -> Iterator[Container]:
     program = [f"{root}{launch}", *distribution.command([]), *flags_here(command), *addresses.flags()]
     server = ServerProcess(program, environment)
     try:
-        assert server.wait_until_ready(addresses)
+        server.wait_until_ready(addresses)
         yield Container(root, addresses.http, environment, server.pid)
     finally:
         server.end()

@@ -37,7 +37,7 @@ class Triton:
         self._process = ServerProcess(self._command, self._distribution.environment())
 
     def wait_until_ready(self) -> None:
-        assert self._process.wait_until_ready(self.addresses)
+        self._process.wait_until_ready(self.addresses)
 
     def kill(self) -> None:
         """Kill the server and its stubs, and remove the shared memory that they leave behind."""

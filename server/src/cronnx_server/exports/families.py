@@ -260,11 +260,9 @@ def _vector(evidence: Evidence, output: Output) -> Iterator[Interpretation]:
                 f"expected scores of classes or a vector, got one number for each image in '{output.name}'; a "
                 "regression is served with --raw; if it is the score of one label, pass --task multi_label"
             )
-        yield _scores(Task.MULTI_LABEL, output, "graph: output shape", {"activation": "sigmoid"})
-    elif task == Task.MULTI_LABEL.value:
-        yield _scores(Task.MULTI_LABEL, output, "graph: output shape", {"activation": "sigmoid"})
-    elif task == Task.CLASSIFICATION.value:
-        yield _scores(Task.CLASSIFICATION, output, "graph: output shape", {"activation": "softmax"})
+        yield _logits(Task.MULTI_LABEL, output, evidence)
+    elif task in (Task.MULTI_LABEL.value, Task.CLASSIFICATION.value):
+        yield _logits(Task(task), output, evidence)
     elif "labels" in evidence.facts:
         yield _scores(Task.CLASSIFICATION, output, "graph: one value for each label", None, {"activation": "softmax"})
     else:
@@ -273,6 +271,13 @@ def _vector(evidence: Evidence, output: Output) -> Iterator[Interpretation]:
             f"'{output.name}' and no labels; for class scores pass --labels{_imagenet_hint(output.vector)}, for a "
             "feature vector --task embedding"
         )
+
+
+def _logits(task: Task, output: Output, evidence: Evidence) -> Interpretation:
+    """Values that become scores by the activation of the task; the output's shape does not prove one assumed before."""
+    activation = "sigmoid" if task is Task.MULTI_LABEL else "softmax"
+    is_known = evidence.facts.get("activation") == activation
+    return _scores(task, output, "graph: output shape", None if is_known else {"activation": activation})
 
 
 def _map(evidence: Evidence, output: Output) -> Iterator[Interpretation]:

@@ -45,6 +45,7 @@ def encode(name: str, images: Sequence[Planted], *, classes: int, height: int, w
     stacked_score, stacked_class = (np.stack([each[:, column] for each in scored]) for column in (0, 1))
     encoded: dict[str, Any] = {
         "ultralytics": lambda: [_table(map(_cxcywh, pixels), one_hot).transpose(0, 2, 1)],
+        "ultralytics_rows": lambda: [_table(map(_cxcywh, pixels), one_hot)],
         "ultralytics_end2end": lambda: [_table(pixels, scored)],
         "ultralytics_rtdetr": lambda: [_table(map(_cxcywh, fractions), one_hot)],
         "ultralytics_rtdetr_topk": lambda: [_table(map(_cxcywh, fractions), scored)],
