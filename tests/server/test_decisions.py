@@ -90,7 +90,7 @@ def kill(server: psutil.Process, *words: str) -> None:
 
 
 def answers_until_restored(client: Client) -> set[str]:
-    """Ask the router after its process was killed until both decisions are in force, and return who answered."""
+    """Ask the router until it answers again and both decisions are in force, and return who answered."""
     answers = set()
 
     def is_restored() -> bool:
