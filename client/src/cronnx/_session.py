@@ -93,7 +93,7 @@ class Session:
         return await self._query(lambda api: api.repository_index())
 
     async def load_model(self, model_name: str, *, config: str | None = None, timeout_s: float | None = None) -> None:
-        """Load a model on every server and wait until it is ready.
+        """Load a model on the session's server and wait until it is ready.
 
         While the model loads, the previous one keeps answering. A JSON `config` replaces that of the model's file
         until the model is unloaded, a load finds a newer file, or the server stops. See `config` in
@@ -106,7 +106,7 @@ class Session:
         await self._command(lambda api: api.load_model(model_name, config), model_name, timeout_s)
 
     async def unload_model(self, model_name: str, *, timeout_s: float | None = None) -> None:
-        """Unload a model on every server."""
+        """Unload a model on the session's server."""
         await self._command(lambda api: api.unload_model(model_name), model_name, timeout_s)
 
     async def close(self) -> None:
@@ -125,7 +125,7 @@ class Session:
         self, call: Callable[[ServerApi], Awaitable[None]], model_name: str, timeout_s: float | None
     ) -> None:
         check_name(model_name)
-        request = ServerRequest(call, self.timeout_s(timeout_s), model_name, is_command=True)
+        request = ServerRequest(call, self.timeout_s(timeout_s), model_name)
         await self._send(request, never_arrived)
 
     async def _is_true(self, call: Callable[[ServerApi], Awaitable[bool]], model_name: str = "") -> bool:

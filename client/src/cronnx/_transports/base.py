@@ -111,14 +111,11 @@ class ServerRequest(Generic[A]):
         call: Calls the method of the API that answers the request.
         timeout_s: The longest wait for the answer, connecting included, in seconds.
         model_name: The model that the request is about; empty for none.
-        is_command: Whether the request changes the server. A command goes to every server, and is repeated only if no
-            server received it.
     """
 
     call: Callable[[ServerApi], Awaitable[A]]
     timeout_s: float
     model_name: str = ""
-    is_command: bool = False
 
 
 class Transport(Protocol):

@@ -64,7 +64,7 @@ class Failover:
     requests go to a server that is up.
 
     A server that failed is skipped for 0.5 s and then checked. The pause doubles with each further failure, up to 30 s.
-    If all servers are skipped, the request goes to the one that failed first. Commands go to all servers.
+    If all servers are skipped, the request goes to the one that failed first.
     """
 
     def __init__(
@@ -102,8 +102,6 @@ class Failover:
 
     async def send(self, request: ServerRequest[A]) -> A:
         """See `Transport.send`."""
-        if request.is_command:
-            return await self._to_all(request)
         return await self._to_one(
             lambda transport, left_s: transport.send(replace(request, timeout_s=left_s)), request.timeout_s
         )
@@ -133,16 +131,6 @@ class Failover:
                 if following is None or self._clock() >= deadline:
                     raise
                 server = following
-
-    async def _to_all(self, command: ServerRequest[A]) -> A:
-        answers = (self._recorded(server, server.transport.send(command)) for server in self._servers)
-        results = await asyncio.gather(*answers, return_exceptions=True)
-        errors = [result for result in results if isinstance(result, BaseException)]
-        for error in errors:
-            if isinstance(error, ConnectionFailed) and len(errors) < len(results):
-                error.request_sent = True  # another server has received the command: it must not be repeated
-            raise error
-        return next(result for result in results if not isinstance(result, BaseException))
 
     async def _first(self, servers: Sequence[_Server], left_s: float) -> _Server:
         """Return the server to try first: one that is up, or without one the server that failed first."""

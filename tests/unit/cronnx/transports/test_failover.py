@@ -57,10 +57,6 @@ def request() -> InferRequest:
     return InferRequest("m", {"image": np.array([[b"cat"]], dtype=object)}, ("label",), timeout_s=30.0)
 
 
-LOAD = ServerRequest(lambda api: api.load_model("m"), 30.0, "m", is_command=True)
-UNLOAD = ServerRequest(lambda api: api.unload_model("m"), 30.0, "m", is_command=True)
-
-
 def refused() -> ConnectionFailed:
     error = ConnectionFailed("refused")
     error.request_sent = False
@@ -213,30 +209,6 @@ def test_a_question_goes_to_one_server() -> None:
     assert sum(len(transport.asked("is_model_ready")) for transport in servers.transports) == 1
 
 
-def test_a_command_goes_to_every_server() -> None:
-    servers = Servers(3)
-    asyncio.run(servers.failover.send(LOAD))
-    assert [transport.asked("load_model") for transport in servers.transports] == [["m"]] * 3
-
-
-def test_a_command_that_one_server_refuses_reaches_the_others() -> None:
-    servers = Servers(3)
-    servers.transports[0].failure = InvalidInput("no")
-    with pytest.raises(InvalidInput):
-        asyncio.run(servers.failover.send(UNLOAD))
-    assert [transport.asked("unload_model") for transport in servers.transports] == [["m"]] * 3
-
-
-@pytest.mark.parametrize(("down", "request_sent"), [((0, 1), False), ((1,), True)])
-def test_a_command_that_one_server_received_is_not_repeated(down: tuple[int, ...], request_sent: bool) -> None:
-    servers = Servers(2)
-    for index in down:
-        servers.transports[index].failure = refused()
-    with pytest.raises(ConnectionFailed) as caught:
-        asyncio.run(servers.failover.send(LOAD))
-    assert caught.value.request_sent is request_sent
-
-
 def test_closing_closes_every_server() -> None:
     servers = Servers(2)
     asyncio.run(servers.failover.close())
@@ -342,21 +314,5 @@ def test_a_request_stays_with_a_silent_server_if_no_other_is_up() -> None:
         silent.is_silent = False
         await answer
         assert len(silent.requests) == 2
-
-    asyncio.run(asyncio.wait_for(ask(), 30))
-
-
-def test_a_command_stays_with_a_silent_server() -> None:
-    async def ask() -> None:
-        silent, live = SilentTransport(), FakeTransport()
-
-        async def load_model(model_name: str, config: str | None = None) -> None:  # noqa: ARG001 - the API's
-            await asyncio.sleep(0.5)
-            silent.calls.append(("load_model", model_name))
-
-        silent.load_model = load_model  # type: ignore[method-assign]
-        failover = Failover([silent, live], check_s=0.1)
-        await failover.send(LOAD)
-        assert silent.asked("load_model") == ["m"]
 
     asyncio.run(asyncio.wait_for(ask(), 30))

@@ -306,7 +306,7 @@ def test_too_large_a_region_is_refused(more: int) -> None:
 
 def test_other_requests_go_through(server: MemoryServer) -> None:
     async def use(shared: SharedMemory) -> None:
-        await shared.send(ServerRequest(lambda api: api.load_model("m"), 1.0, "m", is_command=True))
+        await shared.send(ServerRequest(lambda api: api.load_model("m"), 1.0, "m"))
 
     run(server, use)
     assert server.asked("load_model") == ["m"]
