@@ -1,4 +1,4 @@
-"""`/opt/cronnx/launch` of the images: becomes `tritonserver`, with the key of its restricted APIs if there is one.
+"""`/opt/cronnx/launch` of the images: becomes `tritonserver`, with the key if there is one and with raised limits.
 
 The standard library suffices: NVIDIA's image has nothing else.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from cronnx_server.errors import KeyFileError
 from cronnx_server.key import read_key, restricted_api_flags
+from cronnx_server.limits import raise_limits
 
 NVIDIA_ENTRYPOINT = Path("/opt/nvidia/nvidia_entrypoint.sh")
 
@@ -39,6 +40,7 @@ def main() -> int:
         return 2
     try:
         arguments = command(program, os.environ)
+        raise_limits()
         os.execvp(arguments[0], arguments)  # noqa: S606 - the image's author names the program
     except KeyFileError as error:
         print(f"launch: {error}", file=sys.stderr)

@@ -52,6 +52,11 @@ def test_it_becomes_the_program_with_its_arguments_and_the_key(tmp_path: Path) -
     assert ended.stdout.splitlines() == ["--one", *restricted_api_flags(KEY)]
 
 
+def test_the_program_may_open_as_many_files_as_the_machine_allows() -> None:
+    soft, hard = launch("sh", "-c", "ulimit -Sn; ulimit -Hn").stdout.split()
+    assert soft == hard
+
+
 def test_a_key_file_that_is_absent_is_one_line_and_status_1(tmp_path: Path) -> None:
     ended = launch("echo", "started", key_file=tmp_path / "absent")
     assert (ended.returncode, ended.stdout) == (1, "")

@@ -11,10 +11,10 @@ from cronnx_server.add_model import placement
 from cronnx_server.build_models.missing_models import build_missing
 from cronnx_server.errors import RepositoryError, StartError
 from cronnx_server.key import KEY
+from cronnx_server.limits import raise_limits
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
 from cronnx_server.serve import first_answer, shared_memory, tritonserver
 from cronnx_server.serve.decisions import Decisions
-from cronnx_server.serve.limits import raise_limits
 from cronnx_server.serve.log_events import json_lines
 from cronnx_server.serve.log_lines import without_floods, without_gpu_errors
 from cronnx_server.serve.options import MODEL_CONTROL, Options

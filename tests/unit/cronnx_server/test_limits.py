@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from cronnx_server.serve.limits import STACK_BYTES, stack_limit
+from cronnx_server.limits import STACK_BYTES, stack_limit
 
 RAISE = """
 import resource, subprocess, sys
 from pathlib import Path
-from cronnx_server.serve.limits import raise_limits
+from cronnx_server.limits import raise_limits
 
 _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (hard // 2, hard))
