@@ -58,6 +58,7 @@ def toy(server: Toy) -> Iterator[Toy]:
         server.repository.write_ensemble()
     with Client(server.addresses.grpc) as client:
         if changed:
+            client.unload(ENSEMBLE)  # it may be promoted to a version that is gone now
             client.load(CLASSIFIER)
         client.load(ENSEMBLE)
 
