@@ -68,7 +68,9 @@ class AsyncClient:
             InvalidInput: An argument cannot be used.
         """
         if transport is None:
-            transport = connect(url, key=key, headers=headers, tls=tls, shared_memory=shared_memory)
+            # Who does not retry wants to know at once that the queue is full, and must not wait for room in the client.
+            bounded = retry.attempts > 1
+            transport = connect(url, key=key, headers=headers, tls=tls, shared_memory=shared_memory, bounded=bounded)
         self._session = Session(transport, timeout_s=timeout_s, retry=retry)
         self._known_models = KnownModels(self._session)
 

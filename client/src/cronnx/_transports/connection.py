@@ -98,8 +98,17 @@ def connect(
     headers: Mapping[str, str] | None = None,
     tls: Tls | None = None,
     shared_memory: bool = False,
+    bounded: bool = True,
 ) -> Transport:
     """Make the transport for one URL or several. It connects with the first request.
+
+    Args:
+        urls: The server or servers.
+        key: The key of the restricted APIs.
+        headers: Sent with every request.
+        tls: The certificates.
+        shared_memory: Whether inputs go through shared memory.
+        bounded: Whether each server gets only as many inferences at a time as it queues.
 
     Raises:
         InvalidInput: A URL, the key or a header cannot be used, there is no URL, or `tls` is given without a URL
@@ -112,10 +121,12 @@ def connect(
         raise InvalidInput("expected at least one server URL, got none")
     if tls and not any(address.is_encrypted for address in addresses):
         raise InvalidInput(f"tls is given, but {addresses[0]} is not encrypted: use grpcs:// or https://")
-    transports = [
+    transports: list[Transport] = [
         _connect_to(address, _checked_headers(address, key, headers or {}), tls or Tls(), shared_memory=shared_memory)
         for address in addresses
     ]
+    if bounded:
+        transports = [Bounded(transport) for transport in transports]
     if len(transports) == 1:
         return transports[0]
     return Failover(transports, names=list(map(str, addresses)))
@@ -126,8 +137,8 @@ def _connect_to(address: Address, headers: Mapping[str, str], tls: Tls, *, share
     if shared_memory:
         from cronnx._transports.shared_memory import SharedMemory
 
-        transport = SharedMemory(transport)
-    return Bounded(transport)
+        return SharedMemory(transport)
+    return transport
 
 
 def _by_protocol(address: Address, headers: Mapping[str, str], tls: Tls) -> Transport:

@@ -87,6 +87,10 @@ def test_the_url_chooses_the_transport_of_an_address(url: str | list[str], kind:
     assert type(bounded._transport) is kind
 
 
+def test_a_client_that_does_not_retry_sends_everything_at_once() -> None:
+    assert type(connect("http://one:8000", bounded=False)) is HttpTransport
+
+
 def test_several_urls_are_one_transport() -> None:
     assert type(connect(["http://one:8000", "grpc://two:8001"])) is Failover
 
