@@ -8,7 +8,8 @@ import zlib
 import numpy as np
 from PIL import Image
 
-from cronnx_lab.fuzz.images import encode, photo
+from cronnx_lab.attack.costly_pictures import bmp_of_runs, exif_segment, gif_of_comments, jpeg_of_segments
+from cronnx_lab.fuzz.images import encode, photo, webp_of_one_colour
 from tests.corpus.pictures import Picture, unreadable
 
 LARGEST_FILE = 20 * 2**20
@@ -94,35 +95,6 @@ def _too_large(width: int, height: int) -> str:
     return rf"expected at most \d+ pixels( in a \w+ of this kind)?, got {pixels}; make it smaller"
 
 
-def webp_of_one_colour(side: int) -> bytes:
-    """Return a WebP of 46 bytes or fewer of one colour, however large it is."""
-    file = bytearray(encode(Image.new("RGBA", (4, 4), (1, 2, 3, 4)), "WEBP", lossless=True, quality=0, method=0))
-    sides = struct.unpack_from("<I", file, 21)[0] >> 28 << 28 | (side - 1) << 14 | side - 1
-    file[21:25] = struct.pack("<I", sides)
-    return bytes(file)
-
-
-def bmp_of_runs(bits: int, compression: int) -> bytes:
-    """Return a BMP of 4 KB with one run in each of its rows of 65,535 pixels."""
-    height, palette = 762, bytes(4 * 256)
-    runs = b"\x01\x00\x00\x00" * height + b"\0\1"
-    size = 54 + len(palette) + len(runs)
-    head = b"BM" + struct.pack("<IHHI", size, 0, 0, 54 + len(palette))
-    info = struct.pack("<IiiHHIIiiII", 40, 65_535, height, 1, bits, compression, len(runs), 0, 0, 256, 256)
-    return head + info + palette + runs
-
-
-def _jpeg_with_segments(segment: bytes) -> bytes:
-    file = encode(photo(), "JPEG")
-    return file[:2] + segment * 100_000 + file[2:]
-
-
-def _gif_with_comments() -> bytes:
-    file = encode(photo(), "GIF")
-    picture = 13 + 768
-    return file[:picture] + b"!\xfe\x01a\0" * 100_000 + file[picture:]
-
-
 def _png_with_chunks(name: bytes) -> bytes:
     return png(4, 4, b"\0" * 20, more=png_chunk(name, b"") * 100_000)
 
@@ -151,19 +123,19 @@ BOMBS = [
     Picture("PNG with a profile of 100 MB", lambda: png(1, 1, b"\0\0", more=_profile_chunk())),
     Picture("PNG of 100,000 chunks", lambda: _png_with_chunks(b"prIv"), _TOO_MANY_CHUNKS),
     Picture("PNG of 100,000 empty parts of pixels", lambda: _png_with_chunks(b"IDAT"), _TOO_MANY_CHUNKS),
-    Picture("WebP of 50 megapixels in 40 bytes", lambda: webp_of_one_colour(7071), _too_large(7071, 7071)),
-    Picture("WebP of 12 megapixels in 40 bytes", lambda: webp_of_one_colour(3500)),
+    Picture("WebP of 50 megapixels in 40 bytes", lambda: webp_of_one_colour(7071, 7071), _too_large(7071, 7071)),
+    Picture("WebP of 12 megapixels in 40 bytes", lambda: webp_of_one_colour(3500, 3500)),
     Picture("BMP of 50 megapixels in runs of 8 bits", lambda: bmp_of_runs(8, 1), _RLE),
     Picture("BMP of 50 megapixels in runs of 4 bits", lambda: bmp_of_runs(4, 2), _RLE),
     Picture(
         "JPEG of 100,000 parts of EXIF",
-        lambda: _jpeg_with_segments(b"\xff\xe1\x00\x12Exif\0\0" + bytes(10)),
+        lambda: jpeg_of_segments(exif_segment(), 100_000),
         _TOO_MANY_SEGMENTS,
     ),
-    Picture("JPEG of 100,000 comments", lambda: _jpeg_with_segments(b"\xff\xfe\x00\x02"), _TOO_MANY_SEGMENTS),
+    Picture("JPEG of 100,000 comments", lambda: jpeg_of_segments(b"\xff\xfe\x00\x02", 100_000), _TOO_MANY_SEGMENTS),
     Picture(
         "GIF of 100,000 comments",
-        _gif_with_comments,
+        lambda: gif_of_comments(100_000),
         "expected a GIF with at most 2000 blocks before its picture, got more; save it again .*",
     ),
     Picture(

@@ -15,13 +15,13 @@ from contextlib import ExitStack, closing
 import pytest
 
 from cronnx_lab.fuzz.against_server import BATCH, Sender, batches
+from cronnx_lab.fuzz.images import webp_of_one_colour
 from cronnx_lab.fuzz.judgement import NEIGHBOUR_ERROR, answer_fault
 from cronnx_lab.fuzz.requests import TRANSPORTS, Answer, Connection, HttpRequest, Payload, Request, over_generate
 from cronnx_lab.fuzz.tally import explore
 from cronnx_lab.servers import ProcessTree
 from cronnx_preprocess.decoding import MAX_COST_BYTES
 from cronnx_server.paths import PICTURES as PHOTOGRAPHS
-from tests.corpus.bombs import webp_of_one_colour
 from tests.corpus.catalogue import PICTURES, REQUESTS
 from tests.corpus.malformed import MODEL
 from tests.server.conftest import Served
@@ -115,7 +115,7 @@ def test_a_good_picture_is_answered_while_large_ones_are_decoded(
     connection: Connection, processes: ProcessTree
 ) -> None:
     """One request has 8 pictures of 14 megapixels in 40 bytes each, which take seconds together."""
-    large = Payload(webp_of_one_colour(3800)).text
+    large = Payload(webp_of_one_colour(3800, 3800)).text
     tensor = {"name": "image", "datatype": "BYTES", "shape": [8, 1], "data": [large] * 8}
     request = HttpRequest(f"/v2/models/{MODEL}/infer", json.dumps({"inputs": [tensor]}).encode())
     before = processes.pss_bytes()

@@ -15,11 +15,16 @@ _NEVER = "2"  # the kernel counts memory that is reserved and not used: vm.overc
 
 def raise_limits(*, overcommit: Path = OVERCOMMIT) -> None:
     """Raise the limits of this process and of those that it starts, as far as the hard limits allow."""
-    _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
+    raise_open_files()
     if overcommit.read_text().strip() != _NEVER:
         soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
         resource.setrlimit(resource.RLIMIT_STACK, (stack_limit(soft, hard), hard))
+
+
+def raise_open_files() -> None:
+    """Let this process and those that it starts open as many files as the hard limit allows."""
+    _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
 
 
 def stack_limit(soft: int, hard: int) -> int:

@@ -68,9 +68,9 @@ def _test(options: argparse.Namespace, folder: Path) -> bool:
         name="attack",
         verdicts=rounds.verdicts(measured),
         plots=[
-            rounds.callers_table(measured).html(),
+            callers.html(),
             *plots.over_time(measured),
-            rounds.attacks_table(measured).html(),
+            outcomes.html(),
         ],
         measured={"rounds": list(map(asdict, measured))},
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import resource
 import socket
 import time
 from collections import Counter, defaultdict
@@ -13,6 +12,7 @@ from contextlib import closing
 
 from cronnx_lab.attack.attacks import Attack
 from cronnx_lab.fuzz.requests import Connection, NoAnswerError, Request
+from cronnx_server.limits import raise_open_files
 from cronnx_server.serve.addresses import Addresses
 
 TIMEOUT_S = 10.0
@@ -31,7 +31,7 @@ def attack(addresses: Addresses, attacks: Sequence[Attack], *, rate_per_s: float
         rate_per_s: How many to send a second, whether or not earlier ones have ended.
         seconds: How long to send.
     """
-    allow_open_files()
+    raise_open_files()
     kept: list[socket.socket] = []
     start_s = time.monotonic()
     with closing(Connection(addresses, timeout_s=TIMEOUT_S)) as connection, ThreadPoolExecutor(MOST_UNDER_WAY) as pool:
@@ -49,12 +49,6 @@ def attack(addresses: Addresses, attacks: Sequence[Attack], *, rate_per_s: float
     for name, outcome in sent:
         outcomes[name] += outcome.result()
     return {name: dict(found) for name, found in outcomes.items()}
-
-
-def allow_open_files() -> None:
-    """Raise the limit of this process on open files as far as the system allows."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _send(connection: Connection, request: Request) -> Counter[str]:

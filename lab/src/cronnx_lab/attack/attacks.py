@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from tritonclient.grpc import service_pb2
 
 from cronnx_lab.attack import costly_pictures
+from cronnx_lab.fuzz.images import webp_of_one_colour
 from cronnx_lab.fuzz.requests import GrpcRequest, HttpRequest, Payload, Request, over_grpc, over_http_binary
 from cronnx_server.paths import PICTURES
 
@@ -60,7 +61,7 @@ def holding(model_name: str) -> list[Attack]:
     """
     generate = f"/v2/models/{model_name}/generate"
     pictures = {
-        "BMP of 4 KB": costly_pictures.bmp_of_ends_of_lines(),
+        "BMP of 4 KB": costly_pictures.bmp_of_runs(),
         "JPEG of 4 MB of Exif": costly_pictures.jpeg_of_segments(costly_pictures.exif_segment(), 200_000),
         "JPEG of 4 MB of comments": costly_pictures.jpeg_of_segments(b"\xff\xfe\0\2", 1_000_000),
         "GIF of 4 MB of comments": costly_pictures.gif_of_comments(800_000),
@@ -69,7 +70,7 @@ def holding(model_name: str) -> list[Attack]:
     unfinished = f"POST {generate} HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n" + '{"image": "'
     return [
         *(Attack(name, over_http_binary(model_name, Payload(picture))) for name, picture in pictures.items()),
-        Attack("16 WebPs of 50 megapixels", _batch(model_name, [costly_pictures.webp_of_one_colour()] * 16)),
+        Attack("16 WebPs of 50 megapixels", _batch(model_name, [webp_of_one_colour(7071, 7071)] * 16)),
         Attack("gzip of 200 MB", HttpRequest(generate, gzip.compress(b" " * 200_000_000, 1), _GZIP)),
         Attack("body of 100 MB", HttpRequest(generate, _json_of(100_000_000))),
         Attack("path of 100,000 letters", HttpRequest(f"/v2/models/{'m' * 100_000}", method="GET")),

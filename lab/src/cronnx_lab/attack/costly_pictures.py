@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import struct
-from io import BytesIO
 
 from PIL import Image
 
+from cronnx_lab.fuzz.images import encode
 
-def bmp_of_ends_of_lines(width: int = 65_535, height: int = 762) -> bytes:
-    """A run-length BMP of one pixel per row: Pillow fills the rest of each row in Python."""
-    palette, rows = bytes(4 * 256), b"\x01\x00\x00\x00" * height + b"\0\1"
-    offset = 54 + len(palette)
-    file = b"BM" + struct.pack("<IHHI", offset + len(rows), 0, 0, offset)
-    header = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 1, len(rows), 0, 0, 256, 256)
-    return file + header + palette + rows
+
+def bmp_of_runs(bits: int = 8, compression: int = 1) -> bytes:
+    """A BMP of 4 KB with one run in each of its rows of 65,535 pixels: Pillow fills the rest of each in Python."""
+    height, palette = 762, bytes(4 * 256)
+    runs = b"\x01\x00\x00\x00" * height + b"\0\1"
+    size = 54 + len(palette) + len(runs)
+    head = b"BM" + struct.pack("<IHHI", size, 0, 0, 54 + len(palette))
+    info = struct.pack("<IiiHHIIiiII", 40, 65_535, height, 1, bits, compression, len(runs), 0, 0, 256, 256)
+    return head + info + palette + runs
 
 
 def jpeg_of_segments(segment: bytes, count: int) -> bytes:
     """A small JPEG with `count` copies of a segment."""
-    file = _encoded(Image.new("RGB", (64, 48)), "JPEG")
+    file = encode(Image.new("RGB", (64, 48)), "JPEG")
     return file[:2] + segment * count + file[2:]
 
 
@@ -30,7 +32,7 @@ def exif_segment() -> bytes:
 
 def gif_of_comments(count: int) -> bytes:
     """A small GIF with this many comments."""
-    file = _encoded(Image.new("P", (10, 10)), "GIF")
+    file = encode(Image.new("P", (10, 10)), "GIF")
     frame = file.index(b",")
     return file[:frame] + b"!\xfe\1a\0" * count + file[frame:]
 
@@ -47,14 +49,3 @@ def tiff_of_tiles(side: int) -> bytes:
     ]
     directory = struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4)
     return b"II*\0" + struct.pack("<I", 8) + directory + struct.pack("<H", 8) * count + struct.pack("<H", 1) * count
-
-
-def webp_of_one_colour(side: int = 7071) -> bytes:
-    """A lossless WebP of 50 megapixels in less than 100 bytes."""
-    return _encoded(Image.new("RGB", (side, side)), "WEBP", lossless=True, quality=0, method=0)
-
-
-def _encoded(image: Image.Image, name: str, **parameters: object) -> bytes:
-    file = BytesIO()
-    image.save(file, name, **parameters)
-    return file.getvalue()

@@ -18,7 +18,7 @@ import numpy as np
 from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
-from cronnx_lab.fuzz.images import damaged, encode, seeds
+from cronnx_lab.fuzz.images import damaged, encode, seeds, webp_of_one_colour
 
 # Pillow encodes a progressive JPEG into one buffer, and noise does not fit into the usual one.
 ImageFile.MAXBLOCK = 2**24
@@ -271,11 +271,8 @@ def webp(draw: st.DrawFn) -> bytes:
     """A WebP of one colour, however large, or one of noise."""
     if draw(st.booleans()):
         return _noisy_webp(draw(st.sampled_from((1000, 1900))), draw(st.booleans()))
-    file = bytearray(encode(Image.new("RGBA", (4, 4), (1, 2, 3, 4)), "WEBP", lossless=True, quality=0, method=0))
     width, height = (min(side, 2**14) for side in _size(draw))
-    sides = struct.unpack_from("<I", file, 21)[0] >> 28 << 28 | (height - 1) << 14 | width - 1
-    file[21:25] = struct.pack("<I", sides)
-    return bytes(file) + _many(
+    return webp_of_one_colour(width, height) + _many(
         draw, [b"ANMF" + struct.pack("<I", 24) + bytes(24), b"EXIF\x02\0\0\0II", b"noop\0\0\0\0"]
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from base64 import b64encode
 from functools import cache
 from io import BytesIO
@@ -69,6 +70,14 @@ def encode(image: Image.Image, name: str, **parameters: object) -> bytes:
     file = BytesIO()
     image.save(file, name, **parameters)
     return file.getvalue()
+
+
+def webp_of_one_colour(width: int, height: int) -> bytes:
+    """A WebP of 46 bytes or fewer of one colour, however large it is."""
+    file = bytearray(encode(Image.new("RGBA", (4, 4), (1, 2, 3, 4)), "WEBP", lossless=True, quality=0, method=0))
+    sides = struct.unpack_from("<I", file, 21)[0] >> 28 << 28 | (height - 1) << 14 | width - 1
+    file[21:25] = struct.pack("<I", sides)
+    return bytes(file)
 
 
 @cache

@@ -8,13 +8,14 @@ import pytest
 from PIL import Image
 
 from cronnx_lab.attack import costly_pictures
+from cronnx_lab.fuzz.images import webp_of_one_colour
 
 FILES = {
-    "BMP": lambda: costly_pictures.bmp_of_ends_of_lines(),
+    "BMP": lambda: costly_pictures.bmp_of_runs(),
     "JPEG": lambda: costly_pictures.jpeg_of_segments(costly_pictures.exif_segment(), 100),
     "GIF": lambda: costly_pictures.gif_of_comments(100),
     "TIFF": lambda: costly_pictures.tiff_of_tiles(10),
-    "WEBP": lambda: costly_pictures.webp_of_one_colour(),
+    "WEBP": lambda: webp_of_one_colour(7071, 7071),
 }
 
 
