@@ -44,7 +44,7 @@ def test_beyond_the_capacity_each_request_is_answered_or_refused(targets: dict[s
     assert (outcome.unanswered, measured.failed) == (0, 0)
     assert outcome.count(OK) >= capacity(model) / 4
     assert outcome.count(REFUSED) > 0
-    assert outcome.count(OK) + outcome.count(REFUSED) == len(outcome.late_s)
+    assert outcome.count(OK) + outcome.count(REFUSED) == len(outcome.sent)
 
 
 def test_overload_is_measured_between_two_peaks_and_reported(targets: dict[str, Target], tmp_path: Path) -> None:
