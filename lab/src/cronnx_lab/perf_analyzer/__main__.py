@@ -52,7 +52,8 @@ def main() -> int:
         inputs=inputs,
         flags=arguments[separator + 1 :],
     )
-    print(f"LD_LIBRARY_PATH={shlex.quote(str(program.libraries))} \\\n  " + " \\\n  ".join(map(shlex.quote, command)))
+    call = f"LD_LIBRARY_PATH={shlex.quote(str(program.libraries))} {shlex.join(command)}"
+    print(call.replace(" --", " \\\n  --"))
     if not options.dry_run:
         sys.stdout.flush()
         os.execve(command[0], command, program.environment())  # noqa: S606 - the locked package's
