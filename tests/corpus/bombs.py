@@ -9,14 +9,10 @@ import numpy as np
 from PIL import Image
 
 from cronnx_lab.attack.costly_pictures import bmp_of_runs, exif_segment, gif_of_comments, jpeg_of_segments
-from cronnx_lab.fuzz.images import encode, photo, webp_of_one_colour
+from cronnx_lab.fuzz.images import encode, photo, png_chunk, webp_of_one_colour
 from tests.corpus.pictures import Picture, unreadable
 
 LARGEST_FILE = 20 * 2**20
-
-
-def png_chunk(name: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
 
 def png(width: int, height: int, pixels: bytes = b"", *, depth: int = 8, colour: int = 0, more: bytes = b"") -> bytes:

@@ -8,8 +8,8 @@ from io import BytesIO
 import numpy as np
 from PIL import ExifTags, Image
 
-from cronnx_lab.fuzz.images import encode, in_mode, photo
-from tests.corpus.bombs import png, png_chunk, tiff_with
+from cronnx_lab.fuzz.images import encode, in_mode, photo, png_chunk
+from tests.corpus.bombs import png, tiff_with
 from tests.corpus.pictures import Picture, unreadable
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")

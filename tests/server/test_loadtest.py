@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -15,13 +16,13 @@ from urllib.request import urlopen
 import pytest
 
 from cronnx import Client
-from cronnx_lab.loadtest.thresholds import BASELINE_REQUESTS
 from cronnx_server.paths import ROOT
 from cronnx_server.serve.addresses import Addresses, free_addresses
 from tests.server import echo, toy
+from tests.server.repositories import ONE_INSTANCE, put_python
 from tests.server.triton import running
 
-UNTIMED = ["--max-p95-ratio=inf", "--max-p99-ratio=inf", "--min-throughput=0"]
+UNTIMED = ["--max-p99-ms=inf", "--max-p95-ratio=inf", "--max-p99-ratio=inf", "--min-throughput=0"]
 SERVED_BY = ["toy/1@00000000", "toy/2@00000000"]
 OUTPUTS = " ".join(
     f'output_map {{ key: "{name}" value: "{name}" }}' for name in ("label", "class_id", "score", "served_by")
@@ -41,6 +42,34 @@ TENSORS = echo.CONFIG[echo.CONFIG.index("input [") :].replace(
 )
 
 
+# Models that are good to one user, and to several who ask at the same time fail or take 1.2 s.
+BAD = """
+import time
+import numpy as np
+import triton_python_backend_utils as pb_utils
+
+class TritonPythonModel:
+    def initialize(self, args):
+        self.fails = args["model_name"] == "fails_under_load"
+
+    def execute(self, requests):
+        if len(requests) > 1:
+            if self.fails:
+                errors = [pb_utils.TritonError("two at a time are too many") for _ in requests]
+                return [pb_utils.InferenceResponse(error=error) for error in errors]
+            time.sleep(1.2)
+        else:
+            time.sleep(0.02)
+        served_by = np.array([[b"bad/1@00000000"]], object)
+        return [pb_utils.InferenceResponse([pb_utils.Tensor("served_by", served_by)]) for _ in requests]
+"""
+BAD_CONFIG = f"""
+max_batch_size: 4 dynamic_batching {{ }} {ONE_INSTANCE}
+input [ {{ name: "image" data_type: TYPE_STRING dims: [ 1 ] }} ]
+output [ {{ name: "served_by" data_type: TYPE_STRING dims: [ 1 ] }} ]
+"""
+
+
 @pytest.fixture(scope="module")
 def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Addresses]:
     repository = tmp_path_factory.mktemp("repository")
@@ -49,6 +78,8 @@ def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Addresses]:
     for name, config in (("toy_router", ROUTER), ("toy_ab", AB)):
         (repository / name / "1").mkdir(parents=True)
         (repository / name / "config.pbtxt").write_text(config + TENSORS)
+    for name in ("fails_under_load", "slow_under_load"):
+        put_python(repository, name, BAD, BAD_CONFIG)
     with running([repository]) as addresses:
         yield addresses
 
@@ -68,6 +99,12 @@ class Ended:
         (report,) = self.reports.glob("*.json")
         models: dict[str, Any] = json.loads(report.read_text())["models"]
         return models
+
+    @property
+    def verdicts(self) -> dict[str, list[str]]:
+        """What was measured and the verdict by threshold, from the table that is printed."""
+        rows = [re.split(" {2,}", line) for line in self.stdout[self.stdout.index("\ntarget") :].splitlines()]
+        return {row[0]: row[2:] for row in rows if len(row) == 4}
 
 
 @pytest.fixture
@@ -124,25 +161,26 @@ def test_every_request_sent_is_answered_and_counted_once_by_model_and_arm(
     under_load = {name: sum(each["answers"].values()) for name, each in ended.models.items()}
     assert {name: each["requests"] for name, each in ended.models.items()} == under_load
     answered = successes(addresses) - before
-    assert {name: answered[name] for name in asked} == {name: under_load[name] + BASELINE_REQUESTS for name in asked}
+    before_load = {name: each["one_user_requests"] for name, each in ended.models.items()}
+    assert {name: answered[name] for name in asked} == {name: under_load[name] + before_load[name] for name in asked}
 
     assert {arm for each in ended.models.values() for arm in each["answers"]} == set(served_by)
     for name in asked:
-        assert f"met     {name}: 0 of {under_load[name]} requests failed" in ended.stdout
+        assert ended.verdicts[f"{name}: failed requests"] == [f"0 of {under_load[name]}", "met"]
+    assert re.search(r"^    1 of 2 s, \d users: \d+ answers/s.*, 0 failed$", ended.stderr, re.MULTILINE)
     report = (ended.reports / f"{shape}.html").read_text()
     assert all(each in report for each in [protocol, *asked, *served_by])
 
 
-def test_a_threshold_that_cannot_be_held_is_told_and_ends_with_1(
+def test_the_default_thresholds_tell_a_server_that_is_bad_under_load(
     addresses: Addresses, command: list[str], tmp_path: Path
 ) -> None:
-    impossible = ["--max-p95-ratio=inf", "--max-p99-ratio=inf", "--min-throughput=1e9"]
-    arguments = [f"--url={addresses.http}", "--duration-s=1", "--models", "echo", *impossible]
-    ended = loadtest(command, *arguments, cwd=tmp_path)
-    assert ended.status == 1
-    missed = [line for line in ended.stdout.splitlines() if line.startswith("MISSED")]
-    assert len(missed) == 1
-    assert missed[0].endswith("answers/s, limit 1000000000.0")
+    bad = ["--models", "fails_under_load", "slow_under_load"]
+    ended = loadtest(command, "mixed", f"--url={addresses.http}", "--duration-s=3", *bad, cwd=tmp_path)
+    assert ended.status == 1, ended.stderr
+    missed = {what for what, (_, verdict) in ended.verdicts.items() if verdict == "MISSED"}
+    assert {"fails_under_load: failed requests", "slow_under_load: p99 latency in ms"} <= missed
+    assert re.search(r"two at a time are too many +[1-9]\d*$", ended.stdout, re.MULTILINE)
 
 
 def test_a_model_that_is_not_served_is_told_and_ends_with_2(
@@ -180,5 +218,5 @@ def test_the_web_page_shows_the_test_while_it_lasts(addresses: Addresses, comman
         assert f"web page: http://127.0.0.1:{port}\n" in process.stdout
         with urlopen(f"http://127.0.0.1:{port}/stats/requests") as page:
             assert json.load(page)["state"] in ("ready", "spawning", "running")
-        assert "met     toy: 0 of " in process.stdout.read()
+        assert re.search(r"^toy: failed requests .* 0 of \d+ +met$", process.stdout.read(), re.MULTILINE)
     assert process.returncode == 0

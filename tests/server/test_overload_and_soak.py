@@ -44,17 +44,19 @@ def test_beyond_the_capacity_each_request_is_answered_or_refused(targets: dict[s
     assert (outcome.unanswered, measured.failed) == (0, 0)
     assert outcome.count(OK) >= capacity(model) / 4
     assert outcome.count(REFUSED) > 0
-    assert outcome.count(OK) + outcome.count(REFUSED) == len(outcome.late_s)
+    assert outcome.count(OK) + outcome.count(REFUSED) == len(outcome.sent)
 
 
 def test_overload_is_measured_between_two_peaks_and_reported(targets: dict[str, Target], tmp_path: Path) -> None:
     rounds = overload.measure(targets[MODELS[0]], peak_s=0.5, seconds=1, rounds=2)
     assert rounds[0].peaks_per_s[1] == rounds[1].peaks_per_s[0]
-    verdicts = overload.verdicts(rounds, capacity=capacity(MODELS[0]))
+    held = capacity(MODELS[0])
+    verdicts = overload.verdicts(rounds, capacity=held)
     assert [each.name for each in verdicts] == ["goodput", "p99", "refusal", "failed", "hanging"]
     assert [each.measured for each in verdicts[3:]] == ["0", "0"]
-    page = TargetReport("overload", verdicts, overload_plots.over_time(rounds), {}).write(tmp_path, run={"model": "a"})
-    assert page.read_text().count("<svg") == 2
+    plots = overload_plots.over_time(rounds, capacity=held)
+    page = TargetReport("overload", verdicts, plots, {}).write(tmp_path, run={"model": "a"})
+    assert page.read_text().count("<svg") == 3
 
 
 def test_a_soak_notes_what_the_server_keeps_after_each_slice(targets: dict[str, Target], tmp_path: Path) -> None:

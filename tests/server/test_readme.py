@@ -24,6 +24,11 @@ SHOWN_ANSWER = json.loads(next(text for language, text in BLOCKS if language == 
 START, TEST, CURL, CRONNX, ADD_MODEL = COMMANDS  # ADD_MODEL runs in test_add_model.py
 LOADTEST_BLOCKS = BLOCK.findall((ROOT / "docs" / "loadtest.md").read_text())
 (LOADTEST,) = (text for language, text in LOADTEST_BLOCKS if language == "bash")
+PERF_ANALYZER_BLOCKS = BLOCK.findall((ROOT / "docs" / "perf_analyzer.md").read_text())
+(PERF_ANALYZER,) = (text for language, text in PERF_ANALYZER_BLOCKS if language == "bash")
+
+# Windows of some requests, because a window of some time may pass without an answer.
+BRIEFLY = "--measurement-mode=count_windows --measurement-request-count=8 --max-trials=3 --stability-percentage=10000"
 
 
 @pytest.fixture
@@ -51,7 +56,7 @@ def run(command: list[str], text: str, served: Served, folder: Path) -> str:
 
 
 def test_the_commands_exist() -> None:
-    for command in (START, TEST, ADD_MODEL, LOADTEST):
+    for command in (START, TEST, ADD_MODEL, LOADTEST, PERF_ANALYZER):
         assert os.access(ROOT / command.split()[0], os.X_OK)
 
 
@@ -70,10 +75,24 @@ def test_the_command_line_names_both_pictures(served: Served, folder: Path) -> N
 
 
 def test_the_load_test_answers_every_request_and_reports(served: Served, folder: Path) -> None:
-    untimed = "--max-p95-ratio inf --max-p99-ratio inf --min-throughput 0 --duration-s 2 --reports reports"
+    untimed = (
+        "--max-p99-ms inf --max-p95-ratio inf --max-p99-ratio inf --min-throughput 0 --duration-s 2 --reports reports"
+    )
     printed = run(["bash", "-euc"], f"{LOADTEST.strip()} {untimed}", served, folder)
-    assert re.search(r"^met     efficientnet_lite0: 0 of [1-9]\d* requests failed", printed, re.MULTILINE)
+    assert re.search(r"^efficientnet_lite0: failed requests .* 0 of [1-9]\d* +met$", printed, re.MULTILINE)
     assert {path.name for path in (folder / "reports").iterdir()} == {"burst.html", "burst.json"}
+
+
+def test_perf_analyzer_measures_the_ensemble_over_grpc(served: Served, folder: Path) -> None:
+    call = f"{PERF_ANALYZER.strip()} --url grpc://127.0.0.1:8001 -- {BRIEFLY}"
+    printed = run(["bash", "-euc"], call, served, folder)
+    assert re.search(r"^Concurrency: 8, throughput: [1-9]", printed, re.MULTILINE)
+
+
+def test_the_call_that_is_printed_measures_a_network_over_http(served: Served, folder: Path) -> None:
+    options = "--model efficientnet_lite0_onnx --concurrency 1 --url http://127.0.0.1:8000 --dry-run"
+    call = run(["bash", "-euc"], f"{PERF_ANALYZER.split()[0]} {options} -- {BRIEFLY}", served, folder)
+    assert re.search(r"^Concurrency: 1, throughput: [1-9]", run(["bash", "-euc"], call, served, folder), re.MULTILINE)
 
 
 def test_the_routers_commands_ask_as_a_user_and_change_the_weights(served: Served, folder: Path) -> None:

@@ -72,3 +72,15 @@ def filled(photograph: Image.Image, size: tuple[int, int]) -> Image.Image:
         for top in range(0, size[1], tile.height):
             canvas.paste(tile, (left, top))
     return canvas
+
+
+def read_folder(folder: Path) -> list[bytes]:
+    """Read the image files of a folder.
+
+    Raises:
+        OSError: A file cannot be read, or the folder has none.
+    """
+    files = [path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file() and path.suffix != ".md"]
+    if not files:
+        raise FileNotFoundError(f"expected images in {folder}, got none")
+    return files

@@ -55,7 +55,7 @@ def at_most(name: str, what: str, most: float, spread: Spread) -> Verdict:
 def verdict_table(verdicts: Sequence[Verdict]) -> Table:
     """One row per target."""
     rows = [(each.what, each.target, each.measured, "met" if each.holds else "MISSED") for each in verdicts]
-    return Table(("target", "wanted", "measured (spread)", "verdict"), rows)
+    return Table(("target", "wanted", "measured", "verdict"), rows)
 
 
 def _text(spread: Spread) -> str:

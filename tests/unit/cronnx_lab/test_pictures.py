@@ -30,3 +30,9 @@ def test_a_varied_set_has_every_format_in_every_size(tmp_path: Path) -> None:
             seen.add((image.format, image.size))
     formats = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
     assert seen == {(name, size) for name in formats for size in pictures.VARIED_SIZES}
+
+
+def test_a_folder_without_images_is_refused_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("none")
+    with pytest.raises(FileNotFoundError, match=f"expected images in {tmp_path}, got none"):
+        pictures.read_folder(tmp_path)

@@ -15,8 +15,8 @@ from cronnx_lab.bench.in_process_limit import InProcessLimit
 from cronnx_lab.bench.plan import REFERENCE_VERSION, Plan
 from cronnx_lab.bench.results import Results
 from cronnx_lab.bench.targets import verdicts
-from cronnx_lab.load.perf_analyzer import perf_analyzer
 from cronnx_lab.measurement import FASTAPI, IN_PROCESS, TRITON, Contender, measure_rounds, warm_up
+from cronnx_lab.perf_analyzer.program import perf_analyzer
 from cronnx_lab.report import REPORTS
 from cronnx_lab.run_facts import run_facts
 from cronnx_lab.verdicts import verdict_table

@@ -11,12 +11,14 @@ from typing import TypeAlias
 from google.protobuf import text_format
 
 from cronnx import Client, CronnxError, ModelStatistics
+from cronnx_lab.address import Address
 from cronnx_lab.errors import MeasurementError
 from cronnx_lab.load import runner
 from cronnx_lab.load.answers import speed
-from cronnx_lab.load.perf_analyzer import TOO_SHORT, PerfAnalyzer, input_data, read_spans
 from cronnx_lab.load.target import triton_target
 from cronnx_lab.measurement import PERF_ANALYZER, Case, Measurement, StepTimes
+from cronnx_lab.perf_analyzer.inputs import input_data
+from cronnx_lab.perf_analyzer.program import TOO_SHORT, PerfAnalyzer, one_measurement, read_spans
 from cronnx_lab.pictures import PictureSet
 from cronnx_lab.servers import TritonServer, triton_server
 from cronnx_server import repository
@@ -91,11 +93,10 @@ class Triton:
         addresses, processes = self.server
         command = self.perf_analyzer.command(
             ensemble_name(self.model, case.version),
-            f"{addresses.address}:{addresses.grpc_port}",
-            concurrency=case.concurrency,
-            seconds=seconds,
+            Address("grpc", f"{addresses.address}:{addresses.grpc_port}"),
+            concurrency=str(case.concurrency),
             inputs=inputs,
-            export=export,
+            flags=one_measurement(seconds, export),
         )
         _, usage = runner.run(command, processes=processes, environment=self.perf_analyzer.environment())
         spans = read_spans(export)

@@ -18,7 +18,7 @@ import numpy as np
 from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
-from cronnx_lab.fuzz.images import damaged, encode, seeds, webp_of_one_colour
+from cronnx_lab.fuzz.images import damaged, encode, png_chunk, seeds, webp_of_one_colour
 
 # Pillow encodes a progressive JPEG into one buffer, and noise does not fit into the usual one.
 ImageFile.MAXBLOCK = 2**24
@@ -81,10 +81,6 @@ def _rows(draw: st.DrawFn, row_bytes: int, height: int, *, filtered: bool = Fals
     return b"".join((*parts, compressor.flush()))
 
 
-def _chunk(name: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
-
-
 def png(draw: st.DrawFn) -> bytes:
     """A PNG of any kind of pixels, in one or many parts."""
     width, height = _size(draw)
@@ -95,12 +91,12 @@ def png(draw: st.DrawFn) -> bytes:
     interlaced = draw(st.sampled_from((0, 0, 0, 1)))
     pixels = _rows(draw, row_bytes, height, filtered=True)
     part = draw(st.sampled_from((len(pixels), 8192, max(1, len(pixels) // 9000))))
-    more = _chunk(b"PLTE", _noise(768)) if colour == 3 else b""
+    more = png_chunk(b"PLTE", _noise(768)) if colour == 3 else b""
     if draw(st.booleans()):
-        more += _chunk(b"tRNS", _noise({0: 2, 2: 6, 3: 256}.get(colour, 1)))
-    idat = b"".join(_chunk(b"IDAT", pixels[at : at + part]) for at in range(0, len(pixels), max(1, part)))
-    header = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, interlaced))
-    return b"\x89PNG\r\n\x1a\n" + header + more + _many(draw, _PNG_PARTS) + idat + _chunk(b"IEND", b"")
+        more += png_chunk(b"tRNS", _noise({0: 2, 2: 6, 3: 256}.get(colour, 1)))
+    idat = b"".join(png_chunk(b"IDAT", pixels[at : at + part]) for at in range(0, len(pixels), max(1, part)))
+    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, interlaced))
+    return b"\x89PNG\r\n\x1a\n" + header + more + _many(draw, _PNG_PARTS) + idat + png_chunk(b"IEND", b"")
 
 
 _NOISY, _FLAT = True, False
@@ -348,12 +344,12 @@ _JPEG_PARTS = [
     _jpeg_segment(0xDB, (b"\0" + b"\1" * 64) * 900),
 ]
 _PNG_PARTS = [
-    _chunk(b"prIv", b""),
-    _chunk(b"tEXt", b"a\0b"),
-    _chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(10**7))),
-    _chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(10**7))),
-    _chunk(b"eXIf", _DIRECTORY),
-    _chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(b"\nexif\n1\n" + b"00" * 10**6)),
+    png_chunk(b"prIv", b""),
+    png_chunk(b"tEXt", b"a\0b"),
+    png_chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(10**7))),
+    png_chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(10**7))),
+    png_chunk(b"eXIf", _DIRECTORY),
+    png_chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(b"\nexif\n1\n" + b"00" * 10**6)),
 ]  # fmt: skip
 
 

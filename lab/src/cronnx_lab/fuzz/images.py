@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from base64 import b64encode
 from functools import cache
 from io import BytesIO
@@ -70,6 +71,11 @@ def encode(image: Image.Image, name: str, **parameters: object) -> bytes:
     file = BytesIO()
     image.save(file, name, **parameters)
     return file.getvalue()
+
+
+def png_chunk(name: bytes, content: bytes) -> bytes:
+    """A chunk of a PNG, with its length and checksum."""
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
 
 def webp_of_one_colour(width: int, height: int) -> bytes:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TypeAlias
 
 WARM_UP_S = 0.5
@@ -47,13 +49,13 @@ class Answers:
     Attributes:
         answers: One for each request that was answered or whose connection broke.
         unanswered: Requests still without an answer at the end.
-        late_s: Open loop: how much later than planned each request was sent, a delay of the generator itself.
+        sent: Open loop: when each request was due and when it was sent, in the order of sending.
         cpu_s: CPU time of the generator during the load.
     """
 
     answers: list[Answer] = field(default_factory=list)
     unanswered: int = 0
-    late_s: list[float] = field(default_factory=list)
+    sent: list[Span] = field(default_factory=list)
     cpu_s: float = 0.0
 
     def spans(self, status: int = OK) -> list[Span]:
@@ -63,6 +65,26 @@ class Answers:
     def latencies_s(self, status: int = OK) -> list[float]:
         """The latencies of the answers with one status, in seconds."""
         return [answered - sent for sent, answered in self.spans(status)]
+
+    def latencies_without_delay_s(self, status: int) -> list[float]:
+        """The latencies of the answers with one status, less the delay of the generator itself, in seconds.
+
+        A generator on the server's machine waits for a core, too. Its delay while a request was in flight is the
+        longest part of that time in which another request was due and not sent.
+        """
+        sent_at = [sent for _, sent in self.sent]
+        return [
+            answered - sent - self._delay_s(sent, answered, first=bisect_left(sent_at, sent))
+            for sent, answered in self.spans(status)
+        ]
+
+    def _delay_s(self, sent: float, answered: float, *, first: int) -> float:
+        longest = 0.0
+        for other_due, other_sent in islice(self.sent, first, None):
+            if other_due > answered:
+                break
+            longest = max(longest, min(other_sent, answered) - max(other_due, sent))
+        return longest
 
     def count(self, status: int = OK) -> int:
         """The number of answers with one status."""

@@ -21,7 +21,7 @@ from typing import Protocol, cast
 import httptools
 import uvloop
 
-from cronnx_lab.load.answers import BROKEN, Answer, Answers, Order
+from cronnx_lab.load.answers import BROKEN, Answer, Answers, Order, Span
 
 
 class Loop(Protocol):
@@ -132,7 +132,7 @@ class OpenLoop:
         """Start the clock."""
         self._order = order
         self._answers: list[Answer] = []
-        self._late_s: list[float] = []
+        self._sent: list[Span] = []
         self._in_flight = 0
         self._opening: list[asyncio.Future[None]] = []
         self._idle: list[Connection] = []
@@ -165,7 +165,7 @@ class OpenLoop:
                 await asyncio.wait_for(self._all_answered.wait(), self._order.wait_s)
         for connection in self._idle:
             connection.close()
-        return Answers(self._answers, self._in_flight, self._late_s, time.process_time() - cpu_s)
+        return Answers(self._answers, self._in_flight, self._sent, time.process_time() - cpu_s)
 
     def on_answer(self, connection: Connection, sent_at: float, status: int) -> None:
         """Record the answer; the connection can be used again."""
@@ -184,7 +184,7 @@ class OpenLoop:
         self._send(connection, request, due_at)
 
     def _send(self, connection: Connection, request: bytes, due_at: float) -> None:
-        self._late_s.append(self.now() - due_at)
+        self._sent.append((due_at, self.now()))
         connection.send(request)
 
     def _record(self, sent_at: float, status: int) -> None:

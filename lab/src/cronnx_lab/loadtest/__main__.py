@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from cronnx_lab.loadtest.connections import parse_url
+from cronnx_lab.address import DEFAULT_URL, server_url
 from cronnx_lab.loadtest.options import add_options, arguments
 from cronnx_lab.loadtest.shapes import SHAPES
 from cronnx_server.arguments import port, positive_int
@@ -59,8 +59,8 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("shape", nargs="?", choices=SHAPES, default="steady", help="default: %(default)s")
     parser.add_argument(
         "--url",
-        type=_url,
-        default="grpc://127.0.0.1:8001",
+        type=server_url,
+        default=DEFAULT_URL,
         help="grpc://HOST:PORT or http://HOST:PORT (default: %(default)s)",
     )
     parser.add_argument(
@@ -95,21 +95,13 @@ def _locust_arguments(options: argparse.Namespace) -> list[str]:
         f"--users={options.users}",
         f"--run-time={options.duration_s}s",
         f"--stop-timeout={STOP_TIMEOUT_S}",
-        f"--html={report}.html",
+        f"--report={report}.html",
         "--only-summary",
         "--loglevel=WARNING",
         *(web if options.web else ["--headless"]),
         f"--shape={options.shape}",
         *arguments(options),
     ]
-
-
-def _url(text: str) -> str:
-    try:
-        parse_url(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-    return text
 
 
 if __name__ == "__main__":

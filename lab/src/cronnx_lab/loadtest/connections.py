@@ -11,46 +11,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 import numpy as np
 from gevent.threadpool import ThreadPool
 from tritonclient import grpc, http
 
+from cronnx_lab.address import Address
 from cronnx_lab.loadtest.requests import ImageRequest
 
 TIMEOUT_S = 30.0
 OWN_CONNECTION = [("grpc.use_local_subchannel_pool", 1)]
-
-
-@dataclass(frozen=True)
-class Address:
-    """The address of a server.
-
-    Attributes:
-        protocol: `grpc` or `http`.
-        host_port: `HOST:PORT`.
-    """
-
-    protocol: str
-    host_port: str
-
-
-def parse_url(url: str) -> Address:
-    """Read `grpc://HOST:PORT` or `http://HOST:PORT`.
-
-    Raises:
-        ValueError: The URL has another form.
-    """
-    refusal = ValueError(f"expected grpc://HOST:PORT or http://HOST:PORT, got '{url}'")
-    try:
-        parts = urlsplit(url)
-        is_complete = bool(parts.hostname and parts.port)
-    except ValueError as error:  # the port is not a number, or a bracket is missing
-        raise refusal from error
-    if parts.scheme not in ("grpc", "http") or not is_complete or parts.path.strip("/"):
-        raise refusal
-    return Address(parts.scheme, parts.netloc)
 
 
 @dataclass(frozen=True)

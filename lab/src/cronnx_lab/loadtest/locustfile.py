@@ -3,13 +3,15 @@
 `scripts/loadtest` starts it. To start it by hand, or on several machines with Locust's `--master` and `--worker`:
 
     .venv/bin/locust --locustfile lab/src/cronnx_lab/loadtest/locustfile.py --host grpc://127.0.0.1:8001 \
-        --shape burst --users 64 --run-time 60s --stop-timeout 60
+        --shape burst --users 64 --run-time 60s --stop-timeout 60 --headless --report reports/burst.html
 """
 
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
+import time
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,14 +20,20 @@ from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
+from cronnx_lab.address import parse_url
 from cronnx_lab.loadtest import options
-from cronnx_lab.loadtest.connections import connect, parse_url
-from cronnx_lab.loadtest.locust_stats import read_stats, row_name
+from cronnx_lab.loadtest.connections import connect
+from cronnx_lab.loadtest.live import LiveProgress
+from cronnx_lab.loadtest.recording import Latencies, Recording
+from cronnx_lab.loadtest.report import LoadReport
 from cronnx_lab.loadtest.requests import RequestSource
 from cronnx_lab.loadtest.shapes import SHAPES
-from cronnx_lab.loadtest.thresholds import BASELINE_REQUESTS, Verdict, as_json, judge, measure_baseline
+from cronnx_lab.loadtest.thresholds import judge, measure_baseline
+from cronnx_lab.pictures import read_folder
 from cronnx_server.errors import CommandError
-from cronnx_server.files import write_whole
+
+# Locust prints tables that are wider than a terminal; this test prints its own.
+LOCUSTS_TABLES = "locust.stats_logger"
 
 
 class ImageUser(User):
@@ -33,6 +41,8 @@ class ImageUser(User):
 
     wait_time = constant(0)
     source: RequestSource
+    recording = Recording()
+    started_at: float
 
     def on_start(self) -> None:
         """Connect."""
@@ -45,12 +55,18 @@ class ImageUser(User):
 
     @task
     def send(self) -> None:
-        """Send one request and report it to Locust."""
+        """Send one request, record how it ended and report it to Locust, whose web page shows it."""
         request = self.source.draw()
         answer = self._connection.send(request)
+        self.recording.add(
+            request.model_name,
+            answer.served_by,
+            latency_ms=answer.latency_ms,
+            at_s=time.monotonic() - self.started_at,
+        )
         self.environment.events.request.fire(
             request_type=self._address.protocol,
-            name=row_name(request.model_name, answer),
+            name=" ".join(filter(None, (request.model_name, answer.served_by))),
             response_time=answer.latency_ms,
             response_length=0,
             exception=answer.error,
@@ -82,65 +98,96 @@ class ChosenShape(LoadTestShape):
 def add_options(parser: LocustArgumentParser) -> None:
     """Add this test's options to Locust's."""
     parser.add_argument("--shape", choices=SHAPES, default="steady", help="the shape of the load")
+    parser.add_argument("--report", metavar="FILE", help="write a page to FILE and its numbers beside it as JSON")
     options.add_options(parser)
 
 
 @events.init.add_listener
 def prepare(environment: Environment, **_: Any) -> None:
     """Read the options and, except on a worker, measure the baseline."""
+    logging.getLogger(LOCUSTS_TABLES).setLevel(logging.WARNING)
     given = given_options(environment)
     shape = SHAPES[given.shape]
     try:
         models = shape.ensembles(tuple(given.models or shape.models))
-        ImageUser.source = RequestSource(models, options.images(given.images), with_user_ids=shape.has_user_ids)
-        if not isinstance(environment.runner, WorkerRunner):
-            judge_at_the_end(environment, baseline(environment))
+        ImageUser.source = RequestSource(models, read_folder(Path(given.images)), with_user_ids=shape.has_user_ids)
+        if isinstance(environment.runner, WorkerRunner):
+            send_to_the_master(environment)
+        else:
+            report_the_run(environment, baseline(environment))
     except (CommandError, OSError, ValueError) as error:
         print(f"loadtest: {error}", file=sys.stderr)
         sys.exit(2)
 
 
 @events.test_start.add_listener
-def announce(environment: Environment, **_: Any) -> None:
-    """Print the address of the web page, if there is one."""
+def start(environment: Environment, **_: Any) -> None:
+    """Start the clock, and print the address of the web page, if there is one."""
+    ImageUser.started_at = time.monotonic()
     given = given_options(environment)
     if environment.web_ui:
         print(f"web page: http://{given.web_host}:{given.web_port}", flush=True)
 
 
-def baseline(environment: Environment) -> dict[str, float]:
-    """Measure and print the median latency of one user, in ms, by model."""
+def baseline(environment: Environment) -> dict[str, Latencies]:
+    """Measure and print the median latency of one user by model."""
     connection = connect(parse_url(environment.host or ""))
     try:
-        baseline_ms = measure_baseline(connection, ImageUser.source)
+        measured = measure_baseline(connection, ImageUser.source)
     finally:
         connection.close()
-    for name, median_ms in baseline_ms.items():
-        print(f"{name}: {median_ms:.1f} ms for one user, the median of {BASELINE_REQUESTS} requests")
-    return baseline_ms
+    for name, latencies in measured.items():
+        print(f"{name}: {latencies.median_ms:.1f} ms for one user, the median of {len(latencies)} requests", flush=True)
+    return measured
 
 
-def judge_at_the_end(environment: Environment, baseline_ms: dict[str, float]) -> None:
-    """Judge the run when Locust quits, and print the verdicts below its tables."""
-    verdicts: list[Verdict] = []
+def send_to_the_master(environment: Environment) -> None:
+    """Send what this worker records with each of Locust's reports to the master."""
+
+    @environment.events.report_to_master.add_listener
+    def send(data: dict[str, Any], **_: Any) -> None:
+        data["recording"] = ImageUser.recording.take()
+
+
+def report_the_run(environment: Environment, baseline: dict[str, Latencies]) -> None:
+    """Show the progress of the run; when Locust quits, judge it and write the report."""
+    given, recording, live = given_options(environment), ImageUser.recording, LiveProgress(ImageUser.recording)
+
+    @environment.events.worker_report.add_listener
+    def merge(data: dict[str, Any], **_: Any) -> None:
+        recording.merge(data["recording"])
+
+    @environment.events.test_start.add_listener
+    def show(environment: Environment, **_: Any) -> None:
+        if environment.runner:
+            live.start(environment.runner, duration_s=given.run_time)
 
     @environment.events.quitting.add_listener
     def conclude(environment: Environment, **_: Any) -> None:
-        given, result = given_options(environment), read_stats(environment.stats)
-        verdicts.extend(
-            judge(
-                result.models,
-                baseline_ms,
-                duration_s=result.duration_s,
-                thresholds=options.thresholds(given, users=given.num_users),
-            )
+        live.stop()
+        thresholds = options.thresholds(given, users=given.num_users)
+        verdicts = judge(recording.models(), baseline, duration_s=recording.duration_s, thresholds=thresholds)
+        report = LoadReport(
+            verdicts=verdicts,
+            recording=recording,
+            baseline=baseline,
+            users=live.users,
+            errors={str(each.error): each.occurrences for each in environment.stats.errors.values()},
+            run=options.run_facts(given),
         )
         environment.process_exit_code = 0 if all(verdict.holds for verdict in verdicts) else 1
-        if given.html_file:
-            write_whole(Path(given.html_file).with_suffix(".json"), as_json(result.models, baseline_ms, verdicts))
+        print(report)
+        if given.report:
+            write(report, environment)
 
-    @environment.events.quit.add_listener
-    def print_verdicts(**_: Any) -> None:
-        print(*verdicts, sep="\n")
-        if report := given_options(environment).html_file:
-            print(f"report: {report}")
+
+def write(report: LoadReport, environment: Environment) -> None:
+    """Write the report and print where it is; the exit status is 2 if that fails."""
+    path = Path(given_options(environment).report)
+    try:
+        report.write(path)
+    except CommandError as error:
+        print(f"loadtest: {error}", file=sys.stderr)
+        environment.process_exit_code = 2
+    else:
+        print(f"\n{path}")

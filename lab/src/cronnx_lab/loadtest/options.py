@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from pathlib import Path
+from datetime import datetime, timezone
 
-from cronnx_lab.loadtest.thresholds import Thresholds
+from cronnx_lab.loadtest.thresholds import LEAST_OF_ONE_USER, Thresholds
+from cronnx_lab.run_facts import commit, machine
 from cronnx_server.paths import PICTURES
 
-P95_PER_USER, P99_PER_USER = 3, 5
+MAX_P99_MS = 1000.0
+P95_PER_USER, P99_PER_USER = 2, 3
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +29,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="the largest share of failed requests, 0 to 1 (default: %(default)g)",
     )
+    parser.add_argument(
+        "--max-p99-ms",
+        type=float,
+        default=MAX_P99_MS,
+        metavar="MS",
+        help="the largest p99 latency, in milliseconds (default: %(default)g)",
+    )
     for percentile, per_user in (("p95", P95_PER_USER), ("p99", P99_PER_USER)):
         parser.add_argument(
             f"--max-{percentile}-ratio",
@@ -39,7 +47,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--min-throughput",
         type=float,
         metavar="RATE",
-        help="the smallest number of answers per second (default: half of what one user gets)",
+        help=f"the smallest number of answers per second (default: {LEAST_OF_ONE_USER:g} of what one user gets)",
     )
 
 
@@ -48,6 +56,7 @@ def arguments(options: argparse.Namespace) -> list[str]:
     given = {
         "--images": options.images,
         "--max-error-rate": options.max_error_rate,
+        "--max-p99-ms": options.max_p99_ms,
         "--max-p95-ratio": options.max_p95_ratio,
         "--max-p99-ratio": options.max_p99_ratio,
         "--min-throughput": options.min_throughput,
@@ -61,19 +70,20 @@ def thresholds(options: argparse.Namespace, *, users: int) -> Thresholds:
     p95_ratio, p99_ratio = options.max_p95_ratio, options.max_p99_ratio
     return Thresholds(
         max_error_rate=options.max_error_rate,
+        max_p99_ms=options.max_p99_ms,
         max_p95_ratio=P95_PER_USER * users if p95_ratio is None else p95_ratio,
         max_p99_ratio=P99_PER_USER * users if p99_ratio is None else p99_ratio,
         min_throughput=options.min_throughput,
     )
 
 
-def images(folder: str) -> Sequence[bytes]:
-    """Read the image files of a folder.
-
-    Raises:
-        OSError: A file cannot be read, or the folder has none.
-    """
-    files = [path.read_bytes() for path in sorted(Path(folder).iterdir()) if path.is_file() and path.suffix != ".md"]
-    if not files:
-        raise FileNotFoundError(f"expected images in {folder}, got none")
-    return files
+def run_facts(options: argparse.Namespace) -> dict[str, str]:
+    """Facts about a run, for its report: Locust's options and these."""
+    return {
+        "ended": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC"),
+        "server": options.host,
+        "load": f"{options.shape}, {options.num_users} users at the peak, {options.run_time:g} s",
+        "images": options.images,
+        "sent from": machine(),
+        "commit": commit(),
+    }

@@ -53,10 +53,11 @@ def main() -> int:
 def _test(options: argparse.Namespace, folder: Path) -> bool:
     with serve(options.model, picture_set=options.pictures, folder=folder) as target:
         measured = rounds.measure(target, peak_s=PEAK_S, seconds=options.seconds / ROUNDS, rounds=ROUNDS)
+    capacity = rounds.capacity(options.model)
     report = TargetReport(
         name="overload",
-        verdicts=rounds.verdicts(measured, capacity=rounds.capacity(options.model)),
-        plots=plots.over_time(measured),
+        verdicts=rounds.verdicts(measured, capacity=capacity),
+        plots=plots.over_time(measured, capacity=capacity),
         measured={"rounds": list(map(asdict, measured))},
     )
     return command_line.conclude(report, options, seconds=options.seconds)

@@ -60,3 +60,18 @@ def test_answers_are_told_apart_by_their_status() -> None:
     assert answers.spans() == [(0.0, 1.0), (1.0, 3.0)]
     assert answers.latencies_s(REFUSED) == [0.25]
     assert [answers.count(status) for status in (OK, REFUSED, BROKEN)] == [2, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("sent", "delay_s"),
+    [
+        ([(1.0, 1.0), (1.1, 1.1), (1.5, 1.5)], 0.0),
+        ([(1.0, 1.0), (1.1, 1.3), (1.2, 1.3)], 0.2),
+        ([(1.0, 1.0), (1.1, 1.9)], 0.3),
+        ([(0.5, 1.0), (0.9, 1.2)], 0.2),
+    ],
+    ids=["none", "a pause", "a pause that outlasts the answer", "a pause that began before the request"],
+)
+def test_the_generators_own_delay_is_taken_from_a_latency(sent: list[Span], delay_s: float) -> None:
+    answers = Answers([(1.0, 1.4, REFUSED)], sent=sent)
+    assert answers.latencies_without_delay_s(REFUSED) == [pytest.approx(0.4 - delay_s)]

@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 from PIL import ExifTags, Image, PngImagePlugin
 
+from cronnx_lab.fuzz.images import png_chunk
 from cronnx_preprocess.errors import InvalidImageError
 from cronnx_preprocess.formats.png import MAX_CHUNKS, read
-from tests.corpus.bombs import png_chunk
 
 Encode = Callable[..., bytes]
 END_OF_HEADER = 33

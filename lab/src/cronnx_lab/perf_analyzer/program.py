@@ -1,19 +1,18 @@
-"""NVIDIA's perf_analyzer: how it is installed and called, and how its results are read.
+"""The program: how it is installed and called, and how its results are read.
 
 Source: `docs/` of github.com/triton-inference-server/perf_analyzer. Its profile export has the times of every request.
 """
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import platform
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cronnx_lab.address import Address
 from cronnx_lab.load.answers import WARM_UP_S, Span
 from cronnx_server import packages
 from cronnx_server.paths import REQUIREMENTS, SERVER, STATE
@@ -47,29 +46,40 @@ class PerfAnalyzer:
         return {**os.environ, "LD_LIBRARY_PATH": str(self.libraries)}
 
     def command(
-        self, model_name: str, address: str, *, concurrency: int, seconds: float, inputs: Path, export: Path
+        self, model_name: str, server: Address, *, concurrency: str, inputs: Path, flags: Sequence[str] = ()
     ) -> list[str]:
-        """The command line that loads a model over gRPC.
+        """The command line that loads a model.
 
         Args:
             model_name: The model.
-            address: HOST:PORT of the server's gRPC.
-            concurrency: Requests in flight at a time.
-            seconds: The length of the load after its warm-up.
-            inputs: The file from `input_data`.
-            export: Receives the times of every request; it must not exist.
+            server: Where it is served.
+            concurrency: Requests in flight at a time: `N`, or a range `START:END:STEP`.
+            inputs: The file from `inputs.input_data`.
+            flags: Further flags.
         """
-        window_ms = round(1000 * (WARM_UP_S + seconds) / WINDOWS)
         return [
             str(self.executable),
-            *("-m", model_name, "-u", address, "-i", "grpc", "--async"),
+            *("-m", model_name, "-u", server.host_port, "-i", server.protocol, "--async"),
             f"--input-data={inputs}",
             f"--concurrency-range={concurrency}",
-            f"--measurement-interval={window_ms}",
-            f"--max-trials={WINDOWS}",
-            f"--stability-percentage={ANY_PERCENTAGE}",
-            f"--profile-export-file={export}",
+            *flags,
         ]
+
+
+def one_measurement(seconds: float, export: Path) -> list[str]:
+    """The flags for a single measurement.
+
+    Args:
+        seconds: The length of the load after its warm-up.
+        export: Receives the times of every request; it must not exist.
+    """
+    window_ms = round(1000 * (WARM_UP_S + seconds) / WINDOWS)
+    return [
+        f"--measurement-interval={window_ms}",
+        f"--max-trials={WINDOWS}",
+        f"--stability-percentage={ANY_PERCENTAGE}",
+        f"--profile-export-file={export}",
+    ]
 
 
 def perf_analyzer() -> PerfAnalyzer:
@@ -96,16 +106,6 @@ def _link_libraries(folder: Path) -> None:
         link = folder / f"{name}{suffix}"
         link.unlink(missing_ok=True)
         link.symlink_to(library)
-
-
-def input_data(images: Sequence[bytes]) -> str:
-    """The content of an `--input-data` file for an ensemble with an `image` input.
-
-    A BYTES element is its length in four bytes, little endian, and its content.
-    """
-    elements = (struct.pack("<I", len(image)) + image for image in images)
-    contents = ({"b64": base64.b64encode(element).decode()} for element in elements)
-    return json.dumps({"data": [{"image": {"content": content, "shape": [1]}} for content in contents]})
 
 
 def read_spans(export: Path) -> list[Span]:

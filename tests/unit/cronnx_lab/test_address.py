@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from cronnx_lab.loadtest.connections import Address, parse_url
+from cronnx_lab.address import Address, parse_url
 
 
 @pytest.mark.parametrize(

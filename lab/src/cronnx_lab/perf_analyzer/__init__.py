@@ -1,0 +1,1 @@
+"""NVIDIA's perf_analyzer, and what it needs to ask this project's models."""
