@@ -11,7 +11,7 @@ from cronnx_server import environment, progress
 from cronnx_server.errors import CommandError
 from cronnx_server.paths import ROOT
 
-TYPED = ("client/src", "server/src", "lab/src", *map(str, sorted(ROOT.glob("*_backend/cronnx_*"))))
+TYPED = ("client/src", "server/src", "lab/src", "examples", *map(str, sorted(ROOT.glob("*_backend/cronnx_*"))))
 
 
 def main() -> int:
