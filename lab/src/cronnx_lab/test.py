@@ -42,6 +42,7 @@ def _checks(pytest_arguments: Sequence[str]) -> dict[str, list[str]]:
         "lint": ["ruff", "check", "."],
         "format": ["ruff", "format", "--check", "."],
         "types": ["mypy", *TYPED],
+        "types on Windows": ["mypy", "--platform=win32", "--cache-dir=.mypy_cache/win32", "client/src"],
         **tests,
     }
 

@@ -134,7 +134,8 @@ def _heading(name: str, kind: str | None, default: object) -> str:
 
 
 def _annotations(public: type) -> Mapping[str, str]:
-    return vars(public).get("__annotations__", {})
+    annotations: Mapping[str, str] = vars(public).get("__annotations__", {})
+    return annotations
 
 
 def _properties(public: type) -> dict[str, str]:
