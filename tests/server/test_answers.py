@@ -16,6 +16,7 @@ import pytest
 from cronnx import Client, Detections
 from cronnx_server.paths import ROOT
 from cronnx_server.serve.addresses import Addresses
+from tests import examples
 from tests.server import fixed_answers
 from tests.server.triton import running
 from tests.unit.cronnx.test_image_model import ANSWERS
@@ -87,3 +88,20 @@ def test_a_command_of_the_page_cuts_an_answer(
     assert ended.returncode == 0, ended.stderr
     lines = ended.stdout.splitlines()
     assert [json.loads(line) if line.startswith("{") else line for line in lines] == expected
+
+
+def test_the_example_evaluates_a_detector(addresses: Addresses, tmp_path: Path) -> None:
+    (tmp_path / "1.png").write_bytes(PHOTO)
+    # The dog's box is exact. The person's overlaps by 0.82, enough for 7 of COCO's 10 thresholds.
+    boxes = {"dog": [4, 2, 20, 10], "person": [0, 0, 10, 8.2]}
+    annotated = [
+        {"id": id_, "image_id": 1, "category_id": 10 * id_, "bbox": box, "area": box[2] * box[3], "iscrowd": 0}
+        for id_, box in enumerate(boxes.values(), start=1)
+    ]
+    categories = [{"id": 10 * id_, "name": name} for id_, name in enumerate(boxes, start=1)]
+    truth = {"images": [{"id": 1, "file_name": "1.png"}], "annotations": annotated, "categories": categories}
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    ended = examples.run("evaluate_coco", tmp_path / "truth.json", tmp_path, "--url", addresses.grpc)
+    assert ended.returncode == 0, ended.stderr
+    precision, *_ = re.findall(r"Average Precision .* = (\S+)$", ended.stdout, re.MULTILINE)
+    assert precision == "0.850"

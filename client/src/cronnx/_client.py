@@ -69,7 +69,7 @@ class Client:
                 shown.
             tls: The authorities to trust and the client's certificate, for `grpcs` and `https`.
             shared_memory: Whether to pass inputs to a server on this host through shared memory.
-            transport: The transport to use instead of connections to `url`.
+            transport: What carries the requests instead of connections to `url`, in tests for instance.
 
         Raises:
             InvalidInput: An argument cannot be used.
@@ -461,6 +461,10 @@ class Client:
     def model(self, model_name: str, *, model_version: str | int = "") -> ModelInfo:
         """Describe a loaded model: inputs and outputs with datatypes and shapes, batch size, an ensemble's steps.
 
+        Args:
+            model_name: The model to describe.
+            model_version: The version to describe; empty for the server's choice.
+
         Raises:
             ModelNotFound: The server has no such model, or it is not loaded.
             CronnxError: There is no answer; the subclass says why.
@@ -469,6 +473,9 @@ class Client:
 
     def statistics(self, model_name: str = "") -> list[ModelStatistics]:
         """Return the statistics of each loaded version of one model, or of all models, since it was loaded.
+
+        Args:
+            model_name: The model; empty for all models.
 
         Raises:
             ModelNotFound: The server has no such model.
@@ -496,6 +503,10 @@ class Client:
         If a load fails, the servers after that one are not asked, and those before it unload the model again, unless
         it was loaded before.
 
+        Args:
+            model_name: The model to load.
+            timeout_s: The time for each request involved, in seconds; None for the client's default.
+
         Raises:
             InvalidInput: The server does not run in explicit mode.
             ModelNotFound: A repository has no such model; nothing was loaded.
@@ -508,6 +519,10 @@ class Client:
     def unload(self, model_name: str, *, timeout_s: float | None = None) -> None:
         """Unload a model on every server or on none, after its running requests. An ensemble's steps stay loaded.
 
+        Args:
+            model_name: The model to unload.
+            timeout_s: The time for each request involved, in seconds; None for the client's default.
+
         Raises:
             InvalidInput: An ensemble or a router needs the model, or the server does not run in explicit mode.
             ModelNotFound: A repository has no such model.
@@ -516,7 +531,7 @@ class Client:
         self._run(self._client.unload(model_name, timeout_s=timeout_s))
 
     def promote(self, model_name: str, model_version: str | int, *, timeout_s: float | None = None) -> Promotion:
-        """Make an ensemble answer with another version of its classifier, without a failed request.
+        """Make an ensemble answer with another version of its network, without a failed request.
 
         The version must be loaded, and is tried with zeros first, on every server. Then the ensemble is reloaded with
         the version in the steps that pin one, those whose `model_version` is not -1. If that fails on a server, all
@@ -530,7 +545,7 @@ class Client:
 
         Raises:
             InvalidInput: The ensemble does not pin one version, or the server does not run in explicit mode.
-            ModelNotFound: There is no such ensemble, or no such version of its classifier is loaded.
+            ModelNotFound: There is no such ensemble, or no such version of its network is loaded.
             NotReady: The version is still loading, or the ensemble is not ready with it.
             CronnxError: The version or the server does not answer; the subclass says why.
         """
@@ -540,6 +555,10 @@ class Client:
         """Undo an ensemble's last promotion. Only one promotion can be undone.
 
         The server keeps the previous version in the ensemble's parameter `promoted_from`, so any client can roll back.
+
+        Args:
+            model_name: An ensemble that was promoted.
+            timeout_s: The time for each request involved, in seconds; None for the client's default.
 
         Raises:
             InvalidInput: There was no promotion.

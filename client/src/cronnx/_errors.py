@@ -21,9 +21,14 @@ class CronnxError(Exception):
         model_name: The model asked for, or None.
         request_id: The request's id in the server's logs, or None.
         server_message: The server's message, word for word, or None if there is none.
-        images: The positions of the failed request's images in the list given to `Client.classify`. Earlier images
+        images: For a method that takes a list of images, the positions of those in the failed request. Earlier images
             were answered, later ones were not sent. None if the call had no list.
     """
+
+    model_name: str | None
+    request_id: str | None
+    server_message: str | None
+    images: range | None
 
     def __init__(
         self,
@@ -37,7 +42,7 @@ class CronnxError(Exception):
         self.model_name = model_name
         self.request_id = request_id
         self.server_message = server_message
-        self.images: range | None = None
+        self.images = None
 
     def __str__(self) -> str:
         message = super().__str__()

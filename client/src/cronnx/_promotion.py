@@ -44,7 +44,7 @@ class Promotion:
 
     Attributes:
         model_name: The ensemble.
-        version: The version of its classifier that is live.
+        version: The version of its network that is live.
         previous_version: The version that a rollback makes live; None if there is none.
     """
 

@@ -11,7 +11,7 @@ from cronnx_server import environment, progress
 from cronnx_server.errors import CommandError
 from cronnx_server.paths import ROOT
 
-TYPED = ("client/src", "server/src", "lab/src", *map(str, sorted(ROOT.glob("*_backend/cronnx_*"))))
+TYPED = ("client/src", "server/src", "lab/src", "examples", *map(str, sorted(ROOT.glob("*_backend/cronnx_*"))))
 
 
 def main() -> int:
@@ -42,6 +42,7 @@ def _checks(pytest_arguments: Sequence[str]) -> dict[str, list[str]]:
         "lint": ["ruff", "check", "."],
         "format": ["ruff", "format", "--check", "."],
         "types": ["mypy", *TYPED],
+        "types on Windows": ["mypy", "--platform=win32", "--cache-dir=.mypy_cache/win32", "client/src"],
         **tests,
     }
 

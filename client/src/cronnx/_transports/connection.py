@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -111,8 +112,8 @@ def connect(
         bounded: Whether each server gets only as many inferences at a time as it queues.
 
     Raises:
-        InvalidInput: A URL, the key or a header cannot be used, there is no URL, or `tls` is given without a URL
-            that uses TLS.
+        InvalidInput: A URL, the key or a header cannot be used, there is no URL, `tls` is given without a URL that
+            uses TLS, or this system has no shared memory that Triton can read.
     """
     if not isinstance(urls, Sequence):
         raise InvalidInput(f"server URL: expected text such as grpc://127.0.0.1:8001, or a list of them; got {urls!r}")
@@ -135,6 +136,8 @@ def connect(
 def _connect_to(address: Address, headers: Mapping[str, str], tls: Tls, *, shared_memory: bool) -> Transport:
     transport = _by_protocol(address, headers, tls)
     if shared_memory:
+        if sys.platform != "linux":
+            raise InvalidInput(f"shared_memory: expected Linux, got {sys.platform}; leave shared_memory out")
         from cronnx._transports.shared_memory import SharedMemory
 
         return SharedMemory(transport)

@@ -8,9 +8,12 @@ import os
 import re
 import secrets
 import socket
+import sys
 from pathlib import Path
 
 from cronnx._errors import InvalidInput
+
+assert sys.platform == "linux"  # noqa: S101 - for the type checker; `connect` refuses shared memory elsewhere
 
 FOLDER = Path("/dev/shm")  # noqa: S108 - where Linux keeps shared memory
 

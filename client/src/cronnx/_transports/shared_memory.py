@@ -1,15 +1,19 @@
+# ruff: noqa: E402 - type checkers skip what follows the assertion on other systems
 """Inputs through memory that the client shares with a server on the same host."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 import numpy.typing as npt
 from tritonclient.utils import np_to_triton_dtype, serialize_byte_tensor
+
+assert sys.platform == "linux"  # noqa: S101 - for the type checker; `connect` refuses shared memory elsewhere
 
 from cronnx._errors import ConnectionFailed, CronnxError, DeadlineExceeded, InvalidInput, ModelNotFound
 from cronnx._retry import never_arrived

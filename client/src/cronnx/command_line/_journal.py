@@ -9,8 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, TypeVar
 
+from cronnx.command_line._locked_files import sync_folder
 from cronnx.command_line._records import JsonLines, Record
-from cronnx.command_line._result_files import ResultFile, digest, output_errors, sync_folder
+from cronnx.command_line._result_files import ResultFile, digest, output_errors
 
 J = TypeVar("J", bound="JournaledFile")
 
@@ -28,8 +29,7 @@ class JournaledFile:
             OutputError: The file cannot be written, another process has locked it, or it holds something else.
         """
         self._path = path
-        self._journal_path = f"{path}.partial.jsonl"
-        self._journal = ResultFile(self._journal_path, JsonLines())
+        self._journal = ResultFile(f"{path}.partial.jsonl", JsonLines())
         self._stored: set[bytes] = set()
 
     def __enter__(self: J) -> J:
@@ -63,7 +63,7 @@ class JournaledFile:
                     os.fsync(file.fileno())
                 aside.replace(self._path)
                 sync_folder(self._path)
-            Path(self._journal_path).unlink()
+        self._journal.remove()
 
     def close(self) -> None:
         """Unlock and close the journal."""

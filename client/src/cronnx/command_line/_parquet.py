@@ -65,8 +65,8 @@ class ParquetFile(JournaledFile):
 
 def _pyarrow(path: str) -> tuple[ModuleType, ModuleType]:
     try:
-        import pyarrow  # type: ignore[import-untyped]  # no stubs are published
-        import pyarrow.parquet  # type: ignore[import-untyped]
+        import pyarrow
+        import pyarrow.parquet
     except ImportError as error:
         raise OutputError(f"{path}: Parquet needs pyarrow ({error}): pip install 'pyarrow<26'") from error
     return pyarrow, pyarrow.parquet

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from types import TracebackType
 
+from cronnx.command_line._locked_files import open_locked, remove_locked, sync_folder
 from cronnx.command_line._records import ENCODING, ERRORS, Record, RecordFormat
 
 SYNC_INTERVAL_S = 1.0
@@ -62,6 +62,7 @@ class ResultFile:
         self._format = record_format
         self._clock, self._sync = clock, sync
         self._claimed: set[bytes] = set()
+        self._is_removed = False
         with output_errors(path):
             self._file = open_locked(path)
             try:
@@ -102,8 +103,16 @@ class ResultFile:
     def finish(self) -> None:
         """Do nothing: the file is complete after every record."""
 
+    def remove(self) -> None:
+        """Remove the file instead of closing it."""
+        with output_errors(self._path):
+            remove_locked(self._path, self._file)
+        self._is_removed = True
+
     def close(self) -> None:
-        """Sync, unlock and close the file."""
+        """Sync, unlock and close the file, unless it is removed."""
+        if self._is_removed:
+            return
         with output_errors(self._path):
             try:
                 self._sync(self._file)
@@ -140,7 +149,8 @@ class ResultFile:
             raise self._unusable(f"record {number}: {error}") from error
 
     def _remove_torn(self, end: int) -> None:
-        torn = os.pread(self._file, _MAX_RECORD_BYTES + 1, end)
+        os.lseek(self._file, end, os.SEEK_SET)
+        torn = os.read(self._file, _MAX_RECORD_BYTES + 1)
         is_short = len(torn) <= _MAX_RECORD_BYTES
         torn = torn.rstrip(b"\0")  # after a power failure some file systems append zeros
         is_header = end == 0 and self._format.header.startswith(torn)
@@ -157,41 +167,3 @@ class ResultFile:
         left = memoryview(encoded)
         while left:
             left = left[os.write(self._file, left) :]
-
-
-def open_locked(path: str) -> int:
-    """Open a file for reading and appending, or create it, and lock it against other processes.
-
-    Returns:
-        The file descriptor. Closing it unlocks the file.
-
-    Raises:
-        BlockingIOError: Another process has locked the file.
-        OSError: The file cannot be opened or locked.
-    """
-    while True:
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is_at(file, path):
-                return file
-        except BaseException:
-            os.close(file)
-            raise
-        os.close(file)  # its last user has removed it: open the new one
-
-
-def _is_at(file: int, path: str) -> bool:
-    try:
-        return os.path.samestat(os.fstat(file), os.stat(path))  # noqa: PTH116 - the twin of os.fstat
-    except FileNotFoundError:
-        return False
-
-
-def sync_folder(path: str) -> None:
-    """Sync the folder of `path`, so that a new name in it survives a power failure."""
-    folder = os.open(os.path.dirname(path) or ".", os.O_RDONLY)  # noqa: PTH120 - beside os.open
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

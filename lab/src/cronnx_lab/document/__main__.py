@@ -15,8 +15,9 @@ def main() -> int:
     """Write the documents and return the exit status."""
     parser = argparse.ArgumentParser(
         prog="scripts/document",
-        description="Write docs/openapi.json and docs/configuration.md, which are generated from the configurations of "
-        "the models and the options of the scripts. The tests fail if the documents are out of date.",
+        description="Write docs/openapi.json and docs/configuration.md from the configurations of the models and the "
+        "options of the scripts, and docs/reference.md from the docstrings of the client. The tests fail if a document "
+        "is out of date.",
     )
     parser.parse_args()
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from cronnx_lab.document import configuration, openapi
+from cronnx_lab.document import configuration, openapi, python_api
 from cronnx_server import repository
 from cronnx_server.model_spec import Task
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY, ROOT
@@ -31,7 +31,12 @@ def _configuration(folders: Folders) -> str:
     return configuration.reference(folders, configuration.command_helps(ROOT / "scripts"))
 
 
+def _python_api(_: Folders) -> str:
+    return python_api.reference()
+
+
 DOCUMENTS: Mapping[Path, Callable[[Folders], str]] = {
     DOCS / "openapi.json": _openapi,
     DOCS / "configuration.md": _configuration,
+    DOCS / "reference.md": _python_api,
 }

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from cronnx.command_line._locked_files import open_locked
 from cronnx.command_line._records import Csv, JsonLines, RecordFormat, record
-from cronnx.command_line._result_files import OutputError, ResultFile, open_locked
+from cronnx.command_line._result_files import OutputError, ResultFile
 from tests.unit.cronnx.command_line.fake_server import answer
 
 NAMES = ["cat.jpg", 'two\nlines".jpg', os.fsdecode(b"\xff.jpg")]
@@ -165,7 +166,7 @@ def test_a_removed_file_is_created_again(tmp_path: Path) -> None:
 def test_a_killed_process_unlocks_the_file(tmp_path: Path) -> None:
     path = str(tmp_path / "file")
     code = (
-        "import sys; from cronnx.command_line._result_files import open_locked;"
+        "import sys; from cronnx.command_line._locked_files import open_locked;"
         " open_locked(sys.argv[1]); print(flush=True); sys.stdin.read()"
     )
     with subprocess.Popen([sys.executable, "-c", code, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:

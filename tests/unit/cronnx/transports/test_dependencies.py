@@ -1,4 +1,6 @@
-"""The libraries whose private behaviour the client relies on, within the versions that client/pyproject.toml names.
+"""The client's dependencies, within the versions that client/pyproject.toml names.
+
+The client relies on private behaviour of these:
 
 - aiohttp and tritonclient: `client._conn._close` closes the connections of a client that is collected unclosed, and
   `client._conn._closed` marks them as closed in a forked process.
@@ -11,7 +13,9 @@ The behaviour itself is tested in test_http.py, test_grpc.py and tests/unit/cron
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -22,35 +26,43 @@ from tritonclient.http.aio import InferenceServerClient
 
 from cronnx._transports.http import connector_close
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
 ROOT = Path(__file__).parents[4]
-DEPENDENCIES = re.search(
-    r"^dependencies = \[\n(.*?)^\]", (ROOT / "client" / "pyproject.toml").read_text(), re.MULTILINE | re.DOTALL
-)
-assert DEPENDENCIES
-BOUNDED = {
-    requirement.name: requirement.specifier
-    for requirement in map(Requirement, re.findall(r'"(.+)"', DEPENDENCIES[1]))
-    if requirement.specifier
+PROJECT = tomllib.loads((ROOT / "client" / "pyproject.toml").read_text())["project"]
+REQUIREMENTS = [
+    Requirement(each) for each in itertools.chain(PROJECT["dependencies"], *PROJECT["optional-dependencies"].values())
+]
+BOUNDS = {requirement.name: requirement.specifier for requirement in REQUIREMENTS}
+LOCKED = {
+    name: version
+    for lock in ("server", "test")
+    for name, version in re.findall(
+        r"^([\w-]+)==(\S+)", (ROOT / "requirements" / f"{lock}.txt").read_text(), re.MULTILINE
+    )
 }
-LOCKED = dict(re.findall(r"^([\w-]+)==(\S+)", (ROOT / "requirements" / "server.txt").read_text(), re.MULTILINE))
 
 
-def test_the_libraries_with_private_behaviour_have_bounds() -> None:
-    assert set(BOUNDED) == {"aiohttp", "grpcio", "tritonclient"}
+@pytest.mark.parametrize("name", BOUNDS)
+def test_a_dependency_has_an_oldest_version_and_an_end(name: str) -> None:
+    assert {each.operator for each in BOUNDS[name]} == {">=", "<"}
 
 
-@pytest.mark.parametrize("name", BOUNDED)
+@pytest.mark.parametrize("name", BOUNDS)
 def test_the_installed_version_is_within_the_bounds(name: str) -> None:
-    assert version(name) in BOUNDED[name], (
-        f"client/pyproject.toml: expected {name}{BOUNDED[name]}, got {name} {version(name)} in .venv; run"
+    assert version(name) in BOUNDS[name], (
+        f"client/pyproject.toml: expected {name}{BOUNDS[name]}, got {name} {version(name)} in .venv; run"
         " tests/unit/cronnx with it, and widen the bounds if they pass"
     )
 
 
-@pytest.mark.parametrize("name", BOUNDED)
+@pytest.mark.parametrize("name", BOUNDS)
 def test_the_locked_version_is_within_the_bounds(name: str) -> None:
-    assert LOCKED[name] in BOUNDED[name], (
-        f"requirements/server.txt: expected {name}{BOUNDED[name]} as in client/pyproject.toml, got {LOCKED[name]}"
+    assert LOCKED[name] in BOUNDS[name], (
+        f"requirements/server.txt: expected {name}{BOUNDS[name]} as in client/pyproject.toml, got {LOCKED[name]}"
     )
 
 
