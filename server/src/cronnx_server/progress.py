@@ -14,10 +14,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextvars import ContextVar
-
-FORMAT: ContextVar[Callable[[str], str]] = ContextVar("FORMAT")
-"""Turns a message into the line to print; plain text if it is not set."""
 
 FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 FRAME_S = 0.1
@@ -46,13 +42,20 @@ class Step:
 
 
 _LOCK = threading.RLock()
+_FORMAT: list[Callable[[str], str]] = ["==> {}".format]
+"""Turns a message into the line to print; the last one counts."""
 _STEPS: list[Step] = []
 """The steps that take place on a terminal; the last one is shown."""
 
 
+def use_format(function: Callable[[str], str]) -> None:
+    """Print messages as `function` writes them, and no moving line."""
+    _FORMAT.append(function)
+
+
 def step(text: str) -> None:
     """Print that a step begins, or that something has happened."""
-    line(FORMAT.get("==> {}".format)(text))
+    line(_FORMAT[-1](text))
 
 
 @contextlib.contextmanager
@@ -89,7 +92,7 @@ def has_colour() -> bool:
 
 
 def _is_live() -> bool:
-    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and FORMAT.get(None) is None
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and len(_FORMAT) == 1
 
 
 def _move(ended: threading.Event) -> None:
