@@ -44,6 +44,20 @@ def build_missing(
     model_repository: Path = MODEL_REPOSITORY,
     ensembles: Path = ENSEMBLES,
     weights: Path = WEIGHTS,
+) -> list[str]:
+    """Download and build all that these models lack, and return the names to load; see `prepare`."""
+    folders = {"model_repository": model_repository, "ensembles": ensembles, "weights": weights}
+    return prepare(names, models=models, int8_later=False, **folders).names
+
+
+def prepare(
+    names: Sequence[str] | None,
+    *,
+    models: Mapping[str, Model] | None = None,
+    int8_later: bool = True,
+    model_repository: Path = MODEL_REPOSITORY,
+    ensembles: Path = ENSEMBLES,
+    weights: Path = WEIGHTS,
 ) -> Prepared:
     """Download and build what these models need to be loaded.
 
@@ -51,6 +65,7 @@ def build_missing(
         names: Ensembles or models. Without names, every ensemble; those that cannot be served are skipped, and stderr
             says why.
         models: The models that can be built; by default the catalogue's.
+        int8_later: Whether versions in INT8 that nothing needs in order to load are left for later.
         model_repository: The model repository in which they are built.
         ensembles: The repository of ensembles.
         weights: The folder that keeps fetched weights.
@@ -74,7 +89,7 @@ def build_missing(
         for version in model.versions
         if model.name in names_of_parts and not model.path(model_repository, version).exists()
     ]
-    later = [(model.name, version) for model, version in absent if _can_wait(model, version, parts)]
+    later = [(model.name, version) for model, version in absent if int8_later and _can_wait(model, version, parts)]
     failures = _build(
         [(model, version) for model, version in absent if (model.name, version) not in later], model_repository, weights
     )

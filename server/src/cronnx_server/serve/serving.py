@@ -11,7 +11,7 @@ from threading import Event, Thread
 from cronnx_onnxruntime.cache import VARIABLE as CACHE_BYTES
 from cronnx_server import environment, progress, repository
 from cronnx_server.add_model import placement
-from cronnx_server.build_models.missing_models import Prepared, build_missing
+from cronnx_server.build_models.missing_models import Prepared, prepare
 from cronnx_server.errors import RepositoryError, StartError
 from cronnx_server.key import KEY
 from cronnx_server.limits import raise_limits
@@ -46,7 +46,7 @@ def serve(options: Options) -> int:
         with ThreadPoolExecutor(1) as meanwhile:
             found = meanwhile.submit(tritonserver.distribution)
             own = not options.repositories
-            prepared = build_missing(options.models or None) if own else Prepared(list(options.models) or loadable, [])
+            prepared = prepare(options.models or None) if own else Prepared(list(options.models) or loadable, [])
         distribution, names = found.result(), prepared.names
     command = [
         *distribution.command(map(Path.resolve, folders)),

@@ -77,7 +77,7 @@ def of(
 
 def _predict(addresses: Addresses, model_name: str) -> Text:
     """The command that asks an ensemble about the sample photograph."""
-    url = "" if addresses.grpc == DEFAULT_URL else f" --url {addresses.http}"
+    url = "" if addresses.grpc == DEFAULT_URL else f" --url {addresses.grpc}"
     return Text(f".venv/bin/cronnx predict {PICTURE.relative_to(ROOT)} --model {model_name}{url}", style="yellow")
 
 
