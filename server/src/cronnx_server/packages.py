@@ -15,6 +15,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from cronnx_server.paths import REQUIREMENTS, UV
 
 RETRIES = "2"
 REQUIREMENT = "requirement.txt"
+_UV_LOCK = threading.Lock()
 _UV_AT_WORK = re.compile(r"(?:Downloading|Downloaded|Building|Prepared) .*")
 
 UV_VARIABLES = {
@@ -120,8 +122,9 @@ def _holds(folder: Path, requirement: str) -> bool:
 def _uv() -> str:
     """The path of uv, which the first call installs."""
     requirement = (REQUIREMENTS / "uv.txt").read_text()
-    if not _holds(UV, requirement):
-        _place(UV, requirement, _install_by_pip)
+    with _UV_LOCK:  # packages are installed in several threads
+        if not _holds(UV, requirement):
+            _place(UV, requirement, _install_by_pip)
     return str(UV / "bin" / "uv")
 
 

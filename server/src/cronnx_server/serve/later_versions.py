@@ -81,6 +81,8 @@ class LaterVersions:
             start_new_session=True,  # Ctrl-C is for the server, which ends this too
         ) as self._build:
             os.setpriority(os.PRIO_PROCESS, self._build.pid, LOWEST_PRIORITY)
+            if self._is_stopped:  # `stop` came before there was a build to end
+                self._build.terminate()
             _, errors = self._build.communicate()
         lines = [line for line in errors.splitlines() if not line.startswith("==> ")]
         return (lines or [f"status {self._build.returncode}"])[-1] if self._build.returncode else ""

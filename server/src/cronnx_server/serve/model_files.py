@@ -37,7 +37,11 @@ class ModelFiles:
 
     def changed(self) -> list[Path]:
         """The folders of the models whose files have changed since they were last returned."""
-        now_s, present, settled = self._clock(), self._look(), []
+        try:
+            present = self._look()
+        except OSError:  # a folder went away while it was read; the next look finds it gone
+            return []
+        now_s, settled = self._clock(), []
         for folder in {**self._known, **present}:
             files = present.get(folder, {})
             if files == self._known.get(folder, {}):
