@@ -12,7 +12,8 @@ ARG PYTHON_VERSION=3.12
 ARG PYTHON_DIGEST=
 
 FROM python:${PYTHON_VERSION}-slim-bookworm${PYTHON_DIGEST:+@${PYTHON_DIGEST}} AS python
-ENV PYTHONUNBUFFERED=1 PIP_ROOT_USER_ACTION=ignore
+# An image's packages are compiled when they are installed: its user may not write beside them.
+ENV PYTHONUNBUFFERED=1 PIP_ROOT_USER_ACTION=ignore UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy
 
 
 FROM python AS project
@@ -24,7 +25,7 @@ COPY onnxruntime_backend onnxruntime_backend
 COPY preprocess_backend preprocess_backend
 COPY router_backend router_backend
 COPY scripts scripts
-RUN --mount=type=cache,target=/root/.cache/pip scripts/set_up
+RUN --mount=type=cache,target=/root/.cache scripts/set_up
 
 
 # Builds the models from their published weights. Each must recognise a cat, or the build fails.
@@ -35,12 +36,13 @@ ARG CRONNX_MODEL_MIRROR=
 COPY model_repository model_repository
 COPY ensembles ensembles
 # hadolint ignore=SC2086 # names are separated by spaces
-RUN --mount=type=cache,target=/project/.triton/weights scripts/build_models ${MODELS}
+RUN --mount=type=cache,target=/root/.cache \
+    --mount=type=cache,target=/project/.triton/weights scripts/build_models ${MODELS}
 
 
 FROM project AS tools
 COPY lab lab
-RUN --mount=type=cache,target=/root/.cache/pip scripts/set_up lab \
+RUN --mount=type=cache,target=/root/.cache scripts/set_up lab \
     && install -d -o 1000 -g 1000 reports
 USER 1000:1000
 

@@ -13,6 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from cronnx_server import environment
+from cronnx_server.build_models.missing_models import build_missing
 from cronnx_server.paths import PICTURES, ROOT
 from cronnx_server.serve.addresses import Addresses, free_addresses
 from tests.server.triton import started_by
@@ -32,6 +34,8 @@ class Served:
 @pytest.fixture(scope="session")
 def served() -> Iterator[Served]:
     addresses = free_addresses()
+    with environment.setup_lock():
+        build_missing(None)  # in INT8 too, which the first start of a clone builds only after it is up
     command = [sys.executable, str(ROOT / "scripts" / "serve"), *ports(addresses)]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
         yield Served(addresses, report_of(process), process)

@@ -28,6 +28,8 @@ OLDEST, NEWEST = (3, 10), (3, 13)
 NEEDED_BYTES = 2 * 1024**3
 SERVER = "server"
 """The lock file that every command needs: `requirements/server.txt`."""
+INSTALLED_COMMAND = "hatchling"
+"""A command of a package in `requirements/server.txt`."""
 PROJECT = "project"
 """Takes the place of a lock file for the project's own packages, which are installed in editable mode."""
 FOREIGN = ("PYTHONHOME", "PYTHONPATH", "PYTHONPLATLIBDIR", "PYTHONSAFEPATH", "PYTHONUSERBASE")
@@ -157,8 +159,8 @@ def setup_lock(state: Path = STATE) -> Iterator[None]:
 def _make(locks: tuple[str, ...]) -> None:
     if not is_whole((SERVER,)):  # a part of an earlier attempt, or of an older lock file, must not stay
         check_space(VENV.parent)
-        progress.step(f"Creating .venv with Python {sys.version.split()[0]}")
-        _make_venv()
+        with progress.running(f"Creating .venv with Python {sys.version.split()[0]}"):
+            _make_venv()
     for lock in locks:
         if not is_whole((lock,)):
             _install(lock)
@@ -175,15 +177,13 @@ def check_space(folder: Path, *, needed_bytes: int = NEEDED_BYTES) -> None:
 
 
 def _make_venv() -> None:
-    made = subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], capture_output=True, text=True)
+    command = [sys.executable, "-m", "venv", "--without-pip", "--clear", str(VENV)]
+    made = subprocess.run(command, capture_output=True, text=True)
     if made.returncode == 0:
         return
     log = made.stdout + made.stderr
     if "No space left" in log:
         raise SetupError("cannot create .venv: no space left on the disk; free some and start again")
-    if "ensurepip" in log:
-        version = ".".join(map(str, sys.version_info[:2]))
-        raise SetupError(f"cannot create .venv: this Python has no ensurepip; apt-get install python{version}-venv")
     raise SetupError(f"cannot create .venv: {(log.strip().splitlines() or ['no reason given'])[-1]}")
 
 
@@ -196,8 +196,11 @@ def _install(lock: str) -> None:
         )
     else:
         requirements = REQUIREMENTS / f"{lock}.txt"
-        progress.step(f"Installing {_count(requirements)} locked packages ({requirements.name})")
-        packages.install(["--require-hashes", "-r", str(requirements)], what=requirements.name, python=python)
+        packages.install(
+            ["--no-deps", "--require-hashes", "-r", str(requirements)],  # a lock names the dependencies too
+            what=f"{_count(requirements)} locked packages ({requirements.name})",
+            python=python,
+        )
     stamp(lock)
 
 
@@ -221,11 +224,15 @@ def is_whole(locks: tuple[str, ...], *, venv: Path = VENV, requirements: Path = 
 def _is_of_this_place(venv: Path) -> bool:
     """Whether an environment was made where it is: one that was moved or copied names the packages of the old place.
 
-    pip's own command names the Python that it was installed for.
+    The command of a package names the Python that it was installed for.
     """
-    pip = venv / "bin" / "pip"
+    command = venv / "bin" / INSTALLED_COMMAND
     places = {os.fsencode(place / "bin") for place in (venv, venv.resolve())}
-    return (venv / "bin" / "python").exists() and pip.exists() and any(place in pip.read_bytes() for place in places)
+    return (
+        (venv / "bin" / "python").exists()
+        and command.exists()
+        and any(place in command.read_bytes() for place in places)
+    )
 
 
 def stamp(lock: str, *, venv: Path = VENV, requirements: Path = REQUIREMENTS) -> None:

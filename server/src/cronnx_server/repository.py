@@ -138,6 +138,11 @@ def arms(config: ModelConfig) -> list[Arm]:
         return []
 
 
+def parameter(config: ModelConfig, name: str) -> str:
+    """A parameter of a configuration; empty if there is none."""
+    return str(config.parameters[name].string_value) if name in config.parameters else ""
+
+
 def called(config: ModelConfig) -> list[str]:
     """The names of the models that a router calls; empty for any other model."""
     return sorted({arm.model_name for arm in arms(config)})

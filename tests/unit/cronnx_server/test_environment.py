@@ -39,7 +39,7 @@ def venv(tmp_path: Path) -> Path:
     """An environment without packages."""
     (tmp_path / "venv" / "bin").mkdir(parents=True)
     (tmp_path / "venv" / "bin" / "python").touch()
-    (tmp_path / "venv" / "bin" / "pip").write_text(f"#!{tmp_path}/venv/bin/python\n")
+    (tmp_path / "venv" / "bin" / environment.INSTALLED_COMMAND).write_text(f"#!{tmp_path}/venv/bin/python\n")
     return tmp_path / "venv"
 
 

@@ -24,16 +24,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         epilog=f"{MIRROR_VARIABLE} is the address of a folder of weights that is tried before the web. "
         "Exit status: 0 all models are built, 1 at least one is not, 2 usage.",
     )
-    parser.add_argument("names", nargs="*", metavar="NAME", help="a model of the catalogue (default: all)")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="a model of the catalogue, or NAME/VERSION (default: all)"
+    )
     names = parser.parse_args(arguments).names
     models = catalogue()
-    for name in names:
+    chosen: list[tuple[Model, int]] = []
+    for text in names or models:
+        name, _, version = text.partition("/")
         if name not in models:
             parser.error(f"expected a model of the catalogue ({', '.join(models)}), got '{name}'")
+        versions = list(models[name].versions)
+        if version and version not in map(str, versions):
+            parser.error(f"expected a version of {name} ({', '.join(map(str, versions))}), got '{version}'")
+        chosen += [(models[name], int(version))] if version else [(models[name], each) for each in versions]
     try:
         with environment.setup_lock():
             placement.recover()
-            return _build(models[name] for name in names or models)
+            return _build(chosen)
     except CommandError as error:
         print(f"build_models: {error}", file=sys.stderr)
         return 1
@@ -42,15 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _build(models: Iterable[Model]) -> int:
+def _build(chosen: Iterable[tuple[Model, int]]) -> int:
     status = 0
-    for model in models:
-        for version in model.versions:
-            try:
-                print(build(model, version).relative_to(ROOT))
-            except CommandError as error:
-                print(f"build_models: {model.name} version {version}: {error}", file=sys.stderr)
-                status = 1
+    for model, version in chosen:
+        try:
+            print(build(model, version).relative_to(ROOT))
+        except CommandError as error:
+            print(f"build_models: {model.name} version {version}: {error}", file=sys.stderr)
+            status = 1
     return status
 
 

@@ -56,15 +56,15 @@ def build(
         CommandError: The file cannot be written. After any error, a file that was there is unchanged.
     """
     published = model.weights(version).fetch(weights)
-    progress.step(f"Building {model.name} version {version}")
-    try:
-        content = _graph(model, version, published).SerializeToString()
-        onnx.checker.check_model(content, full_check=True)
-    except UNUSABLE_WEIGHTS as error:
-        raise BuildError(f"cannot build {model.name} from {published.name}: {error}") from error
-    _check(model, content)
-    path = model.path(repository, version)
-    write_whole(path, content)
+    with progress.running(f"Building {model.name} version {version}"):
+        try:
+            content = _graph(model, version, published).SerializeToString()
+            onnx.checker.check_model(content, full_check=True)
+        except UNUSABLE_WEIGHTS as error:
+            raise BuildError(f"cannot build {model.name} from {published.name}: {error}") from error
+        _check(model, content)
+        path = model.path(repository, version)
+        write_whole(path, content)
     return path
 
 

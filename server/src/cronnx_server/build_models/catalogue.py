@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
 from cronnx_server import packages, progress
 from cronnx_server.build_models.download import MIRROR_VARIABLE, download, sha256_of
@@ -83,9 +79,14 @@ class WebFile:
         path = folder / self.file
         if path.exists() and path.stat().st_size == self.size_bytes and sha256_of(path) == self.sha256:
             return path
-        progress.step(f"Fetching {self.file}, {self.size_bytes / 1e6:.1f} MB")
-        with _progress_bar(self.size_bytes) as show:
-            download(path, self.mirrors(os.environ), size_bytes=self.size_bytes, sha256=self.sha256, on_progress=show)
+        with progress.running(f"Fetching {self.file}, {self.size_bytes / 1e6:.1f} MB") as step:
+            download(
+                path,
+                self.mirrors(os.environ),
+                size_bytes=self.size_bytes,
+                sha256=self.sha256,
+                on_progress=lambda present_bytes: step.detail(f"{present_bytes / self.size_bytes:.0%}"),
+            )
         return path
 
     def mirrors(self, environment: Mapping[str, str]) -> tuple[str, ...]:
@@ -228,13 +229,3 @@ def _version(entry: Mapping[str, Any], earlier: Mapping[int, Any]) -> Version:
 
 def _fields(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
-
-
-@contextmanager
-def _progress_bar(total_bytes: int) -> Iterator[Callable[[int], None]]:
-    """Show a bar on a terminal; the function it gives takes the number of bytes present so far."""
-    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task("", total=total_bytes)
-        yield lambda present_bytes: bar.update(task, completed=present_bytes)

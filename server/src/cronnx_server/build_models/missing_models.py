@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from pathlib import Path
 
 from cronnx_server import repository
 from cronnx_server.build_models.build import build
-from cronnx_server.build_models.catalogue import LIVE_VERSION, Model, catalogue
+from cronnx_server.build_models.catalogue import LIVE_VERSION, Model, Quantised, Weights, catalogue
 from cronnx_server.errors import BuildError, CommandError, RepositoryError
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY, WEIGHTS
 
-Failures = dict[tuple[str, int], CommandError]
+MOST_DOWNLOADS = 4
+
+ModelVersion = tuple[str, int]
+"""A model of the catalogue and a version of it."""
+Failures = dict[ModelVersion, CommandError]
 """Why a version of a model cannot be built."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a server can load now, and what is built while it serves.
+
+    Attributes:
+        names: The models that a server has to load: the chosen ones, and the models that their routers call.
+        later: The versions in INT8 that are missing, and that nothing needs in order to load. Building them takes most
+            of the time of a first start.
+    """
+
+    names: list[str]
+    later: list[ModelVersion]
 
 
 def build_missing(
@@ -24,18 +45,30 @@ def build_missing(
     ensembles: Path = ENSEMBLES,
     weights: Path = WEIGHTS,
 ) -> list[str]:
-    """Download and build what these models lack.
+    """Download and build all that these models lack, and return the names to load; see `prepare`."""
+    folders = {"model_repository": model_repository, "ensembles": ensembles, "weights": weights}
+    return prepare(names, models=models, int8_later=False, **folders).names
+
+
+def prepare(
+    names: Sequence[str] | None,
+    *,
+    models: Mapping[str, Model] | None = None,
+    int8_later: bool = True,
+    model_repository: Path = MODEL_REPOSITORY,
+    ensembles: Path = ENSEMBLES,
+    weights: Path = WEIGHTS,
+) -> Prepared:
+    """Download and build what these models need to be loaded.
 
     Args:
         names: Ensembles or models. Without names, every ensemble; those that cannot be served are skipped, and stderr
             says why.
         models: The models that can be built; by default the catalogue's.
+        int8_later: Whether versions in INT8 that nothing needs in order to load are left for later.
         model_repository: The model repository in which they are built.
         ensembles: The repository of ensembles.
         weights: The folder that keeps fetched weights.
-
-    Returns:
-        The names that a server has to load: the given ones, and the models that their routers call.
 
     Raises:
         RepositoryError: There is no model of a given name.
@@ -48,8 +81,18 @@ def build_missing(
         if name not in known:
             raise RepositoryError(f"there is no model '{name}'; choose one of {', '.join(known)}")
     needed = {name: _needed_versions(known[name], known, models) for name in chosen}
-    parts = {part for versions in needed.values() for part, _ in versions}
-    failures = _build_absent((model for model in models.values() if model.name in parts), model_repository, weights)
+    parts = {part for versions in needed.values() for part in versions}
+    names_of_parts = {name for name, _ in parts}
+    absent = [
+        (model, version)
+        for model in models.values()
+        for version in model.versions
+        if model.name in names_of_parts and not model.path(model_repository, version).exists()
+    ]
+    later = [(model.name, version) for model, version in absent if int8_later and _can_wait(model, version, parts)]
+    failures = _build(
+        [(model, version) for model, version in absent if (model.name, version) not in later], model_repository, weights
+    )
     reasons = {name: failures[version] for name in chosen for version in needed[name] if version in failures}
     reasons |= {name: lost for name in chosen for lost in _lost_files(known[name], model_repository, models)}
     served = [name for name in chosen if name not in reasons]
@@ -57,7 +100,13 @@ def build_missing(
         name, reason = next(iter(reasons.items()))
         raise BuildError(f"{name} cannot be served: {reason}") from reason
     _report(reasons, failures)
-    return served + _routed_models(served, known)
+    return Prepared(
+        served + _routed_models(served, known), [each for each in later if (each[0], LIVE_VERSION) not in failures]
+    )
+
+
+def _can_wait(model: Model, version: int, needed: Iterable[ModelVersion]) -> bool:
+    return isinstance(model.versions[version], Quantised) and (model.name, version) not in needed
 
 
 def _routed_models(served: Sequence[str], known: Mapping[str, Path]) -> list[str]:
@@ -74,7 +123,7 @@ def _called_models(folder: Path, known: Mapping[str, Path]) -> list[str]:
     return [model for config in configs for model in repository.called(config)]
 
 
-def _needed_versions(folder: Path, known: Mapping[str, Path], models: Mapping[str, Model]) -> list[tuple[str, int]]:
+def _needed_versions(folder: Path, known: Mapping[str, Path], models: Mapping[str, Model]) -> list[ModelVersion]:
     """The models of the catalogue and their versions without which a model does not load or does not answer.
 
     These are the versions that the steps of an ensemble pin, and version 1 of each model: git keeps its folder, and
@@ -97,18 +146,26 @@ def _lost_files(folder: Path, model_repository: Path, models: Mapping[str, Model
             yield RepositoryError(f"there is no {path}; copy it from the machine where scripts/add_model added it")
 
 
-def _build_absent(models: Iterable[Model], model_repository: Path, weights: Path) -> Failures:
-    """Build every version that has no file; a model whose version 1 fails is not built further."""
+def _build(absent: Sequence[tuple[Model, int]], model_repository: Path, weights: Path) -> Failures:
+    """Build versions in their order; a model whose version 1 fails is not built further. Weights come meanwhile."""
     failures: Failures = {}
-    for model in models:
-        for version in model.versions:
-            if model.path(model_repository, version).exists() or (model.name, LIVE_VERSION) in failures:
+    with ThreadPoolExecutor(MOST_DOWNLOADS) as downloads:
+        sources = dict.fromkeys(model.weights(version) for model, version in absent)
+        fetched = {source: downloads.submit(_fetch, source, weights) for source in sources}
+        for model, version in absent:
+            if (model.name, LIVE_VERSION) in failures:
                 continue
+            wait([fetched[model.weights(version)]])
             try:
                 build(model, version, repository=model_repository, weights=weights)
             except CommandError as failure:
                 failures[model.name, version] = failure
     return failures
+
+
+def _fetch(source: Weights, folder: Path) -> None:
+    with contextlib.suppress(CommandError):  # the build that needs it says why
+        source.fetch(folder)
 
 
 def _report(reasons: Mapping[str, CommandError], failures: Failures) -> None:

@@ -25,6 +25,7 @@ examples:
   scripts/serve
   scripts/serve --models efficientnet_lite0 --http-port 9000
   scripts/serve --cache
+  scripts/serve --watch
   scripts/serve --address 0.0.0.0 --tls-certificate server.crt --tls-key server.key
   scripts/serve -- --log-verbose=1
 
@@ -43,7 +44,7 @@ def main() -> int:
     arguments, server_flags = _parse(sys.argv[1:])
     as_json = arguments.log_format == "json"
     if as_json:
-        progress.FORMAT.set(log_events.message)
+        progress.use_format(log_events.message)
     try:
         return serve(_options(arguments, server_flags))
     except CommandError as error:
@@ -66,6 +67,7 @@ def _options(arguments: argparse.Namespace, server_flags: Sequence[str]) -> Opti
         cache_bytes=arguments.cache,
         latency_quantiles=arguments.latency_quantiles,
         tracing=Tracing(arguments.trace_url, arguments.trace_rate) if arguments.trace_url else None,
+        watch=arguments.watch,
         json_log=arguments.log_format == "json",
         key=key_for(addresses, os.environ),
         server_flags=server_flags,
@@ -92,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--metrics-port", type=port, default=8002, metavar="PORT", help="default: %(default)s")
     parser.add_argument("--models", nargs="+", default=(), metavar="NAME", help="serve only these (default: all)")
     parser.add_argument("--profile", default="", metavar="NAME", help="prefer configs/NAME.pbtxt where a model has it")
+    parser.add_argument("--watch", action="store_true", help="load a model again when its files change")
     parser.add_argument(
         "--cache",
         nargs="?",

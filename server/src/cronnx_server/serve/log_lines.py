@@ -1,4 +1,4 @@
-"""The lines of the server's log, without floods and without errors that are known to be harmless."""
+"""The lines of the server's log, without floods, start-up tables and errors that are known to be harmless."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ MOST_REPEATS = 10
 PERIOD_S = 1.0
 
 _STAMP = re.compile(r"[IWEF]\d{4} \d\d:\d\d:\d\d\.\d{6} \d+ ")
+_LAST_OF_START = '"Started Metrics Service at '
 _WITHOUT_GPU = re.compile(
     "CUDA driver version is insufficient|no CUDA-capable device|CudaDriverHelper has not been initialized|"
     "no pinned memory pool|Failed to initialize NVML|DCGM unable to start"
@@ -20,6 +21,25 @@ _WITHOUT_GPU = re.compile(
 def without_gpu_errors(lines: Iterable[str]) -> Iterator[str]:
     """Leave out the errors that Triton logs at each start on a machine without a GPU."""
     return (line for line in lines if not _WITHOUT_GPU.search(line))
+
+
+def without_start_up(lines: Iterable[str]) -> Iterator[str]:
+    """Leave out Triton's messages and tables about its start, up to the line that says that it listens.
+
+    Warnings, errors and what other libraries print stay.
+    """
+    is_starting, in_table = True, False
+    for line in lines:
+        stamp = _STAMP.match(line)
+        if in_table and not stamp:
+            in_table = bool(line.strip())
+            continue
+        is_information = line.startswith("I") and stamp is not None
+        in_table = is_information and is_starting and line.rstrip().endswith("]")
+        if is_starting and is_information:
+            is_starting = _LAST_OF_START not in line
+        else:
+            yield line
 
 
 def without_floods(lines: Iterable[str], *, clock: Callable[[], float] = time.monotonic) -> Iterator[str]:

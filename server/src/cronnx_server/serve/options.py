@@ -59,6 +59,7 @@ class Options:
         cache_bytes: The size of the cache of each version of a network, in bytes; 0 for no cache.
         latency_quantiles: Whether the metrics have quantiles of latencies.
         tracing: Where traces go; None for no traces.
+        watch: Whether a model is loaded again when its files change.
         json_log: Whether the log is JSON, one event a line.
         key: The key that is required to change the server; None if anyone may change it.
         server_flags: Further flags of `tritonserver`.
@@ -71,6 +72,7 @@ class Options:
     cache_bytes: int = 0
     latency_quantiles: bool = True
     tracing: Tracing | None = None
+    watch: bool = False
     json_log: bool = False
     key: Key | None = None
     server_flags: Sequence[str] = ()

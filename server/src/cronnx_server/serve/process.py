@@ -8,12 +8,12 @@ import re
 import select
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from threading import Thread
 from types import FrameType
 from typing import IO, cast
 
+from cronnx_server import progress
 from cronnx_server.errors import StartError
 from cronnx_server.paths import ROOT
 from cronnx_server.serve.addresses import Addresses
@@ -141,7 +141,7 @@ class ServerProcess:
     def _print_log(self, rewrite: Callable[[Iterable[str]], Iterable[str]]) -> None:
         for line in rewrite(self._lines()):
             with contextlib.suppress(OSError):  # nobody reads it any more; the server must not wait for a reader
-                print(line, file=sys.stderr, flush=True)
+                progress.line(line)
 
     def _lines(self) -> Iterator[str]:
         with cast(IO[str], self._process.stdout) as log:

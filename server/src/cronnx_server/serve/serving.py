@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
+from threading import Event, Thread
 
 from cronnx_onnxruntime.cache import VARIABLE as CACHE_BYTES
 from cronnx_server import environment, progress, repository
 from cronnx_server.add_model import placement
-from cronnx_server.build_models.missing_models import build_missing
+from cronnx_server.build_models.missing_models import Prepared, prepare
 from cronnx_server.errors import RepositoryError, StartError
 from cronnx_server.key import KEY
 from cronnx_server.limits import raise_limits
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
-from cronnx_server.serve import first_answer, shared_memory, tritonserver
+from cronnx_server.serve import shared_memory, summary, tritonserver
 from cronnx_server.serve.decisions import Decisions
+from cronnx_server.serve.later_versions import LaterVersions
 from cronnx_server.serve.log_events import json_lines
-from cronnx_server.serve.log_lines import without_floods, without_gpu_errors
+from cronnx_server.serve.log_lines import without_floods, without_gpu_errors, without_start_up
+from cronnx_server.serve.model_files import ModelFiles, Reloads
 from cronnx_server.serve.options import MODEL_CONTROL, Options
 from cronnx_server.serve.process import ServerProcess, stopping_on_signals
 from cronnx_server.serve.stub_watch import StubWatch
@@ -24,6 +29,7 @@ from cronnx_server.serve.supervisor import Supervisor
 
 # To complete a configuration, Triton starts a Python process more for each model, and waits a second for its end.
 NO_AUTO_COMPLETE = "--disable-auto-complete-config"
+WATCH_PERIOD_S = 0.5
 
 
 def serve(options: Options) -> int:
@@ -37,8 +43,11 @@ def serve(options: Options) -> int:
     with environment.setup_lock():
         placement.recover()
         loadable = repository.loadable(folders)
-        distribution = tritonserver.distribution()
-        names = list(options.models) or loadable if options.repositories else build_missing(options.models or None)
+        with ThreadPoolExecutor(1) as meanwhile:
+            found = meanwhile.submit(tritonserver.distribution)
+            own = not options.repositories
+            prepared = prepare(options.models or None) if own else Prepared(list(options.models) or loadable, [])
+        distribution, names = found.result(), prepared.names
     command = [
         *distribution.command(map(Path.resolve, folders)),
         *MODEL_CONTROL,
@@ -54,11 +63,16 @@ def serve(options: Options) -> int:
         if not distribution.has_stand_in:
             raise StartError("--cache: expected the project's onnxruntime backend, got NVIDIA's; see docs/cache.md")
         variables[CACHE_BYTES] = str(options.cache_bytes)
-    progress.step(f"Starting tritonserver with {', '.join(names)}")
+    reloads = Reloads(options.addresses, key=options.key)
+    # With --watch, the new files are reason enough to load.
+    later = LaterVersions(prepared.later, load=_nothing if options.watch else reloads.load)
+    ended = Event()
 
     def report() -> None:
+        starting.close()
         image_models = {} if options.repositories else repository.image_models(ENSEMBLES, names)
-        print(f"\n{first_answer.report(options.addresses, image_models, key=options.key)}\n", flush=True)
+        summary.show(summary.of(options.addresses, image_models, later=prepared.later, key=options.key))
+        later.start()
 
     def start(extra_flags: Sequence[str]) -> ServerProcess:
         arguments = [*command, regions.flag(), *options.server_flags, *extra_flags]
@@ -71,14 +85,34 @@ def serve(options: Options) -> int:
         if not (tritonserver.gpu_count() or options.is_verbose):
             lines = without_gpu_errors(lines)
         lines = without_floods(lines)
-        return json_lines(lines) if options.json_log else lines
+        if options.json_log:
+            return json_lines(lines)
+        return lines if options.is_verbose else without_start_up(lines)
 
     raise_limits()
-    with shared_memory.claimed() as regions:
+    with shared_memory.claimed() as regions, ExitStack() as starting:
         watch = StubWatch(options.addresses, key=options.key).watch
         supervisor = Supervisor(start, options.addresses, watch=watch, on_end=regions.remove)
-        with stopping_on_signals(supervisor.stop):
-            return supervisor.run(report)
+        starting.enter_context(progress.running(f"Starting tritonserver with {len(names)} models"))
+        if options.watch:
+            Thread(target=_reload_changed, args=(folders, reloads.follow, ended), daemon=True).start()
+        try:
+            with stopping_on_signals(supervisor.stop):
+                return supervisor.run(report)
+        finally:
+            ended.set()
+            later.stop()
+
+
+def _reload_changed(folders: Sequence[Path], reload: Callable[[Path], None], ended: Event) -> None:
+    files = ModelFiles(folders)
+    while not ended.wait(WATCH_PERIOD_S):
+        for folder in files.changed():
+            reload(folder)
+
+
+def _nothing(_: str) -> None:
+    """Leave the loading to `--watch`."""
 
 
 def are_complete(folders: Iterable[Path], *, profile: str = "") -> bool:

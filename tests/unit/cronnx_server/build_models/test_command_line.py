@@ -24,6 +24,13 @@ def test_an_unknown_model_is_a_usage_error_that_names_the_known_ones(capsys: pyt
     assert out == ""
 
 
+def test_an_unknown_version_is_a_usage_error_that_names_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["efficientnet_lite0/9"])
+    assert ended.value.code == 2
+    assert "expected a version of efficientnet_lite0 (1, 2), got '9'" in capsys.readouterr().err
+
+
 def test_the_files_of_a_built_model_are_printed(command: subprocess.CompletedProcess[str]) -> None:
     assert command.returncode == 0, command.stderr
     files = [f"model_repository/efficientnet_lite0_onnx/{version}/model.onnx" for version in (1, 2)]

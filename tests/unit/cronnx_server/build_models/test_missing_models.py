@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from cronnx_server import environment
-from cronnx_server.build_models.catalogue import Model
-from cronnx_server.build_models.missing_models import build_missing
+from cronnx_server.build_models.catalogue import Model, OnnxFile, Quantised
+from cronnx_server.build_models.missing_models import Prepared, build_missing, prepare
 from cronnx_server.errors import BuildError, RepositoryError
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
 from tests.unit.cronnx_server.build_models.mirror_server import Mirror
@@ -23,13 +23,14 @@ class Project:
     ensembles: Path
 
     def build_missing(self, *names: str) -> list[str]:
-        return build_missing(
-            names or None,
-            models=self.models,
-            model_repository=self.model_repository,
-            ensembles=self.ensembles,
-            weights=self.model_repository.parent / "weights",
-        )
+        return build_missing(names or None, models=self.models, **self._folders())
+
+    def prepare(self) -> Prepared:
+        return prepare(None, models=self.models, **self._folders())
+
+    def _folders(self) -> dict[str, Path]:
+        weights = self.model_repository.parent / "weights"
+        return {"model_repository": self.model_repository, "ensembles": self.ensembles, "weights": weights}
 
     def built(self) -> list[str]:
         return sorted(f"{path.parts[-3]}/{path.parts[-2]}" for path in self.model_repository.glob("*/*/model.onnx"))
@@ -51,6 +52,19 @@ def test_without_names_every_ensemble_is_built(project: Project, capsys: pytest.
     assert project.build_missing() == ["mobilenet_v2", "resnet50"]
     assert project.built() == ALL_BUILT
     assert "skipping" not in capsys.readouterr().err
+
+
+def test_versions_in_int8_are_left_for_later_unless_something_needs_them(project: Project) -> None:
+    mobilenet = project.models["mobilenet_v2"]
+    source = mobilenet.versions[1]
+    assert isinstance(source, OnnxFile)
+    project.models["mobilenet_v2"] = replace(mobilenet, versions={1: source, 2: Quantised(source)})
+    assert project.prepare().later == [("mobilenet_v2", 2)]
+    assert project.built() == ["mobilenet_v2_onnx/1", "resnet50_onnx/1"]
+    config = project.ensembles / "mobilenet_v2" / "config.pbtxt"
+    config.write_text(config.read_text().replace("model_version: 1", "model_version: 2"))
+    assert project.prepare().later == []
+    assert project.built() == ALL_BUILT
 
 
 def test_what_is_built_is_not_built_or_fetched_again(project: Project, zoo: Mirror) -> None:

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from cronnx_server.serve.log_lines import MOST_REPEATS, without_floods, without_gpu_errors
+from cronnx_server.serve.log_lines import MOST_REPEATS, without_floods, without_gpu_errors, without_start_up
 
 ACCEPT = "[warn] Error from accept() call: Too many open files"
 
@@ -60,3 +60,29 @@ W1128 14:36:39.922142 28884 metrics.cc:798] "DCGM unable to start: DCGM initiali
 def test_what_triton_writes_at_each_start_without_a_gpu_is_left_out_and_nothing_else() -> None:
     other = 'E1128 14:36:39.919759 28884 a.cc:1] "failed to load"'
     assert list(without_gpu_errors([*HARMLESS.splitlines(), other])) == [other]
+
+
+START = """\
+I1128 17:49:35.910599 17234 model_lifecycle.cc:472] "loading: net:1"
+W1128 17:49:35.910600 17234 a.cc:1] "a warning"
+I1128 17:49:36.000000 17234 server.cc:674]
++-------+---------+--------+
+| Model | Version | Status |
++-------+---------+--------+
+
+a line of a library
+E1128 17:49:36.000001 17234 model_lifecycle.cc:654] "failed to load 'net' version 1: Internal: broken"
+I1128 17:49:36.000002 17234 http_server.cc:4729] "Started HTTPService at 127.0.0.1:8000"
+I1128 17:49:36.000003 17234 http_server.cc:362] "Started Metrics Service at 127.0.0.1:8002"
+I1128 17:49:37.000000 17234 model_lifecycle.cc:839] "successfully loaded 'net'"
+"""
+
+
+def test_of_a_start_only_warnings_errors_and_lines_of_libraries_are_shown() -> None:
+    shown = [line.rpartition("] ")[2] for line in without_start_up(START.splitlines())]
+    assert shown == [
+        '"a warning"',
+        "a line of a library",
+        "\"failed to load 'net' version 1: Internal: broken\"",
+        "\"successfully loaded 'net'\"",
+    ]

@@ -1,0 +1,62 @@
+"""Versions are built one after another beside a server, and loaded."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from cronnx_server.serve.later_versions import LOWEST_PRIORITY, LaterVersions, command_of
+from tests.server.polling import until
+
+BUILD = "import os, sys; open(sys.argv[1], 'w').write(str(os.nice(0)))"
+WAIT = "import sys, time; open(sys.argv[1], 'w').write('begun'); time.sleep(60)"
+FAIL = "import sys; print('==> Building', file=sys.stderr); sys.exit('build_models: no network')"
+
+
+def later(source: str, folder: Path, loaded: list[str]) -> LaterVersions:
+    return LaterVersions(
+        [("net", 2), ("other", 3)],
+        load=loaded.append,
+        command=lambda name, version: [sys.executable, "-c", source, str(folder / f"{name}-{version}")],
+    )
+
+
+def test_each_version_is_built_at_the_lowest_priority_and_then_loaded(tmp_path: Path) -> None:
+    loaded: list[str] = []
+    versions = later(BUILD, tmp_path, loaded)
+    versions.start()
+    versions.wait()
+    assert loaded == ["net_onnx", "other_onnx"]
+    assert {path.name for path in tmp_path.iterdir()} == {"net-2", "other-3"}
+    assert int((tmp_path / "other-3").read_text()) in (0, LOWEST_PRIORITY), "it may begin before it is set"
+
+
+def test_a_version_that_cannot_be_built_is_told_and_not_loaded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loaded: list[str] = []
+    versions = later(FAIL, tmp_path, loaded)
+    versions.start()
+    versions.wait()
+    assert loaded == []
+    first, _ = capsys.readouterr().err.splitlines()
+    assert first == "==> cannot build net version 2: build_models: no network; the next start tries again"
+
+
+def test_a_server_that_ends_ends_the_build(tmp_path: Path) -> None:
+    loaded: list[str] = []
+    versions = later(WAIT, tmp_path, loaded)
+    versions.start()
+    until(lambda: (tmp_path / "net-2").exists(), what="the build runs")
+    versions.stop()
+    versions.wait()
+    assert loaded == []
+    assert not (tmp_path / "other-3").exists()
+    assert not [each for each in psutil.Process().children() if each.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_one_version_of_the_catalogue_is_asked_for() -> None:
+    assert command_of("efficientnet_lite0", 2)[-2:] == ["cronnx_server.build_models", "efficientnet_lite0/2"]
