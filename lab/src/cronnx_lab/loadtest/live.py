@@ -1,9 +1,8 @@
-"""What a run does at the moment: a line for each second on a terminal, and ten lines a run elsewhere."""
+"""What a run does at the moment: a moving line on a terminal, and ten lines a run elsewhere."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 
 import gevent
 from gevent.event import Event
@@ -33,7 +32,7 @@ class LiveProgress:
 
     def start(self, runner: Runner, *, duration_s: float) -> None:
         """Begin with the run."""
-        self._greenlet = gevent.spawn(progress.narrate, self._lines(runner, duration_s))
+        self._greenlet = gevent.spawn(self._follow, runner, duration_s)
 
     def stop(self) -> None:
         """End the lines; a last second that is not over counts as one without users."""
@@ -42,13 +41,16 @@ class LiveProgress:
             self._greenlet.join()
         self.users += [0] * (int(self._recording.duration_s) + 1 - len(self.users))
 
-    def _lines(self, runner: Runner, duration_s: float) -> Iterator[str]:
-        every_s = 1 if sys.stderr.isatty() else max(1, round(duration_s / LINES))
+    def _follow(self, runner: Runner, duration_s: float) -> None:
+        every_s = max(1, round(duration_s / LINES))
         delay_s = WORKERS_DELAY_S if isinstance(runner, MasterRunner) else 1
-        while not self._stopped.wait(1):
-            self.users.append(runner.user_count)
-            if len(self.users) % every_s == 0:
-                yield self._line(len(self.users), duration_s, delay_s)
+        with progress.running("Sending requests") as step:
+            while not self._stopped.wait(1):
+                self.users.append(runner.user_count)
+                line = self._line(len(self.users), duration_s, delay_s)
+                step.detail(line)
+                if not sys.stderr.isatty() and len(self.users) % every_s == 0:
+                    progress.line(f"    {line}")
 
     def _line(self, elapsed_s: int, duration_s: float, delay_s: int) -> str:
         second = self._recording.second(elapsed_s - delay_s)
