@@ -93,6 +93,7 @@ WORKDIR /var/lib/triton
 EXPOSE 8000 8001 8002
 # Requests in flight are answered first, for up to --exit-timeout-secs.
 STOPSIGNAL SIGTERM
+# It names no models, because CMD chooses them.
 HEALTHCHECK --interval=30s --timeout=10s --start-period=5m --start-interval=2s --retries=3 \
     CMD ["/opt/cronnx/healthcheck", "--timeout-s=8"]
 ENTRYPOINT ["/opt/cronnx/launch", "tritonserver", \

@@ -66,7 +66,8 @@ function Json:is_step_refused(character)
         return self.steps > MOST_STEPS
     end
     self.text = ""
-    if self.key == "classification" and text:find("^%s*:") then return true end
+    -- As a text it is followed by one of these. A colon may come after so many blanks that `text` does not have it.
+    if self.key == "classification" and not text:find("^%s*[,}%]]") then return true end
     if self.in_shape and (#text > LONGEST_TEXT or elements(text) > self.most_elements) then return true end
     self.in_shape = character == "[" and self.key == "shape"
     self.in_string = character == '"'
@@ -104,11 +105,12 @@ local function field(bytes, position)
     return key >> 3, first, first + length - 1
 end
 
+-- The contents of the fields of a number; nil if the message has a field that no honest client sends.
 local function contents(message, wanted)
     local found, position = {}, 1
     while position <= #message do
         local number, first, last = field(message, position)
-        if not number or number == 0 then break end
+        if not number or number == 0 then return nil end
         if number == wanted then found[#found + 1] = message:sub(first, last) end
         position = last + 1
     end
@@ -116,17 +118,21 @@ local function contents(message, wanted)
 end
 
 -- An InferRequestedOutputTensor has a map of parameters in field 2; field 1 of an entry is its key.
-local function asks_for_classes(output)
-    for _, entry in ipairs(contents(output, 2)) do
-        for _, key in ipairs(contents(entry, 1)) do
+local function is_output_refused(output)
+    local parameters = contents(output, 2)
+    if not parameters then return true end
+    for _, entry in ipairs(parameters) do
+        local keys = contents(entry, 1)
+        if not keys then return true end
+        for _, key in ipairs(keys) do
             if key == "classification" then return true end
         end
     end
     return false
 end
 
--- The messages of ModelInfer and ModelStreamInfer: not compressed, which would hide the content, within the limit, and
--- no parameter `classification` of an output. A ModelInferRequest has its outputs in field 6.
+-- gRPC's messages: not compressed, which would hide the content, within the limit, and no parameter `classification` of
+-- an output. A ModelInferRequest has its outputs in field 6; no other request of Triton has such a field.
 local Grpc = {}
 Grpc.__index = Grpc
 
@@ -163,8 +169,9 @@ function Grpc:part(buffer, position)
     local length = last - position + 1
     if number == 0 or length > self.left then return nil, true end
     if number == 6 then
-        if length > LARGEST_OUTPUT or asks_for_classes(buffer:sub(first, last)) then return nil, true end
+        if length > LARGEST_OUTPUT then return nil, true end
         if length > at_hand then return nil end
+        if is_output_refused(buffer:sub(first, last)) then return nil, true end
     end
     self.left, self.fields = self.left - length, self.fields + 1
     return length, self.fields > MOST_FIELDS
@@ -202,6 +209,4 @@ register("inspect_json", function(txn)
     return Json:new(json_bytes or body_bytes, body_bytes)
 end)
 
-register("inspect_grpc", function(txn)
-    return txn.sf:path():find("/Model%a*Infer$") and Grpc:new() or nil
-end)
+register("inspect_grpc", function() return Grpc:new() end)

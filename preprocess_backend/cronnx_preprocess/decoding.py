@@ -87,6 +87,8 @@ def decode(header: Header, *, scale: int = 1) -> ImageFile:
             raise ValueError(image.size)
         if scale > 1:
             image.draft(None, (image.width // scale, image.height // scale))
+        # Pillow reads parts, and puts each together with what its decoder left: of fill bytes, libjpeg leaves all.
+        image.decodermaxblock = len(header.file)
         image.load()
     return image
 

@@ -74,6 +74,19 @@ def progressive_of_many_scans(count: int) -> bytes:
     return file[:last] + file[last:-2] * count + b"\xff\xd9"
 
 
+def jpeg_of_segments_behind_a_scan(segment: bytes, count: int) -> bytes:
+    file = encode(photo(), "JPEG", progressive=True)
+    return file[:-2] + segment * count + file[-2:]
+
+
+def tiff_of_a_higher_jpeg() -> bytes:
+    """Return a TIFF with a JPEG of 65,500 rows, of which the first scan has one channel."""
+    file = bytearray(encode(photo(), "TIFF", compression="jpeg"))
+    rows = file.index(b"\xff\xc0") + 5
+    file[rows : rows + 2] = struct.pack(">H", 65_500)
+    return bytes(file).replace(b"\xff\xda\x00\x0c\x03", b"\xff\xda\x00\x08\x01")
+
+
 def _text_chunk() -> bytes:
     return png_chunk(b"zTXt", b"Comment\0\0" + zlib.compress(b"\0" * 100 * 2**20, 9))
 
@@ -138,6 +151,17 @@ BOMBS = [
         "JPEG of 20,000 scans",
         lambda: progressive_of_many_scans(20_000),
         "expected a JPEG with at most 100 scans, got more; save it again with another program",
+    ),
+    Picture(
+        "JPEG of 100,000 segments behind a scan",
+        lambda: jpeg_of_segments_behind_a_scan(b"\xff\xe1\x00\x02", 100_000),
+        "expected a JPEG with at most 1000 segments from its first scan on, got more; save it again .*",
+    ),
+    Picture("JPEG of 10 MB of fill bytes", lambda: jpeg_of_segments_behind_a_scan(b"\xff", 10**7)),
+    Picture(
+        "TIFF of a JPEG that is higher",
+        tiff_of_a_higher_jpeg,
+        "a TIFF with a progressive JPEG, or one of several scans, is not supported; .*",
     ),
     Picture(
         "JPEG of 20 MiB and a byte",

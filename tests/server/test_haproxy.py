@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
+import grpc
 import pytest
+from tritonclient.grpc import service_pb2
 
 from cronnx_lab.attack.attacks import crashing
 from cronnx_lab.attack.proxy import Proxy, balancing
-from cronnx_lab.fuzz.requests import Answer, Connection, HttpRequest, NoAnswerError, Payload, over_http_binary
+from cronnx_lab.fuzz.requests import (
+    Answer,
+    Connection,
+    GrpcRequest,
+    HttpRequest,
+    NoAnswerError,
+    Payload,
+    Request,
+    over_http_binary,
+)
 from cronnx_server.serve.addresses import Addresses, free_addresses
 from tests.server.haproxy import skip_without_haproxy
 
@@ -29,6 +41,20 @@ class QuietServer(ThreadingHTTPServer):
 
     def handle_error(self, *_: object) -> None:
         """Say nothing of connections that HAProxy cuts."""
+
+
+@dataclass(frozen=True)
+class _Recorder(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
+    """Answers every method with an empty message."""
+
+    received: list[tuple[str, bytes, Mapping[str, str]]]
+
+    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
+        def answer(message: bytes, _: grpc.ServicerContext) -> bytes:
+            self.received.append((details.method, message, {}))
+            return b""
+
+        return grpc.unary_unary_rpc_method_handler(answer)
 
 
 @dataclass(frozen=True)
@@ -66,6 +92,10 @@ class Replica:
             def log_message(self, *_: object) -> None:
                 pass
 
+        grpc_server = grpc.server(ThreadPoolExecutor(2), options=[("grpc.max_receive_message_length", -1)])
+        grpc_server.add_generic_rpc_handlers([_Recorder(received)])
+        grpc_server.add_insecure_port(self.addresses.grpc.removeprefix("grpc://"))
+        grpc_server.start()
         server = QuietServer((self.addresses.address, self.addresses.http_port), Handler)
         Thread(target=server.serve_forever, daemon=True).start()
         try:
@@ -73,6 +103,7 @@ class Replica:
         finally:
             server.shutdown()
             server.server_close()
+            grpc_server.stop(None)
 
 
 @dataclass(frozen=True)
@@ -81,7 +112,7 @@ class Balanced:
     connection: Connection
     replicas: list[Replica]
 
-    def send(self, request: HttpRequest) -> tuple[Answer, list[tuple[str, bytes, Mapping[str, str]]]]:
+    def send(self, request: Request) -> tuple[Answer, list[tuple[str, bytes, Mapping[str, str]]]]:
         """Send a request; the answer, and what the replicas got together."""
         for each in self.replicas:
             each.received.clear()
@@ -139,6 +170,7 @@ CLASSIFICATION = ', "outputs": [{"name": "label", "parameters": {"classification
 REFUSED = {
     **{each.name: each.request for each in crashing("any", "label") if isinstance(each.request, HttpRequest)},
     "an escaped key": infer(more=CLASSIFICATION.replace("class", "\\u0063lass")),
+    "a key and a colon far from it": infer(more=CLASSIFICATION.replace('n":', 'n"' + " " * 400_000 + ":")),
     "a key after the buffer": infer(data=f'["{LONG}"]', more=CLASSIFICATION),
     "a key in the header of binary tensors": HttpRequest(
         INFER, f"{{{CLASSIFICATION[2:]}}}".encode() + NOISE, {HEADER: str(len(CLASSIFICATION))}
@@ -175,3 +207,33 @@ def test_a_request_that_a_replica_hung_up_on_is_sent_to_no_other(balanced: Balan
     except NoAnswerError:
         received = [one for each in balanced.replicas for one in each.received]
     assert len(received) == 1
+
+
+OUTPUT = b"\x0a\x05label"
+ASKING = b"\x12\x14\x0a\x0eclassification\x12\x02\x10\x03"
+GROUP = b"\x7b\x7c"  # an unknown field of a wire type that proto3 does not write; Triton skips it
+IN_ENTRY = b"\x12\x16" + GROUP + ASKING[2:]
+
+
+@pytest.mark.parametrize(
+    ("output", "arrives"),
+    [(OUTPUT, True), (OUTPUT + ASKING, False), (OUTPUT + GROUP + ASKING, False), (OUTPUT + IN_ENTRY, False)],
+)
+def test_an_output_over_grpc_arrives_unless_it_asks_for_classes(
+    balanced: Balanced, output: bytes, *, arrives: bool
+) -> None:
+    service_pb2.ModelInferRequest.InferRequestedOutputTensor.FromString(output)
+    message = b"\x0a\x03any" + b"\x32" + bytes([len(output)]) + output
+    answer, received = balanced.send(GrpcRequest(message))
+    assert (answer.status == 200, [got for _, got, _ in received]) == (arrives, [message] * arrives)
+    assert balanced.proxy.replicas_up() == 3
+
+
+@pytest.mark.parametrize(("byte_count", "arrives"), [(100, True), (2**26 + 1, False)])
+@pytest.mark.parametrize("method", ["ModelInfer", "ModelMetadata", "ServerLive"])
+def test_a_message_over_grpc_arrives_unless_it_is_too_large(
+    balanced: Balanced, method: str, byte_count: int, *, arrives: bool
+) -> None:
+    message = service_pb2.ModelMetadataRequest(name="a" * byte_count).SerializeToString()
+    answer, received = balanced.send(GrpcRequest(message, f"/inference.GRPCInferenceService/{method}"))
+    assert (answer.status == 200, len(received)) == (arrives, arrives)

@@ -12,7 +12,7 @@ from cronnx_preprocess.formats.header import UPRIGHT, Header, damaged, too_many,
 _MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])", re.DOTALL)
 _LONGEST_JUNK = 2**16
 
-# Metadata of a large depth map fill 300 segments.
+# Metadata of a large depth map fill 300 segments; each scan may come with a few tables.
 MAX_SEGMENTS = 1000
 MAX_TABLE_BYTES = 2**17
 
@@ -121,10 +121,17 @@ def _fixed_bytes(file: bytes, segments: _Segments) -> float:
 
 
 def count_scans(file: bytes, position: int) -> int:
-    """The number of scans from a position on, up to MAX_SCANS + 1, not counting pictures after the end."""
+    """The number of scans from a position on, up to MAX_SCANS + 1, not counting pictures after the end.
+
+    Raises:
+        InvalidImageError: There are more segments than an encoder writes.
+    """
     count = 0
-    while count <= MAX_SCANS and (found := _MARKER.search(file, position)) and found[1][0] != _END:
+    for _ in range(MAX_SEGMENTS):
+        found = _MARKER.search(file, position)
+        if not found or found[1][0] == _END or count > MAX_SCANS:
+            return count
         body = found.end()
         count += found[1][0] == _SCAN
         position = body + int.from_bytes(file[body : body + 2], "big")
-    return count
+    raise too_many(f"a JPEG with at most {MAX_SEGMENTS} segments from its first scan on")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -29,6 +30,9 @@ _KEPT = {
 }
 
 _UNCOMPRESSED, _JPEG = 1, 7
+_PROGRESSIVE = b"\xff\xc2"
+# B.2.3 of ITU-T T.81: the marker of a scan, the length of its header, and its number of channels.
+_SCAN = re.compile(rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")
 _SUPPORTED = {_UNCOMPRESSED, 2, 3, 4, 5, _JPEG, 8, 32773, 32946}  # fax, LZW, JPEG, Deflate, PackBits
 _COMPRESSIONS = {
     6: "old-style JPEG",
@@ -180,8 +184,19 @@ def _check_parts(directory: _Directory, size: Size, kind: _Kind, compression: in
         raise truncated("TIFF")
     if sum(lengths) > len(directory.file):
         raise damaged("TIFF")
-    if compression == _JPEG and any(directory.file.find(b"\xff\xc2", start, end) >= 0 for start, end in parts):
-        raise unsupported("a TIFF with a progressive JPEG")
+    if compression == _JPEG:
+        channels = kind.channels if directory.first(_PLANES, 1) == 1 else 1
+        if any(_needs_several_scans(directory.file, start, end, channels) for start, end in parts):
+            raise unsupported("a TIFF with a progressive JPEG, or one of several scans,")
+
+
+def _needs_several_scans(file: bytes, start: int, end: int, channels: int) -> bool:
+    """Whether a JPEG is progressive or has not exactly one scan of all channels: libjpeg then keeps all coefficients.
+
+    They may take gigabytes, because libtiff accepts a JPEG that is higher than its strip.
+    """
+    scans = _SCAN.findall(file, start, end)
+    return file.find(_PROGRESSIVE, start, end) >= 0 or len(scans) > 1 or any(scan[-1] != channels for scan in scans)
 
 
 def _sixteen_bit_colours(directory: _Directory) -> bytes:

@@ -239,7 +239,8 @@ def jpeg(draw: st.DrawFn) -> bytes:
         _repeated(strip[begin:end], frame=strip[frame:], width=width, count=count) for begin, end in pairwise(scans)
     ]
     parts += parts[-1:] * draw(st.sampled_from((0, 0, 5, 60, 110)) if progressive else st.just(0))
-    return head[:2] + _many(draw, _JPEG_PARTS) + head[2:] + b"".join(parts) + b"\xff\xd9"
+    before, behind = _many(draw, _JPEG_PARTS), _many(draw, _JPEG_PARTS)
+    return head[:2] + before + head[2:] + b"".join(parts) + behind + b"\xff\xd9"
 
 
 def _repeated(scan: bytes, *, frame: bytes, width: int, count: int) -> bytes:
@@ -336,6 +337,7 @@ _DIRECTORY = (
 _JPEG_PARTS = [
     b"\xff\xfe\0\x02",
     b"\xff\x00\xff",
+    b"\xff" * 16,
     _jpeg_segment(0xE1, b"Exif\0\0" + bytes(10)),
     _jpeg_segment(0xE1, b"Exif\0\0" + _DIRECTORY[:65_000]),
     _jpeg_segment(0xE2, b"ICC_PROFILE\0\1\1" + bytes(60_000)),

@@ -20,7 +20,6 @@ from cronnx_server.exports.measurement import fit, photographs, values
 from cronnx_server.exports.source import Source
 from cronnx_server.exports.specification import Inspection, inspect
 from cronnx_server.graphs.distributions import decode_distributions
-from cronnx_server.graphs.extra_inputs import Fill
 from cronnx_server.graphs.image_model import image_model
 from cronnx_server.graphs.network import Network, prepare
 from cronnx_server.graphs.structure import self_contained
@@ -100,7 +99,7 @@ def read_model(
         image_input=spec.input.name,
         image_shape=_image_shape(spec),
         outputs=spec.outputs,
-        fills={name: Fill(fill) for name, fill in inspection.fills.items()},
+        fills=inspection.fills,
         samples=_samples(spec),
     )
     return ServedModel(source=source, inspection=inspection, spec=spec, network=network)

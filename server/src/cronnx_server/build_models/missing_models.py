@@ -138,12 +138,31 @@ def _needed_versions(folder: Path, known: Mapping[str, Path], models: Mapping[st
 
 
 def _lost_files(folder: Path, model_repository: Path, models: Mapping[str, Model]) -> Iterator[RepositoryError]:
-    """The files of added models that an ensemble pins and that are absent: git keeps a config, not a model file."""
+    """The model files of added versions that are absent: git keeps a config, not a model file, and downloads break.
+
+    These are the versions that an ensemble pins, and those whose folders Triton would try to load.
+    """
     for step in repository.read_config(folder).ensemble_scheduling.step:
-        path = model_repository / step.model_name / str(step.model_version) / "model.onnx"
-        in_catalogue = step.model_name.removesuffix("_onnx") in models
-        if step.model_version > 0 and not in_catalogue and not path.exists():
-            yield RepositoryError(f"there is no {path}; copy it from the machine where scripts/add_model added it")
+        network = model_repository / step.model_name
+        in_catalogue = models.get(step.model_name.removesuffix("_onnx"))
+        to_build = in_catalogue.versions if in_catalogue else {}
+        for version in sorted({max(step.model_version, 0), *_loaded_versions(network)} - {0, *to_build}):
+            path = network / str(version) / "model.onnx"
+            if not path.exists():
+                yield RepositoryError(
+                    f"there is no {path}; copy it from the machine where scripts/add_model added it, or remove the "
+                    "folder of the version"
+                )
+
+
+def _loaded_versions(folder: Path) -> list[int]:
+    """The versions of an ONNX model that loads all of them."""
+    if not (folder / "config.pbtxt").exists():
+        return []
+    config = repository.read_config(folder)
+    if config.backend != "onnxruntime" or not config.version_policy.HasField("all") or config.default_model_filename:
+        return []
+    return [int(path.name) for path in folder.iterdir() if repository.is_version(path.name)]
 
 
 def _build(absent: Sequence[tuple[Model, int]], model_repository: Path, weights: Path) -> Failures:

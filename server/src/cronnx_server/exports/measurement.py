@@ -14,6 +14,7 @@ from PIL import Image, ImageOps
 
 from cronnx_server.errors import ModelFileError
 from cronnx_server.exports.graph_facts import Graph, Tensor
+from cronnx_server.graphs.extra_inputs import FILLS, SIZES, Fill, guess_fill
 from cronnx_server.graphs.trial import error_text, session
 from cronnx_server.model_spec import NetworkInput, Recipe
 from cronnx_server.paths import PICTURES
@@ -33,15 +34,6 @@ NORMALISATIONS = {
     "--mean 0 --std 1": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
 }
 """The usual normalisations of values from 0 to 1."""
-FILLS = {
-    "pixel_mask": "ones",
-    "orig_target_sizes": "width, height",
-    "orig_size": "width, height",
-    "image_shape": "height, width",
-    "im_shape": "height, width",
-    "scale_factor": "ones",
-}
-"""What inputs beside the image get, by their names; sizes are those of the network's own image."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +92,7 @@ class Runner:
 
     graph: Graph
     image: Tensor
-    fills: Mapping[str, str]
+    fills: Mapping[str, Fill]
     _session: Any = field(init=False)
 
     def __post_init__(self) -> None:
@@ -154,20 +146,24 @@ def values(pixels: Array, network_input: NetworkInput) -> Array:
     return np.ascontiguousarray(image.transpose(2, 0, 1) if network_input.layout == "NCHW" else image)
 
 
-def fills_of(graph: Graph, image: Tensor) -> dict[str, str]:
+def fills_of(graph: Graph, image: Tensor) -> dict[str, Fill]:
     """What each input beside the image gets.
 
     Raises:
         ModelFileError: An input is not one that the image determines.
     """
-    others = [tensor for tensor in graph.inputs if tensor.name != image.name]
-    for tensor in others:
-        if tensor.name not in FILLS:
+    fills = {}
+    for tensor in graph.inputs:
+        fill = guess_fill(tensor.name)
+        if tensor.name == image.name:
+            continue
+        if fill is None:
             raise ModelFileError(
                 f"expected inputs that the image determines ({image.name}, {', '.join(FILLS)}), got {tensor}; "
                 "export the part of the model that takes images alone, or use --raw"
             )
-    return {tensor.name: FILLS[tensor.name] for tensor in others}
+        fills[tensor.name] = fill
+    return fills
 
 
 def is_softmax(rows: Array) -> bool:
@@ -185,13 +181,13 @@ def is_whole(values: Array) -> bool:
     return bool(np.all(np.isfinite(values)) and np.allclose(values, np.rint(values), atol=UNIT_TOLERANCE))
 
 
-def _filled(tensor: Tensor, fill: str, batch: int, size: tuple[int, int]) -> Array:
+def _filled(tensor: Tensor, fill: Fill, batch: int, size: tuple[int, int]) -> Array:
     dtype = helper.tensor_dtype_to_np_dtype(tensor.element_type)
-    if fill == "ones":
+    if fill not in SIZES:
         sizes = iter(size)
         rank = len(tensor.shape or ())
         shape = (batch, 2) if rank == 2 else (batch, *(next(sizes) for _ in range(rank - 1)))
-        return np.ones(shape, dtype)
+        return np.full(shape, fill is Fill.ONES, dtype)
     height, width = size
-    row = (width, height) if fill == "width, height" else (height, width)
+    row = (width, height) if fill is Fill.WIDTH_HEIGHT else (height, width)
     return np.repeat(np.array([row], dtype), batch, axis=0)

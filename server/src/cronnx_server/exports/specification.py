@@ -20,6 +20,7 @@ from cronnx_server.exports.graph_facts import DATATYPES, Graph, Tensor, add_grap
 from cronnx_server.exports.labels import LABEL_SETS
 from cronnx_server.exports.measurement import FREE_SIDE, Answers, Runner, fills_of, photographs
 from cronnx_server.exports.plausibility import plausibility_warnings
+from cronnx_server.graphs.extra_inputs import Fill
 from cronnx_server.model_spec import ModelSpec, NetworkInput, Recipe, Task
 
 NUMBERED = "numbers"
@@ -62,7 +63,7 @@ class Inspection:
         spec: The specification.
         facts: The facts it is made of, with their sources.
         warnings: What may be wrong, one sentence each, with the option that settles it.
-        fills: What the inputs beside the image get, by name: `ones`, `zeros`, `height, width` or `width, height`.
+        fills: What the inputs beside the image get, by name.
         classes: The number of classes of the outputs; None if they do not tell.
         cut_suppression: Whether the graph suppresses boxes itself, for the exported batch only. If
             `suppression.cut_before_suppression` finds the raw output, `output_format` becomes `ultralytics`.
@@ -71,7 +72,7 @@ class Inspection:
     spec: ModelSpec
     facts: Facts
     warnings: tuple[str, ...]
-    fills: Mapping[str, str]
+    fills: Mapping[str, Fill]
     classes: int | None
     cut_suppression: bool
 

@@ -29,6 +29,7 @@ FILLS = {
     "image_shape": Fill.HEIGHT_WIDTH,  # YOLOv3 of the ONNX zoo
     "target_sizes": Fill.HEIGHT_WIDTH,  # Hugging Face
     "orig_target_sizes": Fill.WIDTH_HEIGHT,  # RT-DETR, D-FINE, DEIM
+    "orig_size": Fill.WIDTH_HEIGHT,
     "keras_learning_phase": Fill.ZEROS,
 }
 """The fill of each input that exporters add, by its name."""

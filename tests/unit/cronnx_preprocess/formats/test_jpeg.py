@@ -103,6 +103,12 @@ def test_the_scans_are_limited(photo: Image.Image, encode: Encode) -> None:
         read(progressive(MAX_SCANS + 1, photo, encode))
 
 
+@pytest.mark.parametrize("between", [segment(0xE1, b""), segment(0xFE, b"a"), b"\xff\xe1\x00\x00"])
+def test_segments_between_scans_are_limited(between: bytes) -> None:
+    with pytest.raises(InvalidImageError, match=r"^expected a JPEG with at most 1000 segments from its first scan on"):
+        count_scans(SCAN + between * MAX_SEGMENTS, 0)
+
+
 def test_scans_within_segments_and_behind_the_end_are_not_counted() -> None:
     metadata = segment(0xE1, b"\xff\xda\x00" * 200)
     assert count_scans(metadata + SCAN + b"\xff\xd9" + b"\xff\xda" * 1000, 0) == 1

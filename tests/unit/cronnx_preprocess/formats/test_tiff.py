@@ -90,8 +90,15 @@ def test_what_would_cost_memory_without_pixels_is_damage(tags: dict[int, list[in
         read(tiff(plain | tags, bytes(100)))
 
 
-def test_a_progressive_jpeg_in_it_is_refused_by_name(photo: Image.Image, encode: Encode) -> None:
+def test_a_jpeg_of_several_scans_in_it_is_refused_by_name(photo: Image.Image, encode: Encode) -> None:
     file = encode(photo, "TIFF", compression="jpeg")
     assert pixels(file).shape == (240, 320, 3)
-    with pytest.raises(InvalidImageError, match=r"^a TIFF with a progressive JPEG is not supported"):
-        read(file.replace(b"\xff\xc0", b"\xff\xc2"))
+    scan, of_one_channel = b"\xff\xda\x00\x0c\x03", b"\xff\xda\x00\x08\x01"
+    pixels_at = file.index(scan) + 100
+    for changed in (
+        file.replace(b"\xff\xc0", b"\xff\xc2"),
+        file.replace(scan, of_one_channel),
+        file[:pixels_at] + scan + file[pixels_at + len(scan) :],
+    ):
+        with pytest.raises(InvalidImageError, match=r"^a TIFF with a progressive JPEG, or one of several scans,"):
+            read(changed)

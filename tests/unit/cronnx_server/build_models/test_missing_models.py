@@ -142,6 +142,19 @@ def test_an_added_model_without_its_file_is_skipped_with_one_line(
     assert "plants_onnx/1/model.onnx" in line
 
 
+def test_an_unfinished_download_of_a_version_skips_its_model_with_one_line(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    download = project.model_repository / "mobilenet_v2_onnx" / "3" / "model.onnx.crdownload"
+    download.parent.mkdir()
+    download.touch()
+    assert project.build_missing() == ["resnet50"]
+    (line,) = (line for line in capsys.readouterr().err.splitlines() if "skipping" in line)
+    assert line.startswith(f"skipping mobilenet_v2: there is no {download.with_suffix('')}; ")
+    download.rename(download.with_suffix(""))
+    assert project.build_missing() == ["mobilenet_v2", "resnet50"]
+
+
 def test_the_models_that_a_router_calls_are_built_and_loaded(project: Project) -> None:
     add_router(project)
     assert project.build_missing("resnet50_ab") == ["resnet50_ab", "resnet50_onnx"]

@@ -9,6 +9,7 @@ from onnx import TensorProto
 from cronnx_server.errors import ModelFileError
 from cronnx_server.exports.facts import Facts
 from cronnx_server.exports.specification import Inspection, inspect
+from cronnx_server.graphs.extra_inputs import Fill
 from tests.unit.cronnx_server.exports.signatures import CELLS, planted, raw_yolo, yolo_rows
 
 SIZES = {"orig_target_sizes": (TensorProto.INT64, [1, 2])}
@@ -120,7 +121,7 @@ def test_torchvision_counts_labels_from_one() -> None:
 def test_rtdetr_of_a_repository_gets_its_own_size_and_counts_from_zero() -> None:
     outputs = {"labels": np.full((1, 7), 2, np.int64), "boxes": boxes(7, scale=64), "scores": best(7)}
     inspection = inspected(outputs, inputs=SIZES)
-    assert inspection.fills == {"orig_target_sizes": "width, height"}
+    assert inspection.fills == {"orig_target_sizes": Fill.WIDTH_HEIGHT}
     assert inspection.spec.outputs == ("boxes", "labels", "scores")
     assert inspection.spec.first_class == 0
 
