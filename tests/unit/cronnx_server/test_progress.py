@@ -16,11 +16,20 @@ from cronnx_server import progress
 SCRIPT = """
 import time
 from cronnx_server import progress
+
+class Counted(progress.Step):
+    count = 0
+    def frame(self, width):
+        self.count += 1
+        return super().frame(width)
+
+progress.Step = Counted
+
 with progress.running("Working") as step:
     step.detail("half")
-    time.sleep(0.3)
+    while step.count < 3:
+        time.sleep(progress.FRAME_S)
     progress.line("a line of the log")
-    time.sleep(0.3)
 progress.step("Done")
 """
 
