@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import pty
@@ -16,11 +17,20 @@ from cronnx_server import progress
 SCRIPT = """
 import time
 from cronnx_server import progress
+
+class Counted(progress.Step):
+    count = 0
+    def frame(self, width):
+        self.count += 1
+        return super().frame(width)
+
+progress.Step = Counted
+
 with progress.running("Working") as step:
     step.detail("half")
-    time.sleep(0.3)
+    while progress._is_live() and step.count < 3:
+        time.sleep(progress.FRAME_S)
     progress.line("a line of the log")
-    time.sleep(0.3)
 progress.step("Done")
 """
 
@@ -30,15 +40,14 @@ def on_a_terminal(**variables: str) -> str:
     reading, terminal = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", **variables}
     environment.pop("NO_COLOR", None) if "NO_COLOR" not in variables else None
-    subprocess.run([sys.executable, "-c", SCRIPT], stderr=terminal, env=environment, check=True, timeout=60)
-    os.close(terminal)
     written = b""
-    try:
-        while part := os.read(reading, 4096):
-            written += part
-    except OSError:  # nobody has the terminal open any more
-        pass
+    with subprocess.Popen([sys.executable, "-c", SCRIPT], stderr=terminal, env=environment) as program:
+        os.close(terminal)
+        with contextlib.suppress(OSError):  # Linux says so when nobody has the terminal open any more
+            while part := os.read(reading, 4096):
+                written += part
     os.close(reading)
+    assert program.returncode == 0
     return written.decode()
 
 
