@@ -136,11 +136,11 @@ def connect(
 def _connect_to(address: Address, headers: Mapping[str, str], tls: Tls, *, shared_memory: bool) -> Transport:
     transport = _by_protocol(address, headers, tls)
     if shared_memory:
-        if sys.platform != "linux":
-            raise InvalidInput(f"shared_memory: expected Linux, got {sys.platform}; leave shared_memory out")
-        from cronnx._transports.shared_memory import SharedMemory
+        if sys.platform == "linux":
+            from cronnx._transports.shared_memory import SharedMemory
 
-        return SharedMemory(transport)
+            return SharedMemory(transport)
+        raise InvalidInput(f"shared_memory: expected Linux, got {sys.platform}; leave shared_memory out")
     return transport
 
 
