@@ -11,6 +11,7 @@ from cronnx._errors import CronnxError
 from cronnx._session import Session
 
 A = TypeVar("A")
+S = TypeVar("S")
 A_co = TypeVar("A_co", covariant=True)
 
 
@@ -43,8 +44,11 @@ async def change_all(session: Session, check: Callable[[Session], Awaitable[Chan
     Raises:
         CronnxError: The first failure. With several servers, the message names the server and says what was done.
     """
-    servers = session.servers()
-    changes = await _checked(servers, check)
+    return await make_all(await on_each(session.servers(), check))
+
+
+async def make_all(changes: Mapping[str, Change[A]]) -> list[A]:
+    """Make checked changes on one server after the other; see `change_all`."""
     results = []
     for number, (name, change) in enumerate(changes.items(), 1):
         try:
@@ -55,11 +59,18 @@ async def change_all(session: Session, check: Callable[[Session], Awaitable[Chan
     return results
 
 
-async def _checked(
-    servers: Mapping[str, Session], check: Callable[[Session], Awaitable[Change[A]]]
-) -> dict[str, Change[A]]:
+async def on_each(servers: Mapping[str, S], check: Callable[[S], Awaitable[A]]) -> dict[str, A]:
+    """Read or check something on all servers at a time, before anything is changed.
+
+    Args:
+        servers: What `check` needs of each server, by its address.
+        check: Reads or checks one server.
+
+    Raises:
+        CronnxError: The first failure. With several servers, the message names all that failed.
+    """
     results = await asyncio.gather(*map(check, servers.values()), return_exceptions=True)
-    changes = {}
+    answers = {}
     for name, result in zip(servers, results, strict=True):
         if isinstance(result, CronnxError):
             others = [
@@ -70,8 +81,8 @@ async def _checked(
             raise _with_report(result, name, [*others, "nothing was changed"] if name else [])
         if isinstance(result, BaseException):
             raise result
-        changes[name] = result
-    return changes
+        answers[name] = result
+    return answers
 
 
 async def _undo(changes: Mapping[str, Change[A]], *, failed: str) -> list[str]:

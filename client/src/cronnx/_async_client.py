@@ -17,7 +17,7 @@ from cronnx._detection import Detections
 from cronnx._embedding import Embedding
 from cronnx._errors import InvalidInput
 from cronnx._image_model import ImageModel, KnownModels
-from cronnx._inputs import ImageLike, checked_tensors
+from cronnx._inputs import ImageLike
 from cronnx._loading import load, unload
 from cronnx._models import (
     ModelInfo,
@@ -35,6 +35,7 @@ from cronnx._retry import Retry
 from cronnx._segmentation import Segmentation
 from cronnx._session import Session
 from cronnx._tasks import DETECT, EMBED, ESTIMATE_DEPTH, PREDICT, SEGMENT, Answer, Method, classify_method
+from cronnx._tensors import checked_tensors
 from cronnx._traffic_split import split
 from cronnx._transports.base import InferRequest, Transport
 from cronnx._transports.connection import connect

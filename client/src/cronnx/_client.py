@@ -20,7 +20,7 @@ from cronnx._detection import Detections
 from cronnx._embedding import Embedding
 from cronnx._errors import ConnectionFailed, CronnxError
 from cronnx._event_loop import EventLoopThread
-from cronnx._inputs import ImageLike, image_file
+from cronnx._inputs import ImageLike, image_file, is_address
 from cronnx._models import ModelInfo, ModelStatistics, ModelStatus
 from cronnx._predict_many import ImageT, predict_many
 from cronnx._promotion import Promotion
@@ -138,8 +138,10 @@ class Client:
         """Classify an image, or each image of a sequence.
 
         Args:
-            image: A path, the bytes of an image file or a PIL image; or a sequence of these, which is sent in batches
-                of the model's largest size, one batch at a time.
+            image: A path, an http(s) address, the bytes of an image file, a file open for reading bytes, a numpy array
+                (UINT8, RGB [height, width, 3] or grey [height, width]) or a PIL image; or a sequence of these, which is
+                sent in batches of the model's largest size, one batch at a time. The client fetches an address itself,
+                within `timeout_s`, 64 MiB and 5 redirects.
             model_name: The model to ask.
             model_version: The version to ask; empty for the server's choice. For an ensemble that pins a version of
                 its network, it is the version of that network: nothing is promoted.
@@ -175,8 +177,9 @@ class Client:
         running requests.
 
         Args:
-            images: Paths, bytes of image files or PIL images, in any number. What the iterable raises is raised after
-                the outcomes of the images before.
+            images: Images as `classify` takes them, in any number; or the path of a folder of images, with everything
+                below it, or a pattern such as `photos/**/*.jpg`. What the iterable raises is raised after the outcomes
+                of the images before.
             concurrency: The number of requests at a time. A server gets at most 128 of them at a time.
             ordered: Whether the outcomes have the order of the images; otherwise each comes as soon as it is ready.
             progress: Whether to show a progress bar on standard error.
@@ -607,6 +610,10 @@ class Client:
         """
         self._run(self._client.reset(model_name, timeout_s=timeout_s))
 
+    def _check_live(self) -> bool:
+        """Return whether the server process answers; other than `is_server_live`, it raises why there is no answer."""
+        return self._run(self._client._session.check_live())
+
     def _ask(
         self,
         method: Method[A],
@@ -616,7 +623,8 @@ class Client:
         timeout_s: float | None,
     ) -> A | list[A]:
         if not isinstance(image, Sequence) or isinstance(image, str | bytes | bytearray | memoryview):
-            image = image_file(image)  # in this thread, which would wait for it anyway
+            # In this thread, which would wait for it anyway; an address is fetched in the loop.
+            image = image if is_address(image) else image_file(image)
         return self._run(self._client._ask(method, image, model_name, model_version, timeout_s))
 
     def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:

@@ -70,20 +70,37 @@ class EventLoopThread(Generic[R]):
         if os.getpid() != self._process_id:  # a forked process has no thread but the one that forked
             coroutine.close()
             raise CronnxError("the client was made before this process was forked: make a new one in each process")
+        future = None
         try:
             future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+            self._calls.add(future)
+            return future.result()
+        except RuntimeError:
+            if future is not None:
+                raise
+            # The loop is closed.
+            raise concurrent.futures.CancelledError from None
+        finally:
+            if future is None:
+                self._abandon(coroutine)
+            else:
+                future.cancel()
+                self._calls.discard(future)
+
+    def _abandon(self, coroutine: Coroutine[Any, Any, object]) -> None:
+        """Cancel a coroutine whose caller was interrupted while handing it over: the loop may have it or not."""
+
+        def cancel() -> None:
+            task = next((task for task in asyncio.all_tasks() if task.get_coro() is coroutine), None)
+            if task:
+                task.cancel()
+            else:
+                coroutine.close()
+
+        try:
+            self._loop.call_soon_threadsafe(cancel)
         except RuntimeError:  # the loop is closed
             coroutine.close()
-            raise concurrent.futures.CancelledError from None
-        except KeyboardInterrupt:  # before the loop had it: nobody else would close it
-            coroutine.close()
-            raise
-        self._calls.add(future)
-        try:
-            return future.result()
-        finally:
-            future.cancel()
-            self._calls.discard(future)
 
     def call_soon(self, function: Callable[[], object]) -> None:
         """Call a function in the loop without waiting for it; do nothing if the loop is closed."""

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from cronnx._answers import ImageTensors, MalformedAnswerError, text
 from cronnx._ensemble import EnsembleStep, infer_version, steps_with_one_pin
 from cronnx._errors import CronnxError, InvalidInput, ServerFault
-from cronnx._inputs import ImageLike, image_file
+from cronnx._inputs import ImageLike, image_file, is_address
 from cronnx._models import checked_version
 from cronnx._session import Session
 from cronnx._tasks import PREDICT, AnswerFormat, Method, method_names, task_of
@@ -125,7 +125,7 @@ class ImageModel(Generic[A]):
         return await self._batch_size()
 
     async def _ask_batch(self, images: Sequence[ImageLike]) -> list[A]:
-        files = await _image_files(images)
+        files = await _image_files(images, timeout_s=self._timeout_s)
         was_known = self._model_name in self._known
         try:
             return await self._ask_as_known(files)
@@ -177,10 +177,27 @@ def _may_be_outdated(error: CronnxError) -> bool:
     return error.server_message is None or UNKNOWN_OUTPUT in error.server_message
 
 
-async def _image_files(images: Sequence[ImageLike]) -> list[bytes]:
+async def _image_files(images: Sequence[ImageLike], *, timeout_s: float) -> list[bytes]:
     if all(isinstance(image, bytes) for image in images):
         return [image_file(image) for image in images]  # nothing to read or encode, so no thread is needed
+    if any(map(is_address, images)):
+        images = await _with_downloads(images, timeout_s=timeout_s)
     return await asyncio.to_thread(lambda: [image_file(image) for image in images])
+
+
+async def _with_downloads(images: Sequence[ImageLike], *, timeout_s: float) -> list[ImageLike]:
+    """Return the images with the content of those that are addresses; the first that fails ends the others."""
+    from cronnx._download import download  # imported here because aiohttp loads slowly
+
+    async def fetched(image: ImageLike) -> ImageLike:
+        return await download(image, timeout_s=timeout_s) if is_address(image) else image
+
+    tasks = [asyncio.create_task(fetched(image)) for image in images]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 def read_answers(

@@ -1,17 +1,15 @@
-"""A caller's images and arrays in the form that Triton's protocols carry."""
+"""A caller's images as the image files that a model takes."""
 
 from __future__ import annotations
 
 import io
 import os
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
+from typing import IO, TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
-from tritonclient.utils import np_to_triton_dtype
 
 from cronnx._errors import InvalidInput
 
@@ -26,25 +24,104 @@ _AS_IT_IS = ("JPEG", "MPO", "PNG")  # what every server decodes, and Pillow read
 _LARGEST_PNG = 20 << 20
 _MOST_PNG_PIXELS = 14_000_000
 
-ImageLike: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | Image.Image"
+ImageLike: TypeAlias = (
+    "str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | npt.NDArray[np.uint8] | Image.Image"
+)
+
+_ADDRESS = ("http://", "https://")
 
 
 def image_file(image: ImageLike) -> bytes:
-    """Return the content of an image file: read from a path, the given bytes, or that of a PIL image.
+    """Return the content of an image file.
+
+    Args:
+        image: A path, an http(s) address, the bytes of an image file, a file open for reading bytes, an array (UINT8,
+            RGB [height, width, 3] or grey [height, width]), or a PIL image.
 
     Raises:
-        InvalidInput: The path cannot be read, the PIL image cannot be encoded, or the value is not an image.
+        InvalidInput: The file cannot be read, the picture cannot be encoded, or the value is not an image.
     """
     if isinstance(image, str | os.PathLike):
-        return _read(image)
+        return _fetched(image) if is_address(image) else _read(image)
     if isinstance(image, bytes | bytearray | memoryview):
         return bytes(image)
+    if isinstance(image, np.ndarray):
+        return encoded(_picture(image))
     if _is_pil_image(image):
         return _own_file(image) or encoded(image)
+    if is_file(image):
+        return _read_open(image)
     raise InvalidInput(
-        "image: expected a path, the bytes of an image file, a PIL.Image or a list of these,"
-        f" got {type(image).__name__}"
+        "image: expected a path, an http(s) address, the bytes of an image file, an open file, a numpy array,"
+        f" a PIL.Image or a list of these, got {type(image).__name__}"
     )
+
+
+def is_address(image: object) -> TypeGuard[str]:
+    """Return whether an image is given as the text of an http(s) address; a path object never is."""
+    return isinstance(image, str) and image[:8].lower().startswith(_ADDRESS)
+
+
+def is_file(image: object) -> TypeGuard[IO[bytes]]:
+    """Return whether an image is given as an open file, or anything else that can be read."""
+    return callable(getattr(image, "read", None))
+
+
+def _fetched(address: str) -> bytes:
+    from cronnx._download import download_and_wait  # imported here because aiohttp loads slowly
+
+    return download_and_wait(address)
+
+
+def _read_open(file: IO[bytes]) -> bytes:
+    """Read a file from its position to its end, and return to the position if that is possible."""
+    try:
+        position = file.tell() if file.seekable() else None
+        content: object = file.read()
+        if position is not None:
+            file.seek(position)
+    except (OSError, ValueError, AttributeError) as error:  # ValueError: the file is closed
+        raise InvalidInput(f"cannot read image {_name(file)}: {error}") from error
+    if not isinstance(content, bytes):
+        raise InvalidInput(
+            f"image {_name(file)}: expected a file open for reading bytes, got {type(content).__name__} from it;"
+            " open it with mode 'rb'"
+        )
+    if not content:
+        raise InvalidInput(f"image {_name(file)}: expected content, got the end of the file; seek(0) first")
+    return content
+
+
+def _name(file: IO[bytes]) -> str:
+    name = getattr(file, "name", None)
+    return _shown(name) if isinstance(name, str) else f"from {type(file).__name__}"
+
+
+def _picture(array: npt.NDArray[Any]) -> Image.Image:
+    """Return an array as a PIL image.
+
+    Raises:
+        InvalidInput: It is not UINT8, or not RGB or grey with the channels last.
+    """
+    expected = "image: expected an array uint8 [height, width, 3] in RGB or [height, width] in grey"
+    got = f"{expected}, got {array.dtype} {list(array.shape)}; "
+    if array.ndim not in (2, 3) or not array.size:
+        raise InvalidInput(got + ("give a list of arrays, list(array)" if array.ndim == 4 else "give one picture"))
+    if array.ndim == 3 and array.shape[2] != 3:
+        raise InvalidInput(got + _channel_advice(array.shape))
+    if array.dtype != np.uint8:
+        raise InvalidInput(got + "scale it to 0..255, round it, and use .astype(np.uint8)")
+    from PIL import Image  # imported here because Pillow loads slowly
+
+    return Image.fromarray(array)
+
+
+def _channel_advice(shape: tuple[int, ...]) -> str:
+    if shape[0] in (1, 3):
+        return "put the channels last with array.transpose(1, 2, 0)"
+    if shape[2] == 1:
+        return "remove the last axis with array[:, :, 0]"
+    return "give a PIL.Image, which names its channels"
 
 
 def _read(path: str | os.PathLike[str]) -> bytes:
@@ -66,8 +143,6 @@ def _shown(path: str) -> str:
 
 def _advice(path: str) -> str:
     """Return what to give instead of a text that is not a path, as an addition to the error."""
-    if path.startswith(("http://", "https://")):
-        return "; expected a path or bytes, got a URL: download it first"
     if path.startswith("data:") or len(path) > _LONGEST_SHOWN:
         return "; expected a path; give an image's content as bytes, not as text"
     return ""
@@ -154,49 +229,3 @@ def _saved(image: Image.Image, file_format: str, **options: object) -> bytes:
     file = io.BytesIO()
     image.save(file, file_format, **options)
     return file.getvalue()
-
-
-def checked_tensors(tensors: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
-    """Return the arrays with text and bytes as objects.
-
-    Raises:
-        InvalidInput: A value is not an array, or its dtype does not exist in the protocol.
-    """
-    return {name: _checked(name, tensor) for name, tensor in tensors.items()}
-
-
-def _checked(name: str, tensor: object) -> npt.NDArray[Any]:
-    if not isinstance(tensor, np.ndarray):
-        raise InvalidInput(f"input {name!r}: expected a numpy array, got {type(tensor).__name__}")
-    if tensor.dtype.kind in "SU":
-        tensor = tensor.astype(object)
-        if any(b"\0" in element for element in tensor.flat if isinstance(element, bytes)):
-            raise InvalidInput(
-                f"input {name!r}: expected dtype object for bytes that are not text, because numpy's own dtype for"
-                " bytes drops zeros at the end; make the array with dtype=object"
-            )
-    if np_to_triton_dtype(tensor.dtype) is None:
-        raise InvalidInput(f"input {name!r}: expected numbers, bool, or bytes as objects, got dtype {tensor.dtype}")
-    return _as_bytes(name, tensor) if tensor.dtype == object else tensor
-
-
-def _as_bytes(name: str, tensor: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return an array whose every element is of the class bytes: tritonclient sends the text of anything else."""
-    if all(type(element) is bytes for element in tensor.flat):
-        return tensor
-    checked = np.empty(tensor.shape, object)
-    for position, element in enumerate(tensor.flat):
-        if isinstance(element, bytes):
-            checked.flat[position] = bytes(element)  # not of a subclass such as np.bytes_
-        elif isinstance(element, str):
-            checked.flat[position] = _utf8(name, element)
-        else:
-            raise InvalidInput(f"input {name!r}: expected bytes or str, got {type(element).__name__}")
-    return checked
-
-
-def _utf8(name: str, element: str) -> bytes:
-    try:
-        return element.encode()
-    except UnicodeEncodeError as error:
-        raise InvalidInput(f"input {name!r}: expected text that UTF-8 can express, got {element!r}") from error

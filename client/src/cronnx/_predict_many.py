@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Sequence, Sized
 from contextlib import aclosing
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+
+import numpy as np
 
 from cronnx._answers import Outcome
 from cronnx._errors import CronnxError, InvalidInput
 from cronnx._image_model import ImageModel
-from cronnx._inputs import ImageLike
+from cronnx._image_paths import image_paths
+from cronnx._inputs import ImageLike, is_file
 from cronnx._sources import Source, open_source
 
 if TYPE_CHECKING:
@@ -22,6 +27,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 A = TypeVar("A")
 ImageT = TypeVar("ImageT", bound=ImageLike)
+
+_logger = logging.getLogger("cronnx")
 
 LOOKAHEAD = 4
 """How many times `concurrency` images are taken ahead of the last outcome returned: the most that one slow image can
@@ -43,13 +50,31 @@ def predict_many(
     """
     if concurrency < 1:
         raise InvalidInput(f"concurrency: expected 1 or more requests at a time, got {concurrency}")
-    if isinstance(images, str | bytes) or not isinstance(images, Iterable | AsyncIterable):
-        raise InvalidInput(f"images: expected an iterable of images, got {type(images).__name__}")
+    images = _each(images)
     pool: PredictionPool[ImageT, A] = PredictionPool(model.ask, concurrency=concurrency, ordered=ordered)
     batches = pool.batches(images)
     if not progress:
         return batches
     return _with_progress(batches, total=len(images) if isinstance(images, Sized) else None)
+
+
+def _each(images: Iterable[ImageT] | AsyncIterable[ImageT]) -> Iterable[ImageT] | AsyncIterable[ImageT]:
+    """Return what yields the images; a text is a path, a folder or a pattern."""
+    if isinstance(images, str):
+        return cast("Iterable[ImageT]", image_paths([images], report=_refuse, note=_logger.info))
+    if isinstance(images, np.ndarray) and images.ndim != 4:
+        raise InvalidInput(f"images: expected arrays, got one array of {images.ndim} dimensions; give a list of arrays")
+    if isinstance(images, bytes | bytearray | memoryview | os.PathLike) or is_file(images):
+        raise InvalidInput(
+            f"images: expected an iterable of images, or a folder or a pattern as text; got {type(images).__name__}"
+        )
+    if not isinstance(images, Iterable | AsyncIterable):
+        raise InvalidInput(f"images: expected an iterable of images, got {type(images).__name__}")
+    return images
+
+
+def _refuse(reason: str) -> None:
+    raise InvalidInput(reason)
 
 
 async def flattened(batches: AsyncGenerator[list[T], None]) -> AsyncGenerator[T, None]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from tritonclient.utils import triton_to_np_dtype
 
-from cronnx._all_servers import Change, change_all
+from cronnx._all_servers import Change, change_all, make_all, on_each
 from cronnx._errors import InvalidInput, ModelNotFound, NotReady
 from cronnx._models import (
     CONFIGURED,
@@ -70,7 +71,22 @@ async def promote(session: Session, model_name: str, version: str, *, timeout_s:
 
 async def rollback(session: Session, model_name: str, *, timeout_s: float | None) -> Promotion:
     """See `Client.rollback`."""
-    configs = await asyncio.gather(*(server.model_config(model_name) for server in session.servers().values()))
+
+    async def read(server: Session) -> tuple[Session, Json]:
+        return server, await server.model_config(model_name)
+
+    found = await on_each(session.servers(), read)
+    version = _version_before(model_name, [config for _, config in found.values()])
+
+    async def check(server_and_config: tuple[Session, Json]) -> Change[Promotion]:
+        # The version left is not kept, so that a rollback that is sent twice does not bring it back.
+        return await promotion(*server_and_config, version, previous="", timeout_s=timeout_s)
+
+    return (await make_all(await on_each(found, check)))[0]
+
+
+def _version_before(model_name: str, configs: Sequence[Json]) -> str:
+    """Return the version before the last promotion, the same on all servers that had one."""
     live = ", ".join(sorted({str(_pinning_step(config)) for config in configs}))
     previous = {parameter(config, _PROMOTED_FROM) for config in configs} - {""}
     if len(previous) > 1:
@@ -84,14 +100,7 @@ async def rollback(session: Session, model_name: str, *, timeout_s: float | None
             f"{model_name} serves {live}, which was not promoted: there is no version to go back to",
             model_name=model_name,
         )
-    (version,) = previous
-
-    async def check(server: Session) -> Change[Promotion]:
-        config = await server.model_config(model_name)
-        # The version left is not kept, so that a rollback that is sent twice does not bring it back.
-        return await promotion(server, config, version, previous="", timeout_s=timeout_s)
-
-    return (await change_all(session, check))[0]
+    return previous.pop()
 
 
 async def promotion(

@@ -64,6 +64,14 @@ class Session:
 
             return await self._retrier.run(send, timeout_s=request.timeout_s, may_repeat=self._if_open(is_transient))
 
+    async def check_live(self) -> bool:
+        """Return whether the server process answers that it is live.
+
+        Raises:
+            CronnxError: There is no answer; the subclass says why.
+        """
+        return await self._open_transport().send(ServerRequest(lambda api: api.is_server_live(), self._timeout_s))
+
     async def is_server_live(self) -> bool:
         """Return whether the server process answers; False without an answer."""
         return await self._is_true(lambda api: api.is_server_live())

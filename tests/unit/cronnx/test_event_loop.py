@@ -4,8 +4,10 @@ import asyncio
 import concurrent.futures
 import contextlib
 import gc
+import inspect
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from typing import Any
 
 import pytest
 
@@ -75,6 +77,35 @@ def test_a_coroutine_whose_caller_is_interrupted_is_cancelled(event_loop: EventL
     with pytest.raises(KeyboardInterrupt):
         event_loop.run(interrupt_the_caller())
     assert cancelled.wait(10)
+
+
+@pytest.mark.parametrize("is_scheduled", [True, False])
+def test_a_coroutine_whose_caller_is_interrupted_while_handing_it_over_does_not_go_on(
+    event_loop: EventLoopThread[Resource], monkeypatch: pytest.MonkeyPatch, is_scheduled: bool
+) -> None:
+    started, ended = threading.Event(), threading.Event()
+    schedule = asyncio.run_coroutine_threadsafe
+
+    async def wait_for_ever() -> None:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    def interrupted(coroutine: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop) -> None:
+        if is_scheduled:
+            schedule(coroutine, loop)
+            started.wait(10)
+        raise KeyboardInterrupt
+
+    coroutine = wait_for_ever()
+    monkeypatch.setattr(asyncio, "run_coroutine_threadsafe", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        event_loop.run(coroutine)
+    assert ended.wait(10) or not is_scheduled
+    event_loop.close()  # after the coroutine was closed in the loop
+    assert inspect.getcoroutinestate(coroutine) == inspect.CORO_CLOSED
 
 
 def test_call_soon_calls_in_the_loop(event_loop: EventLoopThread[Resource]) -> None:

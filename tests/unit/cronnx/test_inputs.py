@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,7 +14,8 @@ import pytest
 from PIL import Image
 
 from cronnx import InvalidInput
-from cronnx._inputs import ImageLike, checked_tensors, encoded, image_file
+from cronnx._inputs import ImageLike, encoded, image_file
+from cronnx._tensors import checked_tensors
 
 
 @pytest.mark.parametrize("content", [b"\xff\xd8\0\0", bytearray(b"\xff\xd8\0\0"), memoryview(b"\xff\xd8\0\0")])
@@ -25,6 +27,67 @@ def test_a_path_is_read(tmp_path: Path) -> None:
     path = tmp_path / "cat.jpg"
     path.write_bytes(b"cat\0")
     assert image_file(path) == image_file(str(path)) == b"cat\0"
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 3), (2, 3), (3, 2, 3)])
+def test_an_array_keeps_every_pixel(shape: tuple[int, ...]) -> None:
+    array = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
+    for each in (array, array[::-1, ::-1]):
+        decoded = Image.open(io.BytesIO(image_file(each)))
+        assert decoded.mode == ("RGB" if len(shape) == 3 else "L")
+        assert (np.asarray(decoded) == each).all()
+
+
+@pytest.mark.parametrize(
+    ("array", "reason"),
+    [
+        (np.zeros((2, 2, 3), np.float32), r"got float32 \[2, 2, 3\]; .*astype\(np.uint8\)"),
+        (np.zeros((2, 2), np.uint16), r"got uint16 \[2, 2\]; "),
+        (np.zeros((3, 20, 10), np.uint8), r"got uint8 \[3, 20, 10\]; .*transpose\(1, 2, 0\)"),
+        (np.zeros((3, 20, 10), np.float32), r"got float32 \[3, 20, 10\]; .*transpose\(1, 2, 0\)"),
+        (np.zeros((20, 10, 1), np.uint8), r"array\[:, :, 0\]"),
+        (np.zeros((20, 10, 4), np.uint8), "PIL.Image, which names its channels"),
+        (np.zeros((8, 20, 10, 3), np.uint8), r"list\(array\)"),
+        (np.zeros((0, 10, 3), np.uint8), "one picture"),
+        (np.zeros(10, np.uint8), "one picture"),
+    ],
+)
+def test_an_array_that_is_not_a_picture_for_sure_is_refused(array: npt.NDArray[Any], reason: str) -> None:
+    with pytest.raises(InvalidInput, match=reason):
+        image_file(array)
+
+
+def test_an_open_file_is_read_from_its_position_and_can_be_read_again() -> None:
+    file = io.BytesIO(b"headercat\0")
+    file.seek(6)
+    assert image_file(file) == image_file(file) == b"cat\0"
+
+
+def test_a_pipe_is_read_to_its_end() -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"cat\0")
+    os.close(writing)
+    with os.fdopen(reading, "rb") as file:
+        assert image_file(file) == b"cat\0"
+
+
+@pytest.mark.parametrize(
+    ("file", "reason"),
+    [
+        (io.StringIO("cat"), "open it with mode 'rb'"),
+        (io.BytesIO(), r"seek\(0\) first"),
+    ],
+)
+def test_a_file_that_yields_no_bytes_is_refused(file: Any, reason: str) -> None:
+    with file, pytest.raises(InvalidInput, match=reason):
+        image_file(file)
+
+
+def test_a_closed_file_is_refused() -> None:
+    file = io.BytesIO(b"cat")
+    file.close()
+    with pytest.raises(InvalidInput, match=r"cannot read image from BytesIO: .*closed"):
+        image_file(file)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
@@ -193,13 +256,12 @@ def test_a_tensor_that_the_protocol_cannot_carry_is_refused_by_its_name(tensor: 
     ("text", "expected"),
     [
         ("none.jpg", "cannot read image 'none.jpg': No such file or directory"),
-        ("https://example.com/cat.jpg", "got a URL: download it first"),
         ("data:image/jpeg;base64,/9j/4AAQ", "give an image's content as bytes, not as text"),
         ("/9j/4AAQ" * 10_000, "give an image's content as bytes, not as text"),
         ("\xff\xd8\xff\0" * 10_000, "give an image's content as bytes, not as text"),
         (str(b"\xff\xd8\xff\0" * 10_000), "give an image's content as bytes, not as text"),
     ],
-    ids=["no file", "URL", "data URL", "base64", "latin-1", "repr"],
+    ids=["no file", "data URL", "base64", "latin-1", "repr"],
 )
 def test_a_text_that_is_not_a_path_is_refused_in_few_words(text: str, expected: str) -> None:
     with pytest.raises(InvalidInput) as caught:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import itertools
 import os
 import subprocess
@@ -15,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -320,3 +322,41 @@ def test_closing_the_outcomes_ends_the_progress_bar(
 def test_rich_is_imported_only_for_a_progress_bar() -> None:
     program = "import sys, cronnx; sys.exit('rich' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_a_text_names_an_image_a_folder_or_a_pattern(client: Client, tmp_path: Path) -> None:
+    for name in ("a.jpg", "b/c.jpg", "notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"cat")
+    a, c = f"{tmp_path}/a.jpg", f"{tmp_path}/b/c.jpg"
+    for text, expected in ((a, [a]), (str(tmp_path), [a, c]), (f"{tmp_path}/**/*.jpg", [a, c])):
+        outcomes = list(client.classify_many(text))
+        assert [outcome.image for outcome in outcomes] == expected
+        assert all(outcome.answer for outcome in outcomes)
+
+
+def test_a_folder_without_images_is_refused(client: Client, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="no image in this folder"):
+        list(client.classify_many(str(tmp_path)))
+
+
+def test_arrays_and_open_files_are_images(client: Client) -> None:
+    arrays = np.zeros((2, 4, 3, 3), np.uint8)
+    outcomes = [*client.classify_many(arrays), *client.classify_many([io.BytesIO(b"cat"), arrays[0]])]
+    assert len(outcomes) == 4
+    assert all(outcome.answer for outcome in outcomes)
+    assert client.classify(arrays[0]).label
+    assert client.classify(io.BytesIO(b"cat")).label == "cat"
+
+
+@pytest.mark.parametrize(
+    ("images", "reason"),
+    [
+        (np.zeros((4, 3, 3), np.uint8), "got one array of 3 dimensions; give a list of arrays"),
+        (io.BytesIO(b"cat"), "a folder or a pattern as text; got BytesIO"),
+        (Path("photos"), "a folder or a pattern as text; got PosixPath"),
+    ],
+)
+def test_one_image_where_many_are_expected_is_refused(client: Client, images: Any, reason: str) -> None:
+    with pytest.raises(InvalidInput, match=reason):
+        list(client.classify_many(images))

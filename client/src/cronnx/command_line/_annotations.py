@@ -33,19 +33,19 @@ class AnnotatedPictures:
         except OSError as error:
             raise OutputError(f"{folder}: cannot be used as a folder of pictures: {error.strerror}") from error
 
-    def add(self, path: str, answer: Answer) -> None:
+    def add(self, name: str, image: str | bytes, answer: Answer) -> None:
         """Draw an answer on its image and write the picture.
 
-        It has the image's name. A JPEG stays a JPEG, and any other image becomes a PNG. A name that this run has
-        already written gets a number.
+        It has the image's name, without folders. A JPEG stays a JPEG, and any other image becomes a PNG. A name that
+        this run has already written gets a number.
 
         Raises:
             CronnxError: The answer cannot be drawn, or the picture cannot be written.
         """
         if isinstance(answer, Embedding):
             raise InvalidInput("an embedding cannot be drawn: leave --annotate out")
-        picture = answer.draw(path)
-        target = self._target(path)
+        picture = answer.draw(image)
+        target = self._target(name)
         if target.exists() and not _is_ours(target):
             raise InvalidInput(f"{target} exists and is not a picture of this command: give --annotate another folder")
         aside = target.with_name(f".{target.stem}.partial{target.suffix}")

@@ -6,16 +6,18 @@ import argparse
 import contextlib
 import io
 import itertools
+import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from cronnx import Client
 from cronnx._config import DEFAULT_MODEL_NAME
 from cronnx._inputs import image_file
-from cronnx.command_line._image_paths import image_paths
+from cronnx.command_line._image_arguments import images
 from cronnx.command_line._options import (
     Commands,
     Connect,
@@ -25,8 +27,9 @@ from cronnx.command_line._options import (
     if_reachable,
     open_client,
     seconds,
+    urls,
 )
-from cronnx.command_line._report import ErrorLog, ExitCode, table
+from cronnx.command_line._report import ErrorLog, ExitCode, table, terminal_width
 
 _HEADINGS = ("CONCURRENCY", "IMAGES/S", "P50 ms", "P95 ms", "P99 ms", "ERRORS")
 _MAX_IMAGES = 64
@@ -38,14 +41,23 @@ next request.
 """
 
 
+_EXAMPLES = (
+    "cronnx bench",
+    "cronnx bench photos --concurrency 1,8,32 --seconds 10",
+    "cronnx bench --model resnet50 --url http://a:8000 --url http://b:8000 --json",
+)
+
+
 def add_bench(commands: Commands) -> None:
     """Add the command."""
-    parser = add_command(commands, "bench", summary="measure throughput and latency", description=_DESCRIPTION)
+    parser = add_command(
+        commands, "bench", summary="measure throughput and latency", description=_DESCRIPTION, examples=_EXAMPLES
+    )
     parser.add_argument(
         "path",
         nargs="?",
         metavar="PATH",
-        help=f"an image, or a folder whose first {_MAX_IMAGES} images are sent; default: a generated photo",
+        help=f"what `cronnx predict` takes; the first {_MAX_IMAGES} images are sent; default: a generated photo",
     )
     parser.add_argument("--model", default=DEFAULT_MODEL_NAME, metavar="NAME", help="default: %(default)s")
     parser.add_argument(
@@ -64,21 +76,22 @@ def add_bench(commands: Commands) -> None:
     parser.add_argument(
         "--seconds", type=seconds, default=5.0, metavar="SECONDS", help="time of a measurement; default: %(default)g"
     )
-    add_connection(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    add_connection(parser, several="requests are spread over those that answer, and measured together")
     parser.set_defaults(run=_bench)
 
 
 def _bench(options: argparse.Namespace, connect: Connect) -> ExitCode:
     errors = ErrorLog()
-    images = _images(options.path, errors)
-    if not images:
+    files = _files(options.path, errors)
+    if not files:
         return ExitCode.FAILED
     with open_client(options, connect) as client:
-        client.predict(images[0], model_name=options.model, model_version=options.model_version)  # connect, warm up
+        client.predict(files[0], model_name=options.model, model_version=options.model_version)  # connect, warm up
         measurements = [
             measure(
                 client,
-                images,
+                files,
                 concurrency=concurrency,
                 seconds=options.seconds,
                 model_name=options.model,
@@ -86,16 +99,41 @@ def _bench(options: argparse.Namespace, connect: Connect) -> ExitCode:
             )
             for concurrency in options.concurrency
         ]
-    print(table(_HEADINGS, [_cells(each) for each in measurements]))
+    if options.json:
+        print(json.dumps(_document(options, len(files), measurements)))
+    else:
+        print(table(_HEADINGS, [_cells(each) for each in measurements], width=terminal_width()))
     failed = errors.count or any(each.errors for each in measurements)
     return ExitCode.FAILED if failed else ExitCode.DONE
 
 
-def _images(path: str | None, report: Callable[[str], None]) -> list[bytes]:
-    if path is None:
+def _files(argument: str | None, report: Callable[[str], None]) -> list[bytes]:
+    if argument is None:
         return [sample_image()]
-    paths = image_paths([path], report=report)
-    return [image_file(each) for each in itertools.islice(paths, _MAX_IMAGES)]
+    return [image_file(each) for each in itertools.islice(images([argument], report=report), _MAX_IMAGES)]
+
+
+def _document(options: argparse.Namespace, count: int, measurements: Iterable[Measurement]) -> dict[str, Any]:
+    return {
+        "servers": urls(options),
+        "model": options.model,
+        "model_version": options.model_version,
+        "images": count,
+        "seconds": options.seconds,
+        "measurements": [_fields(each) for each in measurements],
+    }
+
+
+def _fields(measured: Measurement) -> dict[str, float | None]:
+    p50, p95, p99 = measured.latencies_ms or (None, None, None)
+    return {
+        "concurrency": measured.concurrency,
+        "images_per_s": measured.images_per_s,
+        "p50_ms": p50,
+        "p95_ms": p95,
+        "p99_ms": p99,
+        "errors": measured.errors,
+    }
 
 
 def _cells(measured: Measurement) -> list[str]:

@@ -12,12 +12,19 @@ from functools import partial
 from cronnx import Client, ConnectionFailed, CronnxError, InvalidInput
 from cronnx.command_line._bench import add_bench
 from cronnx.command_line._models import add_models
-from cronnx.command_line._options import Commands, Connect, add_command
+from cronnx.command_line._options import Commands, Connect, add_command, examples_text
 from cronnx.command_line._ping import add_ping
 from cronnx.command_line._predict import add_predict
 from cronnx.command_line._report import EPILOG, ExitCode, print_error
 from cronnx.command_line._result_files import OutputError
 from cronnx.command_line._stats import add_stats
+
+_EXAMPLES = (
+    "cronnx predict cat.jpg",
+    "cronnx predict photos --output answers.jsonl",
+    "cronnx models",
+    "CRONNX_URL=http://a:8000,http://b:8000 cronnx ping",
+)
 
 _INSTALLATION = """\
 to install:
@@ -62,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="cronnx",
         description="Send images to models of a Triton server.",
-        epilog=EPILOG,
+        epilog=f"{examples_text(_EXAMPLES)}\n{EPILOG}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
@@ -83,7 +90,11 @@ class _Version(argparse.Action):
 
 def _add_completion(commands: Commands, whole: argparse.ArgumentParser) -> None:
     parser = add_command(
-        commands, "completion", summary="print a script that completes command lines in a shell", epilog=_INSTALLATION
+        commands,
+        "completion",
+        summary="print a script that completes command lines in a shell",
+        examples=["cronnx completion bash"],
+        notes=_INSTALLATION,
     )
     parser.add_argument("shell", choices=("bash", "zsh", "tcsh"), help="the shell")
     parser.set_defaults(run=partial(_completion, whole))

@@ -9,35 +9,66 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from cronnx import Client, ConnectionFailed, CronnxError, ModelNotFound, ModelStatus, NotReady, Promotion
 from cronnx._models import arm_weights
-from cronnx.command_line._options import Commands, Connect, add_command, add_connection, open_client, urls
-from cronnx.command_line._report import ErrorLog, ExitCode, printable, table
+from cronnx.command_line._options import (
+    Commands,
+    Connect,
+    add_command,
+    add_connection,
+    ask_each,
+    errors_of,
+    open_client,
+    open_each,
+    urls,
+)
+from cronnx.command_line._report import ErrorLog, ExitCode, printable, table, terminal_width
 
 _Change: TypeAlias = Callable[[Client, str], str]
 """Changes the model of a name, and returns what to print."""
 
 
+_DESCRIPTION = """\
+List the server's models, their states, and the ensembles and routers that use a version. With --json: models, a list of
+server, name, version, state, reason and used_by; and errors, a list of server and error.
+"""
+
+_EXAMPLES = ("cronnx models", "cronnx models --json | jq -r '.models[] | select(.state == \"READY\") | .name'")
+
+_ALL_OR_NONE = "all are changed or none; the error names the server that could not be"
+
+
 def add_models(commands: Commands) -> None:
     """Add the commands."""
     summary = "list the server's models, their states, and the ensembles and routers that use a version"
-    models = add_command(commands, "models", summary=summary)
-    add_connection(models)
-    models.add_argument("--json", action="store_true", help="print one JSON object a line")
+    models = add_command(commands, "models", summary=summary, description=_DESCRIPTION, examples=_EXAMPLES)
+    models.add_argument("--json", action="store_true", help="print one JSON document")
+    add_connection(models, several="each of them is listed")
     models.set_defaults(run=_models)
-    _add_change(commands, "load", "load models, or reload them", _load)
-    _add_change(commands, "unload", "unload models that no ensemble needs", _unload)
-    _add_change(commands, "rollback", "undo the last promotion of ensembles", _rollback)
-    _add_change(commands, "reset", "undo all promotions and splits of ensembles: serve what config.pbtxt says", _reset)
-    promote = add_command(commands, "promote", summary="make an ensemble answer with another version of its classifier")
-    add_connection(promote)
+    _add_change(commands, "load", "load models, or reload them", "resnet50_onnx", _load)
+    _add_change(commands, "unload", "unload models that no ensemble needs", "resnet50", _unload)
+    _add_change(commands, "rollback", "undo the last promotion of ensembles", "efficientnet_lite0", _rollback)
+    undo_all = "undo all promotions and splits of ensembles: serve what config.pbtxt says"
+    _add_change(commands, "reset", undo_all, "efficientnet_lite0", _reset)
+    promote = add_command(
+        commands,
+        "promote",
+        summary="make an ensemble answer with another version of its classifier",
+        examples=["cronnx promote efficientnet_lite0 2"],
+    )
+    add_connection(promote, several=_ALL_OR_NONE)
     promote.add_argument("name", metavar="NAME", help="an ensemble")
     promote.add_argument("version", metavar="VERSION", help="a loaded version of its classifier")
     promote.set_defaults(run=_promote)
-    split = add_command(commands, "split", summary="split an ensemble's traffic between versions")
-    add_connection(split)
+    split = add_command(
+        commands,
+        "split",
+        summary="split an ensemble's traffic between versions",
+        examples=["cronnx split efficientnet_lite0_ab 1=90 2=10"],
+    )
+    add_connection(split, several=_ALL_OR_NONE)
     split.add_argument("name", metavar="NAME", help="an ensemble with a router")
     split.add_argument(
         "weights",
@@ -50,20 +81,35 @@ def add_models(commands: Commands) -> None:
 
 
 def _models(options: argparse.Namespace, connect: Connect) -> ExitCode:
-    with open_client(options, connect) as client:
-        models = sorted(client.models(), key=lambda model: (model.name, model.version))
-        used_by = _used_by(client, models)
+    with open_each(options, connect) as clients:
+        each = ask_each(clients, _listed)
+    models = [{"server": server, **model} for server, listed in each.answers.items() for model in listed]
+    errors = ErrorLog()
+    for server, error in each.errors.items():
+        errors(f"{server}: {error}")
     if options.json:
-        for model in models:
-            print(json.dumps({**asdict(model), "used_by": used_by.get((model.name, model.version), [])}))
+        print(json.dumps({"models": models, "errors": errors_of(each)}))
     else:
-        print(table(["NAME", "VERSION", "STATE", "USED BY", "REASON"], [_row(model, used_by) for model in models]))
-    return ExitCode.DONE
+        print(_table(models, several=len(clients) > 1))
+    return ExitCode.FAILED if errors.count else ExitCode.DONE
 
 
-def _row(model: ModelStatus, used_by: Mapping[tuple[str, str], list[str]]) -> list[str]:
-    ensembles = ", ".join(used_by.get((model.name, model.version), []))
-    return [model.name, model.version, model.state, ensembles, model.reason]
+def _listed(client: Client) -> list[dict[str, Any]]:
+    """Return the models of a server, in the order of names and versions, with their users."""
+    models = sorted(client.models(), key=lambda model: (model.name, model.version))
+    used_by = _used_by(client, models)
+    return [{**asdict(model), "used_by": used_by.get((model.name, model.version), [])} for model in models]
+
+
+def _table(models: Iterable[Mapping[str, Any]], *, several: bool) -> str:
+    headings = ["NAME", "VERSION", "STATE", "USED BY", "REASON"]
+    rows = [
+        [each["name"], each["version"], each["state"], ", ".join(each["used_by"]), each["reason"]] for each in models
+    ]
+    if several:
+        headings = ["SERVER", *headings]
+        rows = [[each["server"], *row] for each, row in zip(models, rows, strict=True)]
+    return table(headings, rows, width=terminal_width())
 
 
 def _used_by(client: Client, models: Iterable[ModelStatus]) -> dict[tuple[str, str], list[str]]:
@@ -87,9 +133,9 @@ def _instead_of(configured: str) -> str:
     return f" (config.pbtxt: {configured})" if configured else ""
 
 
-def _add_change(commands: Commands, name: str, summary: str, change: _Change) -> None:
-    parser = add_command(commands, name, summary=summary)
-    add_connection(parser)
+def _add_change(commands: Commands, name: str, summary: str, example: str, change: _Change) -> None:
+    parser = add_command(commands, name, summary=summary, examples=[f"cronnx {name} {example}"])
+    add_connection(parser, several=_ALL_OR_NONE)
     parser.add_argument("names", nargs="+", metavar="NAME", help="a model")
     parser.set_defaults(run=partial(_change_all, change))
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
-from cronnx import Client, ConnectionFailed, InvalidInput, Outcome, Tls
+from cronnx import Client, ConnectionFailed, CronnxError, InvalidInput, Outcome, Tls
 from cronnx._config import DEFAULT_TIMEOUT_S, DEFAULT_URL
+from cronnx._inputs import ImageLike
 from cronnx.command_line._report import EPILOG
 
 A = TypeVar("A")
-ImageT = TypeVar("ImageT", str, bytes)
+ImageT = TypeVar("ImageT", bound=ImageLike)
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 """What a command adds its parser to."""
@@ -24,27 +27,46 @@ Connect: TypeAlias = Callable[..., Client]
 
 
 def add_command(
-    commands: Commands, name: str, *, summary: str, description: str = "", epilog: str = EPILOG
+    commands: Commands, name: str, *, summary: str, examples: Sequence[str], description: str = "", notes: str = EPILOG
 ) -> argparse.ArgumentParser:
-    """Add a command; its description is the summary if it has none of its own."""
+    """Add a command.
+
+    Args:
+        commands: What it is added to.
+        name: Its name.
+        summary: What it does, in a few words.
+        examples: Command lines to show in its help.
+        description: What it does; the summary if empty.
+        notes: The end of its help.
+    """
     return commands.add_parser(
         name,
         help=summary,
         description=description or f"{summary.capitalize()}.",
-        epilog=epilog,
+        epilog=f"{examples_text(examples)}\n{notes}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 
 
-def add_connection(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say which server to ask, and how."""
-    group = parser.add_argument_group("server")
+def examples_text(examples: Sequence[str]) -> str:
+    """Return command lines as a section of a help text."""
+    return "".join(("examples:\n", *(f"  {example}\n" for example in examples)))
+
+
+def add_connection(parser: argparse.ArgumentParser, *, several: str) -> None:
+    """Add the options that say which server to ask, and how.
+
+    Args:
+        parser: The command.
+        several: What the command does with several servers.
+    """
+    group = parser.add_argument_group("server", f"With several servers, {several}.")
     group.add_argument(
         "--url",
         action="append",
         metavar="URL",
-        help="grpc://, grpcs://, http:// or https://HOST:PORT; repeat it for failover;"
-        f" default: $CRONNX_URL, else {DEFAULT_URL}",
+        help="grpc://, grpcs://, http:// or https://HOST:PORT; repeat it for several servers; default: $CRONNX_URL, in"
+        f" which commas or spaces separate several, else {DEFAULT_URL}",
     )
     group.add_argument(
         "--timeout",
@@ -67,7 +89,8 @@ def add_connection(parser: argparse.ArgumentParser) -> None:
 
 def urls(options: argparse.Namespace) -> list[str]:
     """Return the addresses to ask."""
-    return options.url or [os.environ.get("CRONNX_URL") or DEFAULT_URL]
+    named = options.url or os.environ.get("CRONNX_URL", "").replace(",", " ").split() or [DEFAULT_URL]
+    return list(dict.fromkeys(named))
 
 
 def open_client(options: argparse.Namespace, connect: Connect, *, url: str | None = None) -> Client:
@@ -79,6 +102,52 @@ def open_client(options: argparse.Namespace, connect: Connect, *, url: str | Non
         headers=dict(options.header),
         tls=Tls(ca_file=options.ca_file) if options.ca_file else None,
     )
+
+
+@dataclass(frozen=True)
+class EachAnswer(Generic[A]):
+    """What several servers answered.
+
+    Attributes:
+        answers: The answer of each server that gave one, by its address.
+        errors: Why the others gave none, by their address.
+    """
+
+    answers: dict[str, A]
+    errors: dict[str, CronnxError]
+
+
+def ask_each(clients: Mapping[str, Client], ask: Callable[[Client], A]) -> EachAnswer[A]:
+    """Ask servers one after the other.
+
+    Args:
+        clients: A client for each address.
+        ask: Asks one server.
+
+    Raises:
+        CronnxError: No server answered: the error of the first.
+    """
+    each = EachAnswer[A]({}, {})
+    for url, client in clients.items():
+        try:
+            each.answers[url] = ask(client)
+        except CronnxError as error:
+            each.errors[url] = error
+    if not each.answers:
+        raise next(iter(each.errors.values()))
+    return each
+
+
+def errors_of(each: EachAnswer[A]) -> list[dict[str, str]]:
+    """Return the errors as JSON."""
+    return [{"server": server, "error": str(error)} for server, error in each.errors.items()]
+
+
+@contextlib.contextmanager
+def open_each(options: argparse.Namespace, connect: Connect) -> Iterator[dict[str, Client]]:
+    """Open a client for each address."""
+    with contextlib.ExitStack() as stack:
+        yield {url: stack.enter_context(open_client(options, connect, url=url)) for url in urls(options)}
 
 
 def if_reachable(outcomes: Iterable[Outcome[ImageT, A]]) -> Iterator[Outcome[ImageT, A]]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import shutil
+import itertools
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from cronnx import Client, CronnxError, Outcome
 from cronnx._classification import MAX_TOP_K
@@ -18,7 +19,7 @@ from cronnx._config import DEFAULT_MODEL_NAME
 from cronnx._tasks import DETECT, PREDICT, Answer
 from cronnx.command_line._answer_lines import AnswerLines
 from cronnx.command_line._coco import CocoArray, CocoFile
-from cronnx.command_line._image_paths import image_paths
+from cronnx.command_line._image_arguments import STANDARD_INPUT, images, name
 from cronnx.command_line._options import (
     Commands,
     Connect,
@@ -30,7 +31,7 @@ from cronnx.command_line._options import (
 )
 from cronnx.command_line._parquet import ParquetFile
 from cronnx.command_line._records import ENCODING, ERRORS, Csv, JsonLines, Record, record
-from cronnx.command_line._report import ErrorLog, ExitCode, print_error, printable
+from cronnx.command_line._report import ErrorLog, ExitCode, print_error, printable, terminal_width
 from cronnx.command_line._result_files import OutputError, ResultFile
 
 if TYPE_CHECKING:
@@ -47,6 +48,20 @@ standard error and tried again in the next run. A power failure may lose the rec
 and COCO's results are written when the run is complete; until then the records are in FILE.partial.jsonl.
 """
 
+_EXAMPLES = (
+    "cronnx predict cat.jpg dog.jpg --top-k 3",
+    "cronnx predict photos --output answers.jsonl",
+    "cronnx predict 'photos/**/*.jpg' --model yolo11n --annotate drawn",
+    "cronnx predict https://example.com/cat.jpg --json",
+    "cat cat.jpg | cronnx predict -",
+    "find photos -name '*.jpg' | cronnx predict - --output answers.csv",
+)
+
+Image: TypeAlias = "str | bytes"
+"""A path, an address, or the content of standard input."""
+
+_MOST_COUNTED = 100_000
+
 _FORMATS = ("table", "jsonl", "csv", "parquet", "coco")
 _BY_SUFFIX = {".jsonl": "jsonl", ".csv": "csv", ".parquet": "parquet", ".json": "coco"}
 _OF_TASK = ("csv", "parquet", "coco")  # the formats whose layout follows the model's task
@@ -54,9 +69,15 @@ _OF_TASK = ("csv", "parquet", "coco")  # the formats whose layout follows the mo
 
 def add_predict(commands: Commands) -> None:
     """Add the command."""
-    parser = add_command(commands, "predict", summary="ask an image model about images", description=_DESCRIPTION)
+    parser = add_command(
+        commands, "predict", summary="ask an image model about images", description=_DESCRIPTION, examples=_EXAMPLES
+    )
     parser.add_argument(
-        "paths", nargs="+", metavar="PATH", help="an image, a folder of images, a pattern, or - for paths on stdin"
+        "paths",
+        nargs="+",
+        metavar="PATH",
+        help="an image, an http(s) address, a folder with everything below it, a pattern, or - for stdin: an image, or"
+        " one path or address a line",
     )
     parser.add_argument("--model", default=DEFAULT_MODEL_NAME, metavar="NAME", help="default: %(default)s")
     parser.add_argument(
@@ -88,7 +109,7 @@ def add_predict(commands: Commands) -> None:
     parser.add_argument(
         "--annotate", metavar="FOLDER", help="write each image with its answer drawn on it to this folder"
     )
-    add_connection(parser)
+    add_connection(parser, several="images are spread over those that answer")
     parser.set_defaults(run=_predict)
 
 
@@ -97,20 +118,24 @@ def _predict(options: argparse.Namespace, connect: Connect) -> ExitCode:
     model = "/".join(filter(None, (options.model, options.model_version)))
     options.format = _format(options)
     pictures = _pictures(options.annotate)
+    started_at = time.monotonic()
     with open_client(options, connect) as client, _open_output(options, _task(client, options)) as output:
-        paths = _unanswered(image_paths(options.paths, report=errors), model, output, done)
-        with contextlib.closing(_outcomes(client, paths, options)) as outcomes:
+        unanswered = _unanswered(images(options.paths, report=errors), model, output, done)
+        with contextlib.closing(_outcomes(client, unanswered, options)) as outcomes:
             for outcome in if_reachable(outcomes):
+                path = name(outcome.image)
                 if outcome.answer is None:
-                    errors(f"{printable(outcome.image)}: {outcome.error}")
+                    errors(f"{printable(path)}: {outcome.error}")
                     continue
                 if pictures:
-                    _annotate(pictures, outcome.image, outcome.answer, errors)
-                output.add(record(outcome.image, model, outcome.answer, top_k=_top_k(options)))
+                    _annotate(pictures, path, outcome, errors)
+                output.add(record(path, model, outcome.answer, top_k=_top_k(options)))
                 done["added"] += 1
         output.finish()
     if options.output:
         print_error(f"{options.output}: {done['added']} added, {done['skipped']} already there, {errors.count} failed")
+    elif sys.stderr.isatty() and done["added"] + errors.count > 1:
+        print_error(f"{done['added']} answered, {errors.count} failed in {time.monotonic() - started_at:.1f} s")
     return ExitCode.FAILED if errors.count else ExitCode.DONE
 
 
@@ -152,22 +177,34 @@ def _task(client: Client, options: argparse.Namespace) -> str:
     return task
 
 
-def _annotate(pictures: AnnotatedPictures, path: str, answer: Answer, errors: ErrorLog) -> None:
+def _annotate(pictures: AnnotatedPictures, path: str, outcome: Outcome[Image, Answer], errors: ErrorLog) -> None:
+    if outcome.answer is None:
+        return
     try:
-        pictures.add(path, answer)
+        pictures.add(path, outcome.image, outcome.answer)
     except CronnxError as error:
         errors(f"{printable(path)}: {error}")
 
 
-def _outcomes(client: Client, paths: Iterable[str], options: argparse.Namespace) -> Generator[Outcome[str, Answer]]:
+def _outcomes(client: Client, asked: Iterable[Image], options: argparse.Namespace) -> Generator[Outcome[Image, Answer]]:
+    shows_progress = sys.stderr.isatty() and not _prints_to_terminal(options)
+    if shows_progress and STANDARD_INPUT not in options.paths:
+        asked = _counted(asked)
     return client.predict_many(
-        paths,
+        asked,
         concurrency=options.concurrency,
         ordered=options.output is None,
-        progress=sys.stderr.isatty() and not _prints_to_terminal(options),
+        progress=shows_progress,
         model_name=options.model,
         model_version=options.model_version,
     )
+
+
+def _counted(asked: Iterable[Image]) -> Iterable[Image]:
+    """Return the images as a list, whose length gives the progress bar a total; but not if they are very many."""
+    rest = iter(asked)
+    first = list(itertools.islice(rest, _MOST_COUNTED))
+    return first if len(first) < _MOST_COUNTED else itertools.chain(first, rest)
 
 
 def _top_k(options: argparse.Namespace) -> int:
@@ -179,10 +216,10 @@ def _prints_to_terminal(options: argparse.Namespace) -> bool:
     return not options.output and sys.stdout.isatty()
 
 
-def _unanswered(paths: Iterable[str], model: str, output: Output, done: Counter[str]) -> Iterator[str]:
-    for path in paths:
-        if output.claim(path, model):
-            yield path
+def _unanswered(found: Iterable[Image], model: str, output: Output, done: Counter[str]) -> Iterator[Image]:
+    for image in found:
+        if output.claim(name(image), model):
+            yield image
         else:
             done["skipped"] += 1
 
@@ -218,15 +255,11 @@ def _printed(options: argparse.Namespace, task: str) -> PrintedAnswers:
         array = CocoArray()
         return PrintedAnswers(array.encode, end=array.end)
     if options.format == "table":
-        lines = AnswerLines(_terminal_width())
+        lines = AnswerLines(terminal_width())
         return PrintedAnswers(lambda record: f"{lines(record)}\n")
     record_format = JsonLines() if options.format == "jsonl" else Csv(task, _top_k(options))
     print(record_format.header.decode(), end="")
     return PrintedAnswers(lambda record: record_format.encode(record).decode(ENCODING, ERRORS))
-
-
-def _terminal_width() -> int | None:
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 class PrintedAnswers:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import shutil
 import sys
 from collections.abc import Sequence
 from enum import IntEnum
@@ -69,12 +71,39 @@ def padded(text: str, width: int) -> str:
     return text + " " * (width - cell_len(text))
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Return rows in aligned columns. A column in which every cell begins with a digit is aligned to the right."""
+def terminal_width() -> int | None:
+    """Return the columns of the terminal on standard output; None if it is a file or a pipe."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, width: int | None = None) -> str:
+    """Return rows in aligned columns. A column in which every cell begins with a digit is aligned to the right.
+
+    If the table is wider than `width`, text continues on further lines of its column.
+    """
     texts = [[printable(str(cell)) for cell in row] for row in rows]
     widths = [max(map(cell_len, column)) for column in zip(headings, *texts, strict=True)]
     numeric = [bool(texts) and all(map(_is_number, column)) for column in zip(*texts, strict=True)]
-    return "\n".join(_line(row, widths, numeric or [False] * len(widths)) for row in [list(headings), *texts])
+    numeric = numeric or [False] * len(widths)
+    if width is not None and sum(widths) + len(_GAP) * (len(widths) - 1) > width:
+        return _wrapped(headings, texts, numeric, width)
+    return "\n".join(_line(row, widths, numeric) for row in [list(headings), *texts])
+
+
+def _wrapped(headings: Sequence[str], texts: Sequence[Sequence[str]], numeric: Sequence[bool], width: int) -> str:
+    # Imported here because rich loads slowly and most tables fit.
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(box=None, padding=(0, len(_GAP), 0, 0), pad_edge=False)
+    for heading, is_numeric in zip(headings, numeric, strict=True):
+        grid.add_column(heading, overflow="fold", no_wrap=is_numeric, justify="right" if is_numeric else "left")
+    for row in texts:
+        grid.add_row(*map(Text, row))
+    file = io.StringIO()
+    Console(file=file, width=width, color_system=None).print(grid)
+    return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]) -> str:
@@ -83,6 +112,12 @@ def _line(cells: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]) 
         for cell, width, right in zip(cells, widths, numeric, strict=True)
     )
     return _GAP.join(placed).rstrip()
+
+
+def shortened(text: str, longest: int) -> str:
+    """Return the text in one line of at most `longest` characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= longest else f"{line[: longest - 3]}..."
 
 
 def _is_number(cell: str) -> bool:

@@ -6,91 +6,116 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 
 from cronnx import Client, ModelStatistics
-from cronnx.command_line._options import Commands, Connect, add_command, add_connection, open_client, seconds
-from cronnx.command_line._report import ExitCode, table
-
-_HEADINGS = (
-    "MODEL",
-    "VERSION",
-    "INFER/S",
-    "EXEC/S",
-    "BATCH",
-    "QUEUE µs",
-    "INPUT µs",
-    "INFER µs",
-    "OUTPUT µs",
-    "FAIL/S",
+from cronnx.command_line._options import (
+    Commands,
+    Connect,
+    EachAnswer,
+    add_command,
+    add_connection,
+    ask_each,
+    errors_of,
+    open_each,
+    seconds,
 )
+from cronnx.command_line._report import ErrorLog, ExitCode, printable, table, terminal_width
+
+_HEADINGS = ("MODEL", "INFER/S", "FAIL/S", "BATCH", "QUEUE µs", "INPUT", "INFER", "OUTPUT")
 
 _DESCRIPTION = """\
-Show each model's rates: inferences, executions and failures a second, the average batch size, and the time of a request
-in the queue, for its inputs, in the model and for its outputs. On a terminal the table is updated until Ctrl-C.
-Elsewhere, and with --once or --json, it covers one interval.
+Show each model's rates: inferences and failures a second, the average batch size, and the time of a request in the
+queue, for its inputs, in the model and for its outputs, in microseconds. On a terminal the table is updated until
+Ctrl-C. Elsewhere, and with --once or --json, it covers one interval. With --json: interval_s; models, a list of server,
+name, version, inferences_per_s, executions_per_s, failures_per_s, and average_batch, queue_us, input_us, infer_us and
+output_us, which are null without a request; and errors, a list of server and error.
 """
+
+_EXAMPLES = ("cronnx stats", "cronnx stats efficientnet_lite0 --once --interval 10", "cronnx stats --json")
 
 
 def add_stats(commands: Commands) -> None:
     """Add the command."""
-    parser = add_command(commands, "stats", summary="show each model's rates, like top", description=_DESCRIPTION)
+    parser = add_command(
+        commands, "stats", summary="show each model's rates, like top", description=_DESCRIPTION, examples=_EXAMPLES
+    )
     parser.add_argument("model", nargs="?", default="", metavar="MODEL", help="show only this model")
     parser.add_argument(
         "--interval", type=seconds, default=1.0, metavar="SECONDS", help="time between readings; default: %(default)g"
     )
     parser.add_argument("--once", action="store_true", help="stop after one interval")
-    parser.add_argument("--json", action="store_true", help="print one JSON object a line")
-    add_connection(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    add_connection(parser, several="each of them is shown")
     parser.set_defaults(run=_stats)
 
 
 def _stats(options: argparse.Namespace, connect: Connect) -> ExitCode:
-    with open_client(options, connect) as client:
-        intervals = _intervals(client, options.model, options.interval)
+    with open_each(options, connect) as clients:
+        intervals = _intervals(clients, options.model, options.interval)
         if sys.stdout.isatty() and not (options.once or options.json):
             _show(intervals)
-        elif options.json:
-            for model in next(intervals):
-                print(json.dumps(asdict(model)))
-        else:
-            print(_table(next(intervals)))
-    return ExitCode.DONE
+            return ExitCode.DONE
+        each = next(intervals)
+    errors = ErrorLog()
+    for server, error in each.errors.items():
+        errors(f"{server}: {error}")
+    if options.json:
+        models = [{"server": server, **asdict(model)} for server, models in each.answers.items() for model in models]
+        print(json.dumps({"interval_s": options.interval, "models": models, "errors": errors_of(each)}))
+    else:
+        print(_table(each))
+    return ExitCode.FAILED if errors.count else ExitCode.DONE
 
 
-def _intervals(client: Client, model: str, interval_s: float) -> Iterator[list[Rates]]:
-    before, read_at = client.statistics(model), time.monotonic()
+def _intervals(clients: Mapping[str, Client], model: str, interval_s: float) -> Iterator[EachAnswer[list[Rates]]]:
+    """Yield the rates of each server again and again. A server is left out until it has answered twice in a row."""
+
+    def read(client: Client) -> tuple[list[ModelStatistics], float]:
+        return client.statistics(model), time.monotonic()
+
+    before = ask_each(clients, read)
     while True:
         time.sleep(interval_s)
-        after, now = client.statistics(model), time.monotonic()
-        yield rates(before, after, seconds=now - read_at)
-        before, read_at = after, now
+        after = ask_each(clients, read)
+        both = before.answers.keys() & after.answers.keys()
+        measured = {
+            server: rates(before.answers[server][0], statistics, seconds=read_at - before.answers[server][1])
+            for server, (statistics, read_at) in after.answers.items()
+            if server in both
+        }
+        yield EachAnswer(measured, {**before.errors, **after.errors})
+        before = after
 
 
-def _show(intervals: Iterator[list[Rates]]) -> None:
+def _show(intervals: Iterator[EachAnswer[list[Rates]]]) -> None:
     from rich.live import Live
     from rich.text import Text
 
     with Live(Text("Reading…"), auto_refresh=False) as live:
-        for models in intervals:
-            live.update(Text(_table(models), no_wrap=True, overflow="ellipsis"), refresh=True)
+        for each in intervals:
+            failed = [f"{server}: {printable(str(error))}" for server, error in each.errors.items()]
+            live.update(Text("\n".join([_table(each), *failed]), no_wrap=True, overflow="ellipsis"), refresh=True)
 
 
-def _table(models: list[Rates]) -> str:
-    return table(_HEADINGS, [_cells(model) for model in models])
+def _table(each: EachAnswer[list[Rates]]) -> str:
+    """Return the rates as a table, with the servers if there are several."""
+    several = len(each.answers) + len(each.errors) > 1
+    rows = [
+        [*([server] if several else []), *_cells(model)] for server, models in each.answers.items() for model in models
+    ]
+    return table([*(["SERVER"] if several else []), *_HEADINGS], rows, width=terminal_width())
 
 
 def _cells(model: Rates) -> list[str]:
     per_request = (model.queue_us, model.input_us, model.infer_us, model.output_us)
     return [
-        model.name,
-        model.version,
+        f"{model.name}/{model.version}",
         f"{model.inferences_per_s:.1f}",
-        f"{model.executions_per_s:.1f}",
+        f"{model.failures_per_s:.1f}",
         "-" if model.average_batch is None else f"{model.average_batch:.2f}",
         *("-" if each is None else f"{each:.0f}" for each in per_request),
-        f"{model.failures_per_s:.1f}",
     ]
 
 

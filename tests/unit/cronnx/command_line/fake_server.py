@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from pathlib import PurePath
 from typing import Any
 
@@ -85,7 +85,7 @@ class FakeClient:
     ) -> Iterator[Outcome[Any, Any]]:
         self._server.options = options
         with Progress(console=Console(stderr=True), disable=not progress) as bar:
-            bar.add_task("fake progress")
+            bar.add_task(f"fake progress of {len(images) if isinstance(images, Sized) else None}")
             for index, image in enumerate(images):
                 yield self._server.outcome(image, index)
 
@@ -132,6 +132,10 @@ class FakeClient:
         self._server.is_up = self._server.is_up and bool(self._server.readings)  # down after the last
         self._server.check()
         return [each for each in self._server.readings.pop(0) if model_name in ("", each.name)]
+
+    def _check_live(self) -> bool:
+        self._server.check()
+        return True
 
     def is_server_live(self) -> bool:
         return self._server.is_up

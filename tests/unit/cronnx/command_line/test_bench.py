@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,22 @@ def test_every_concurrency_is_a_line(cronnx: Command, capsys: Output, server: Fa
     assert headings == ["CONCURRENCY", "IMAGES/S", "P50", "ms", "P95", "ms", "P99", "ms", "ERRORS"]
     assert [(line[0], *line[2:]) for line in lines] == [(n, "250.0", "250.0", "250.0", "0") for n in ("1", "8")]
     assert (server.options["model_name"], server.options["concurrency"]) == ("net", 8)
+
+
+def test_json_is_one_document(cronnx: Command, capsys: Output) -> None:
+    named = ["--url", "http://a:1", "--url", "http://b:1"]
+    assert cronnx(["bench", *SHORT, "--concurrency", "1,8", "--model", "net", "--json", *named]) == 0
+    document = json.loads(capsys.readouterr().out)
+    (first, second) = document.pop("measurements")
+    assert document == {
+        "servers": ["http://a:1", "http://b:1"],
+        "model": "net",
+        "model_version": "",
+        "images": 1,
+        "seconds": 0.01,
+    }
+    assert list(first) == ["concurrency", "images_per_s", "p50_ms", "p95_ms", "p99_ms", "errors"]
+    assert (second["concurrency"], second["p99_ms"], second["errors"]) == (8, 250, 0)
 
 
 def test_the_images_of_a_folder_are_sent(cronnx: Command, server: FakeServer, folder: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -15,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from cronnx.command_line import main
+from cronnx.command_line._main import _parser
 from tests.unit.cronnx.command_line.fake_server import FakeServer
 from tests.unit.cronnx.grpc_triton import GrpcTriton
 from tests.unit.cronnx.http_triton import HttpTriton
@@ -68,7 +71,7 @@ def test_a_server_that_cannot_be_reached_ends_the_command(capsys: Output, desert
 def test_the_client_is_made_as_the_options_say(cronnx: Command, server: FakeServer) -> None:
     urls = ["grpc://a:1", "grpc://b:2"]
     named = [part for url in urls for part in ("--url", url)]
-    cronnx(["models", *named, "--timeout", "3", "--header", "key=a=b", "--header", "x=y"])
+    cronnx(["bench", "--seconds", "0.01", *named, "--timeout", "3", "--header", "key=a=b", "--header", "x=y"])
     made = {"timeout_s": 3, "key": None, "headers": {"key": "a=b", "x": "y"}, "tls": None}
     assert server.connections == [(urls, made)]
 
@@ -76,7 +79,7 @@ def test_the_client_is_made_as_the_options_say(cronnx: Command, server: FakeServ
 @pytest.mark.usefixtures("folder")
 def test_without_an_url_the_server_is_on_this_machine(cronnx: Command, server: FakeServer) -> None:
     cronnx(["models"])
-    assert server.connections[0][0] == ["grpc://127.0.0.1:8001"]
+    assert server.connections[0][0] == "grpc://127.0.0.1:8001"
 
 
 @pytest.mark.parametrize(
@@ -120,6 +123,26 @@ def test_help_documents_the_exit_codes(capsys: Output, command: tuple[str, ...])
     text = capsys.readouterr().out
     codes = text.split("exit codes:\n")[1].splitlines()
     assert [line.split()[0] for line in codes] == ["0", "1", "2", "3", "130", "141"]
+
+
+def test_every_help_has_examples_whose_options_exist(capsys: Output) -> None:
+    commands = _parser()._subparsers._group_actions[0].choices  # type: ignore[union-attr]
+    for name in ("", *(commands or ())):
+        with pytest.raises(SystemExit):
+            main([*filter(None, [name]), "--help"])
+        section = capsys.readouterr().out.split("examples:\n")[1].split("\n\n")[0]
+        examples = [shlex.split(line) for line in section.splitlines()]
+        assert examples
+        for words in examples:
+            call = itertools.takewhile(lambda word: word != "|", words[words.index("cronnx") + 1 :])
+            _parser().parse_args([*call])
+
+
+@pytest.mark.parametrize("command", [*SERVER_COMMANDS, "promote", "rollback", "split", "reset"])
+def test_help_says_what_several_servers_mean(capsys: Output, command: str) -> None:
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    assert "With several servers, " in capsys.readouterr().out
 
 
 def test_the_version_is_the_packages(capsys: Output) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from cronnx import ConnectionFailed, ModelStatus, StepInfo
-from tests.unit.cronnx.command_line.fake_server import FakeServer
+from cronnx.command_line import main
+from tests.unit.cronnx.command_line.fake_server import FakeClient, FakeServer
 
 Output = pytest.CaptureFixture[str]
 Command = Callable[[list[str]], int]
@@ -33,13 +34,42 @@ def test_a_version_is_listed_with_the_ensembles_that_pin_it(
         ["e", "1", "READY"],
     ]
     assert cronnx(["models", "--json"]) == 0
-    assert [json.loads(line)["used_by"] for line in capsys.readouterr().out.splitlines()] == [[], [], ["e"], []]
+    assert [each["used_by"] for each in json.loads(capsys.readouterr().out)["models"]] == [[], [], ["e"], []]
 
 
-def test_models_are_an_object_a_line_as_json(cronnx: Command, capsys: Output) -> None:
-    assert cronnx(["models", "--json"]) == 0
-    first, _ = map(json.loads, capsys.readouterr().out.splitlines())
-    assert first == {"name": "a", "version": "", "state": "UNAVAILABLE", "reason": "unloaded", "used_by": []}
+def test_models_are_one_document_as_json(cronnx: Command, capsys: Output) -> None:
+    assert cronnx(["models", "--json", "--url", "http://a:1"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert list(document) == ["models", "errors"]
+    assert (len(document["models"]), document["errors"]) == (2, [])
+    a = {"name": "a", "version": "", "state": "UNAVAILABLE", "reason": "unloaded", "used_by": []}
+    assert document["models"][0] == {"server": "http://a:1", **a}
+
+
+def test_the_models_of_every_server_are_listed(
+    cronnx: Command, capsys: Output, monkeypatch: pytest.MonkeyPatch, server: FakeServer
+) -> None:
+    monkeypatch.setenv("CRONNX_URL", "http://a:1, http://b:1 http://a:1")
+    assert cronnx(["models"]) == 0
+    lines = [line.split()[:2] for line in capsys.readouterr().out.splitlines()]
+    assert lines == [["SERVER", "NAME"], *([url, name] for url in ("http://a:1", "http://b:1") for name in "ab")]
+    assert [url for url, _ in server.connections] == ["http://a:1", "http://b:1"]
+
+
+def test_a_server_that_does_not_answer_is_reported_and_the_others_are_listed(
+    capsys: Output, server: FakeServer
+) -> None:
+    def connect(url: str, **arguments: object) -> FakeClient:
+        return (gone if url == "http://b:1" else server).connect(url, **arguments)
+
+    gone = FakeServer()
+    gone.is_up = False
+    assert main(["models", "--json", "--url", "http://a:1", "--url", "http://b:1"], connect=connect) == 1  # type: ignore[arg-type]
+    output = capsys.readouterr()
+    document = json.loads(output.out)
+    assert {each["server"] for each in document["models"]} == {"http://a:1"}
+    assert document["errors"] == [{"server": "http://b:1", "error": "nobody there"}]
+    assert output.err == "cronnx: http://b:1: nobody there\n"
 
 
 @pytest.mark.parametrize("command", ["load", "unload"])
@@ -121,7 +151,7 @@ def test_what_is_in_force_is_listed_with_what_the_files_say_instead(
     server.arms["r"] = {"b/2": 100.0}
     server.configured = {"e": "1", "r": "b/1=90 b/2=10"}
     assert cronnx(["models", "--json"]) == 0
-    assert [json.loads(line)["used_by"] for line in capsys.readouterr().out.splitlines()] == [
+    assert [each["used_by"] for each in json.loads(capsys.readouterr().out)["models"]] == [
         ["r=0 (config.pbtxt: 90)"],
         ["e (config.pbtxt: 1)", "r=100 (config.pbtxt: 10)"],
         [],

@@ -13,6 +13,7 @@ from cronnx import ConnectionFailed, DeadlineExceeded, InvalidInput
 from cronnx.command_line._answer_lines import AnswerLines
 from cronnx.command_line._records import JsonLines, Record, record
 from cronnx.command_line._result_files import ResultFile
+from tests.unit.cronnx import typed_answers
 from tests.unit.cronnx.command_line.fake_server import SERVED_BY, FakeServer, answer
 
 Output = pytest.CaptureFixture[str]
@@ -34,6 +35,27 @@ def test_json_is_one_object_a_line_with_all_classes(cronnx: Command, capsys: Out
     first, second = map(json.loads, capsys.readouterr().out.splitlines())
     assert list(first) == ["path", "model", "label", "class_id", "score", "served_by", "top", "independent"]
     assert (first["path"], first["label"], len(first["top"]), second["label"]) == ("cat.jpg", "cat", 5, "goldfish")
+
+
+def test_an_image_on_standard_input_is_named_by_its_content(
+    cronnx: Command, capsys: Output, server: FakeServer, folder: Path
+) -> None:
+    content = typed_answers.photo()
+    (folder / "cat.jpg").write_bytes(content)
+    standard_input = os.dup(0)
+    try:
+        for repetition in range(2):
+            with (folder / "cat.jpg").open("rb") as file:
+                os.dup2(file.fileno(), 0)
+                assert cronnx(["predict", "-", "--output", "results.jsonl", "--annotate", "drawn"]) == 0
+            assert f"{1 - repetition} added, {repetition} already there" in capsys.readouterr().err
+    finally:
+        os.dup2(standard_input, 0)
+        os.close(standard_input)
+    (record,) = map(json.loads, (folder / "results.jsonl").read_text().splitlines())
+    assert server.asked == [content]
+    assert record["path"].startswith("stdin-")
+    assert (folder / "drawn" / f"{record['path']}.png").exists()
 
 
 def test_the_server_is_asked_as_the_options_say(cronnx: Command, server: FakeServer) -> None:

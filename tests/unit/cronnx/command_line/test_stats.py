@@ -40,21 +40,43 @@ def readings(server: FakeServer) -> None:
 def test_one_interval_is_a_table(cronnx: Command, capsys: Output) -> None:
     assert cronnx(["stats", "--interval", "0.001"]) == 0
     headings, idle, net = capsys.readouterr().out.splitlines()
-    assert headings.split()[:3] == ["MODEL", "VERSION", "INFER/S"]
-    assert idle.split() == ["idle", "1", "0.0", "0.0", "-", "-", "-", "-", "-", "0.0"]
-    assert net.split()[4:9] == ["4.00", "100", "1", "2000", "3"]
+    assert headings.split()[:3] == ["MODEL", "INFER/S", "FAIL/S"]
+    assert idle.split() == ["idle/1", "0.0", "0.0", "-", "-", "-", "-", "-"]
+    assert net.split()[3:] == ["4.00", "100", "1", "2000", "3"]
 
 
-def test_json_is_an_object_a_line(cronnx: Command, capsys: Output) -> None:
-    assert cronnx(["stats", "--interval", "0.001", "--json"]) == 0
-    idle, net = map(json.loads, capsys.readouterr().out.splitlines())
+def test_json_is_one_document(cronnx: Command, capsys: Output) -> None:
+    assert cronnx(["stats", "--interval", "0.001", "--json", "--url", "http://a:1"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (list(document), document["interval_s"]) == (["interval_s", "models", "errors"], 0.001)
+    idle, net = document["models"]
     assert (idle["name"], idle["infer_us"]) == ("idle", None)
-    assert (net["average_batch"], net["infer_us"]) == (4, 2000)
+    assert (net["server"], net["average_batch"], net["infer_us"]) == ("http://a:1", 4, 2000)
+
+
+def test_every_server_has_its_own_rates(cronnx: Command, capsys: Output, server: FakeServer) -> None:
+    server.readings = [[BEFORE], [BEFORE], [AFTER], [BEFORE]]
+    named = ["--url", "http://a:1", "--url", "http://b:1"]
+    assert cronnx(["stats", "--interval", "0.001", *named]) == 0
+    headings, a, b = (line.split() for line in capsys.readouterr().out.splitlines())
+    assert headings[:3] == ["SERVER", "MODEL", "INFER/S"]
+    assert (a[:2], b[:2], b[2]) == (["http://a:1", "net/1"], ["http://b:1", "net/1"], "0.0")
+    assert float(a[2]) > 0
+
+
+def test_a_server_that_does_not_answer_is_reported_beside_the_rates_of_the_others(
+    cronnx: Command, capsys: Output, server: FakeServer
+) -> None:
+    server.readings = [[BEFORE], [BEFORE], [AFTER]]  # the second server's second reading is missing
+    assert cronnx(["stats", "--interval", "0.001", "--url", "http://a:1", "--url", "http://b:1"]) == 1
+    output = capsys.readouterr()
+    assert [line.split()[0] for line in output.out.splitlines()] == ["SERVER", "http://a:1"]
+    assert output.err == "cronnx: http://b:1: nobody there\n"
 
 
 def test_only_the_named_model_is_shown(cronnx: Command, capsys: Output) -> None:
     assert cronnx(["stats", "net", "--interval", "0.001", "--once"]) == 0
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["MODEL", "net"]
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["MODEL", "net/1"]
 
 
 def test_rates_are_of_the_interval_alone() -> None:

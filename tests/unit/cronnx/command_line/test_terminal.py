@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -58,13 +59,19 @@ def test_on_a_terminal_a_table_fits_it_and_nothing_is_between_its_lines() -> Non
     stdout, stderr = run("predict", "a.jpg", "x" * 200 + ".jpg", terminals="stdout stderr")
     assert [len(line) <= 80 for line in stdout.splitlines()] == [True, True]
     assert "…" in stdout
-    assert stderr == ""
+    assert re.fullmatch(r"cronnx: 2 answered, 0 failed in \d+\.\d s\n", stderr)
 
 
 def test_progress_goes_to_the_terminal_and_the_answers_to_the_pipe() -> None:
     stdout, stderr = run("predict", "a.jpg", "b.jpg", terminals="stderr")
     assert stdout.splitlines() == [f"{name}.jpg  {name}{' ' * 34}50.0%  {SERVED_BY}" for name in "ab"]
-    assert "fake progress" in stderr
+    assert "fake progress of 2" in stderr
+
+
+def test_progress_has_no_total_while_standard_input_may_name_more_images() -> None:
+    stdout, stderr = run("predict", "a.jpg", "-", terminals="stderr")
+    assert len(stdout.splitlines()) == 1
+    assert "fake progress of None" in stderr
 
 
 def test_with_a_file_the_terminal_shows_progress_alone() -> None:
@@ -88,3 +95,10 @@ def test_on_a_terminal_statistics_go_on_until_there_are_none() -> None:
 def test_without_a_terminal_statistics_cover_one_interval() -> None:
     stdout, _ = run("stats", "--interval", "0.001", terminals="")
     assert stdout.count("MODEL") == 1
+
+
+def test_on_a_terminal_wide_tables_fit_it_without_losing_text() -> None:
+    named = [part for url in ("http://a:1", "http://b:1") for part in ("--url", f"{url}{'0' * 70}")]
+    stdout, _ = run("models", *named, terminals="stdout")
+    assert max(map(len, stdout.splitlines())) <= 80
+    assert "".join(stdout.split()).count("0") == 4 * 70

@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from cronnx.command_line import _image_paths
-from cronnx.command_line._image_paths import image_paths
+from cronnx import _image_paths
+from cronnx._image_paths import image_paths
 
-pytestmark = pytest.mark.usefixtures("folder")
+
+@pytest.fixture(autouse=True)
+def _empty_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
 
 
 def touch(*paths: str) -> None:
@@ -55,7 +58,7 @@ def test_a_link_to_an_image_is_an_image_and_a_broken_link_is_not() -> None:
 
 def test_a_folder_without_images_is_reported() -> None:
     touch("in/notes.txt")
-    assert found("in") == ([], ["in: no image in this folder"])
+    assert found("in") == ([], ["in: no image in this folder; skipped 1 other file (.txt)"])
 
 
 def test_a_pattern_is_expanded() -> None:
@@ -79,23 +82,6 @@ def test_a_file_whose_name_looks_like_a_pattern_is_the_file() -> None:
     assert found("[1].jpg") == (["[1].jpg"], [])
 
 
-def test_paths_come_a_line_each_from_standard_input() -> None:
-    reading, writing = os.pipe()
-    os.write(writing, b"a b.jpg\n\n\xff.jpg\nlast.jpg")
-    os.close(writing)
-    found = image_paths(["-"], report=pytest.fail, standard_input=reading)
-    assert list(found) == ["a b.jpg", "\udcff.jpg", "last.jpg"]
-    os.close(reading)
-
-
-def test_standard_input_that_cannot_be_read_is_reported() -> None:
-    folder = os.open(".", os.O_RDONLY)
-    complaints: list[str] = []
-    assert list(image_paths(["-"], report=complaints.append, standard_input=folder)) == []
-    assert complaints == ["standard input: Is a directory"]
-    os.close(folder)
-
-
 def test_a_folder_that_cannot_be_read_is_reported_and_the_others_continue() -> None:
     touch("in/a/1.jpg", "in/b/2.jpg")
     paths = image_paths(["in"], report=(complaints := list[str]()).append)
@@ -110,3 +96,23 @@ def test_odd_names_are_unchanged() -> None:
     name = os.fsdecode(b'in/\xff"new\nline.jpg')
     touch(name)
     assert found("in") == ([name], [])
+
+
+def test_an_address_is_not_a_pattern() -> None:
+    assert found("https://example.com/cat.jpg?width=[3]*") == (["https://example.com/cat.jpg?width=[3]*"], [])
+
+
+def test_what_a_folder_has_besides_images_is_said() -> None:
+    touch("in/a.jpg", "in/notes.txt", "in/b/more.TXT", "in/b/Makefile", "in/Makefile", "in/b/more.txt")
+    Path("in/loop").symlink_to(".")
+    notes: list[str] = []
+    assert list(image_paths(["in"], report=pytest.fail, note=notes.append)) == ["in/a.jpg"]
+    assert notes == ["in: skipped 5 other files (.txt, no suffix) and 1 link to a folder"]
+
+
+def test_what_is_skipped_is_counted_once_in_a_folder_that_is_read_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    touch("in/a.jpg", "in/b.jpg", "in/c.jpg", "in/notes.txt")
+    monkeypatch.setattr(_image_paths, "NAMES_AT_ONCE", 1)
+    notes: list[str] = []
+    assert len(list(image_paths(["in"], report=pytest.fail, note=notes.append))) == 3
+    assert notes == ["in: skipped 1 other file (.txt)"]
