@@ -1,0 +1,39 @@
+"""The playground as a web server of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+
+import uvicorn
+from starlette.types import ASGIApp
+
+
+class PortError(Exception):
+    """The playground cannot listen where it should."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens.
+
+    Args:
+        host: The name or the IP address to listen on.
+        port: The port; 0 for one that is free.
+
+    Raises:
+        PortError: The port is taken, or the address is not one of this machine.
+    """
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family)
+    except OSError as error:
+        raise PortError(f"cannot listen on {host}:{port}: {error.strerror}; choose another --port or --host") from error
+
+
+def serve(app: ASGIApp, listening: socket.socket) -> None:
+    """Serve an app until Ctrl-C or SIGTERM."""
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=2
+    )
+    with listening, contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listening])
