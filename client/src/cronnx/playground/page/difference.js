@@ -1,0 +1,65 @@
+/**
+ * What differs between two answers about one photo.
+ */
+
+import { matchObjects } from "./overlap.js";
+
+/**
+ * Compare the scores of two classifications.
+ *
+ * @returns {{isSameTop: boolean, rows: {label: string, first: ?number, second: ?number}[]}} Every class that one of them
+ *     names; a score is null where the class is not among the named ones.
+ */
+export function compareClasses(first, second) {
+  const rows = new Map();
+  const add = (side) => ({ label, score }) => {
+    if (!rows.has(label)) rows.set(label, { label, first: null, second: null });
+    rows.get(label)[side] = score;
+  };
+  first.top.forEach(add("first"));
+  second.top.forEach(add("second"));
+  return { isSameTop: first.top[0].label === second.top[0].label, rows: [...rows.values()] };
+}
+
+/**
+ * Compare the objects of two answers, paired by overlap.
+ *
+ * @returns {{matched: number, onlyFirst: number, onlySecond: number, rows: object[]}} A row has `first`, `second` (an
+ *     object or null) and `overlap` (null where there is no pair).
+ */
+export function compareObjects(first, second) {
+  const { pairs, onlyFirst, onlySecond } = matchObjects(first.detections, second.detections);
+  const rows = [
+    ...pairs.map(({ first: i, second: j, overlap }) => ({ first: first.detections[i], second: second.detections[j], overlap })),
+    ...onlyFirst.map((i) => ({ first: first.detections[i], second: null, overlap: null })),
+    ...onlySecond.map((j) => ({ first: null, second: second.detections[j], overlap: null })),
+  ];
+  return { matched: pairs.length, onlyFirst: onlyFirst.length, onlySecond: onlySecond.length, rows };
+}
+
+/** Compare the shares of the classes of pixels. */
+export function compareShares(first, second) {
+  const rows = new Map();
+  const add = (side) => ({ label, share }) => {
+    if (!rows.has(label)) rows.set(label, { label, first: 0, second: 0 });
+    rows.get(label)[side] = share;
+  };
+  first.classes.forEach(add("first"));
+  second.classes.forEach(add("second"));
+  return [...rows.values()].sort((one, other) => other.first - one.first);
+}
+
+/** Return the share of cells that have the same class in both; cells are positions in each answer's classes. */
+export function agreement(firstCells, firstClasses, secondCells, secondClasses) {
+  const name = (classes, index) => classes[index]?.label;
+  let same = 0;
+  firstCells.forEach((index, cell) => {
+    if (name(firstClasses, index) === name(secondClasses, secondCells[cell])) same += 1;
+  });
+  return same / firstCells.length;
+}
+
+/** Return which kind of answer this is, by the field that holds it. */
+export function answerKind(answer) {
+  return ["top", "detections", "classes", "embedding", "depth"].find((field) => field in answer) ?? "other";
+}
