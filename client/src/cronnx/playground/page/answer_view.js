@@ -4,6 +4,7 @@
 
 import { classColor, css } from "./colors.js";
 import { element, table } from "./element.js";
+import { isUncoloured } from "./maps.js";
 import { percent, threeDigits } from "./words.js";
 import { cosine } from "./vectors.js";
 
@@ -52,6 +53,10 @@ export function swatch(classId) {
   return mark;
 }
 
+function emptySwatch() {
+  return element("span", { class: "swatch", "aria-hidden": "true" });
+}
+
 function scoresTable(caption, classes) {
   const rows = classes.map(({ label, score }) =>
     element(
@@ -89,8 +94,8 @@ function sharesTable(classes, highlight) {
       element(
         "th",
         { scope: "row" },
-        element("button", { class: "plain" }, swatch(classId), label),
-        bar(share, classColor(classId)),
+        element("button", { class: "plain" }, isUncoloured(label) ? emptySwatch() : swatch(classId), label),
+        bar(share, isUncoloured(label) ? null : classColor(classId)),
       ),
       element("td", { class: "number" }, percent(share)),
     ),

@@ -63,3 +63,24 @@ export function agreement(firstCells, firstClasses, secondCells, secondClasses) 
 export function answerKind(answer) {
   return ["top", "detections", "classes", "embedding", "depth"].find((field) => field in answer) ?? "other";
 }
+
+/**
+ * Compare the answers about many photos.
+ *
+ * @param {object[][]} pairs Two results for each photo.
+ * @returns {{photos: number, same: ?number, medians: number[]}} How many photos have the same best class, null for
+ *     answers that are not classifications, and the median latencies in milliseconds.
+ */
+export function compareMany(pairs) {
+  const isClassified = pairs.every((results) => results.every(({ answer }) => answer.top));
+  const isSame = ([first, second]) => compareClasses(first.answer, second.answer).isSameTop;
+  const medians = [0, 1].map((side) => median(pairs.map((results) => results[side].latency_ms)));
+  return { photos: pairs.length, same: isClassified ? pairs.filter(isSame).length : null, medians };
+}
+
+/** Return the middle of some numbers, or the mean of the two in the middle. */
+export function median(numbers) {
+  const sorted = [...numbers].sort((one, other) => one - other);
+  const middle = sorted.length / 2;
+  return (sorted[Math.ceil(middle) - 1] + sorted[Math.floor(middle)]) / 2;
+}

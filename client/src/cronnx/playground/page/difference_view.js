@@ -3,7 +3,7 @@
  */
 
 import { swatch } from "./answer_view.js";
-import { agreement, answerKind, compareClasses, compareObjects, compareShares } from "./difference.js";
+import { agreement, answerKind, compareClasses, compareMany, compareObjects, compareShares } from "./difference.js";
 import { byId, element, table } from "./element.js";
 import { classCells, depthCells } from "./maps.js";
 import { gridFor } from "./run_lengths.js";
@@ -13,19 +13,43 @@ import { counted, milliseconds, percent, signed } from "./words.js";
 const MISSING = "–";
 const CELLS = 256; // of the longer side of the grids that are compared
 
-/** Show what differs between two results; the card is empty until both are there. */
-export async function showDifference(results, choices) {
+let shown = []; // the two results that the card is about
+
+/**
+ * Show what differs between two results, once both are there.
+ *
+ * @param {object[]} results Those about the selected photo.
+ * @param {Choice[]} choices
+ * @param {object[][]} pairs The two results for each photo that has both.
+ */
+export async function showDifference(results, choices, pairs) {
+  byId("difference-overall").replaceChildren(...overall(pairs));
+  if (results.every((result, side) => result === shown[side])) return;
+  shown = results;
   const body = byId("difference-body");
   if (results.some((result) => !result)) {
     body.replaceChildren(element("p", { class: "hint" }, "Both answers are needed."));
     return;
   }
   const [verdict, details] = await differing(...results);
+  if (shown !== results) return; // another photo was selected meanwhile
   body.replaceChildren(
-    element("div", { class: "verdicts" }, element("p", { class: "verdict" }, verdict), latencies(results)),
+    element("div", {}, element("p", { class: "verdict" }, verdict), latencies(results)),
     ...caution(choices),
-    ...(details ? [element("div", { class: "scroll", role: "region", tabindex: "0", "aria-label": "Differences" }, details)] : []),
+    ...(details ? [scrolled(details)] : []),
   );
+}
+
+function overall(pairs) {
+  if (pairs.length < 2) return [];
+  const { photos, same, medians } = compareMany(pairs);
+  const agreeing = same === null ? "" : `${same} of ${photos} photos have the same class; `;
+  const text = `${agreeing}medians of ${photos}: ${milliseconds(medians[0])} (A), ${milliseconds(medians[1])} (B)`;
+  return [text[0].toUpperCase() + text.slice(1)];
+}
+
+function scrolled(details) {
+  return element("div", { class: "scroll", role: "region", tabindex: "0", "aria-label": "Differences" }, details);
 }
 
 async function differing(first, second) {

@@ -57,7 +57,7 @@ function showResults() {
   const isComparing = choices.length > 1;
   byId("results").classList.toggle("comparing", isComparing);
   byId("difference").hidden = !isComparing;
-  if (isComparing) showDifference(results, choices);
+  if (isComparing) showDifference(results, choices, bothAnswered(choices));
   panels.forEach((panel, side) => {
     const choice = choices[side];
     panel.node.hidden = side > 0 && !choice;
@@ -65,6 +65,12 @@ function showResults() {
     const longest = Math.max(...results.map((result) => result?.latency_ms ?? 0));
     panel.show({ photo, choice, others: choice ? embeddings(photo, choice) : [], longest });
   });
+}
+
+function bothAnswered(choices) {
+  return workbench.photos
+    .map((photo) => choices.map((choice) => photo.answer(choice)?.result))
+    .filter((results) => results.every(Boolean));
 }
 
 function embeddings(photo, choice) {
@@ -87,8 +93,9 @@ async function refresh() {
     showKey(listed.needs_key);
     models.show(listed.models);
     form.offer(listed.models);
-  } catch {
-    return; // the server went away between the two; the next round says so
+  } catch (error) {
+    models.showError(error.message);
+    return;
   }
   if (!isOpened) await open();
   calls.refresh();
@@ -120,7 +127,8 @@ workbench.addEventListener("outage", refreshNow);
 workbench.addEventListener("selection", remember);
 for (const event of ["selection", "choices", "photos"]) workbench.addEventListener(event, showResults);
 workbench.addEventListener("answer", ({ detail: photo }) => {
-  if (photo === workbench.selected || photo.answers.values().next().value?.result?.answer.embedding) showResults();
+  const isRelated = workbench.choices.some((choice) => photo.answer(choice)?.result); // embeddings, medians
+  if (photo === workbench.selected || isRelated) showResults();
 });
 showResults();
 refreshNow();

@@ -9,10 +9,14 @@ const LONGEST = 1024; // cells; a screen shows hardly more
 const MASK_OPACITY = 0.45;
 const CLASS_OPACITY = 0.55;
 const FAINT_OPACITY = 0.12;
-const UNCOLOURED = "background";
 const NO_CLASS = -1;
 
 const kept = new WeakMap();
+
+/** Whether the photo stays visible where it shows this class. */
+export function isUncoloured(label) {
+  return label === "background";
+}
 
 /**
  * Return the picture of an object's mask, cut to the object.
@@ -48,7 +52,7 @@ export function classPicture(answer, size, highlighted) {
   const picture = once(answer, () => ({ ...blank(grid), cells: classCells(answer, grid), highlighted: undefined }));
   if (picture.highlighted !== highlighted) {
     const colors = answer.classes.map(({ label, class_id: classId }, index) => {
-      const opacity = label === UNCOLOURED ? 0 : CLASS_OPACITY;
+      const opacity = isUncoloured(label) ? 0 : CLASS_OPACITY;
       const isFaint = highlighted !== null && index !== highlighted;
       return [...classColor(classId), (isFaint ? Math.min(FAINT_OPACITY, opacity) : opacity) * 255];
     });

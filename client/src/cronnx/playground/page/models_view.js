@@ -26,7 +26,12 @@ export class ModelsView {
       byId("model-rows").replaceChildren(...[...this.#rows.values()].map(({ node }) => node));
     }
     for (const model of models) fill(this.#rows.get(model.name), model);
-    byId("no-models").hidden = models.length > 0;
+    setText(byId("models-note"), models.length ? "" : "The server has no models.");
+  }
+
+  /** Say why the models cannot be listed; the rows stay. */
+  showError(message) {
+    setText(byId("models-note"), message);
   }
 
   #row(name) {
@@ -73,7 +78,7 @@ function fill(row, model) {
   const rate = model.requests_per_s ?? 0;
   setText(row.rate, rate.toFixed(1));
   row.rates = [...row.rates, rate].slice(-KEPT);
-  row.curve.setAttribute("points", points(row.rates));
+  row.curve.setAttribute("points", row.rates.length > 1 ? points(row.rates) : "");
 }
 
 function versionsText({ versions, live_version: live }) {

@@ -22,13 +22,14 @@ export class Panel {
     this.stage = new Stage((index) => this.#highlight(index));
     this.title = element("h2", {});
     this.facts = element("p", { class: "facts" });
+    this.latency = element("p", { class: "latency" });
     this.again = element("button", { class: "small", onclick: onAskAgain }, "Ask again");
     this.answer = element("div", { class: "answer" });
     this.time = element("div", { class: "time" });
     this.side = side;
     this.name = "";
     const words = element("div", { class: "words" }, this.answer, this.time);
-    const head = element("header", {}, this.title, this.facts, this.again);
+    const head = element("header", {}, this.title, this.facts, this.latency, this.again);
     this.node = element("article", { class: "card panel" }, head, element("div", { class: "body" }, this.stage.node, words));
   }
 
@@ -46,12 +47,14 @@ export class Panel {
     const result = answer?.state === "answered" ? answer.result : null;
     setText(this.title, [this.name, choice?.model].filter(Boolean).join(": ") || "Answer");
     setText(this.facts, factsText(answer, choice));
+    setText(this.latency, result ? milliseconds(result.latency_ms) : "");
     this.again.hidden = !(answer?.state === "answered" || answer?.state === "failed");
     this.node.setAttribute("aria-busy", String(Boolean(answer && !result && answer.state !== "failed")));
     this.stage.show(photo, result);
     const key = JSON.stringify([photo?.id, answer?.state, others.length, longest]);
     if (this.#shown.answer === answer && this.#shown.key === key) return;
     this.#shown = { answer, key };
+    hold([this.answer, this.time], !result && answer?.state !== "failed");
     this.answer.replaceChildren(...this.#answerNodes(answer, result, others));
     this.time.replaceChildren(...(result ? timeNodes(result, longest) : []));
   }
@@ -70,12 +73,18 @@ export class Panel {
   }
 }
 
+/** Keep the heights of parts while they are empty, so that what is below stays where it is. */
+function hold(parts, isHeld) {
+  const heights = parts.map((part) => part.offsetHeight);
+  parts.forEach((part, index) => (part.style.minHeight = isHeld ? `${heights[index]}px` : ""));
+}
+
 function factsText(answer, choice) {
   if (!choice) return "";
   if (!answer) return choice.version ? `version ${choice.version}` : "";
   if (answer.state === "answered") {
-    const { task, served_by: servedBy, latency_ms: latency } = answer.result;
-    return `${taskWords(task)} · ${servedBy} · ${milliseconds(latency)}`;
+    const { task, served_by: servedBy } = answer.result;
+    return `${taskWords(task)} · ${servedBy}`;
   }
   return { waiting: "waiting", asking: "asking …", failed: "no answer" }[answer.state];
 }

@@ -3,7 +3,7 @@
  */
 
 import { announce, byId, element, setText } from "./element.js";
-import { counted, milliseconds, summary } from "./words.js";
+import { counted, summary } from "./words.js";
 
 /** Keep the list on the page like the workbench. */
 export class PhotoList {
@@ -64,7 +64,8 @@ export class PhotoList {
   #fill(photo) {
     const row = this.#rows.get(photo);
     if (!row) return;
-    const lines = this.#workbench.choices.map((choice) => line(photo.answer(choice)));
+    const { choices } = this.#workbench;
+    const lines = choices.map((choice, side) => line(photo.answer(choice), choices.length > 1 ? "AB"[side] : ""));
     row.answers.replaceChildren(...lines);
   }
 
@@ -76,24 +77,20 @@ export class PhotoList {
     const [answered, failed] = [count("answered"), count("failed")];
     const isDone = answered + failed === states.length;
     const failures = failed ? `, ${failed} failed` : "";
-    setText(byId("progress"), photos.length ? `${counted(photos.length, "photo")}${progressText(states, isDone, answered + failed)}${failures}` : "");
+    const progress = isDone ? "" : `, ${answered + failed} of ${counted(states.length, "answer")}`;
+    setText(byId("progress"), photos.length ? `${counted(photos.length, "photo")}${progress}${failures}` : "");
     if (!isDone || !states.length) return;
     if (photos.length === 1) announce(choices.map((choice) => spoken(photos[0], photos[0].answer(choice))).join(" "));
     else announce(`${counted(photos.length, "photo")}: ${counted(answered, "answer")}${failures}.`);
   }
 }
 
-function progressText(states, isDone, done) {
-  return isDone ? "" : `, ${done} of ${states.length} answered`;
-}
-
-function line(answer) {
+function line(answer, side) {
   const { state, result, error } = answer ?? { state: "waiting" };
-  if (state === "answered") {
-    return element("span", { class: "line" }, summary(result), element("span", { class: "latency" }, milliseconds(result.latency_ms)));
-  }
-  if (state === "failed") return element("span", { class: "line failed", title: error.message }, error.message);
-  return element("span", { class: "line waiting" }, state === "asking" ? "asking …" : "waiting");
+  const mark = side ? element("b", {}, `${side} `) : null;
+  if (state === "answered") return element("span", { class: "line" }, mark, summary(result));
+  if (state === "failed") return element("span", { class: "line failed", title: error.message }, mark, error.message);
+  return element("span", { class: "line waiting" }, mark, state === "asking" ? "asking …" : "waiting");
 }
 
 function spoken(photo, { state, result, error }) {

@@ -5,6 +5,8 @@
 import { element, setText } from "./element.js";
 import { drawMap, drawObjects, objectAt } from "./drawing.js";
 
+const NOTE_HEIGHT = 36;
+
 /** Where a photo of this size lies in a frame that shows all of it. */
 function placed(photo, frame) {
   const scale = Math.min(frame.width / photo.width, frame.height / photo.height);
@@ -26,7 +28,7 @@ export class Stage {
   constructor(onHighlight) {
     this.#onHighlight = onHighlight;
     this.image = element("img", { alt: "", draggable: "false" });
-    this.canvas = element("canvas", { "aria-hidden": "true" });
+    this.canvas = element("canvas", { role: "img" });
     this.note = element("p", { class: "note" });
     this.node = element("div", { class: "stage" }, this.image, this.canvas, this.note);
     this.canvas.addEventListener("pointermove", (event) => this.#point(event));
@@ -56,7 +58,6 @@ export class Stage {
     this.image.hidden = true;
     if (photo) {
       this.image.src = photo.url;
-      this.image.alt = photo.name;
       try {
         await this.image.decode();
         if (photo !== this.#photo) return; // another photo was selected meanwhile
@@ -76,13 +77,14 @@ export class Stage {
   }
 
   #draw() {
-    const frame = this.canvas.getBoundingClientRect();
-    const density = window.devicePixelRatio || 1;
-    this.canvas.width = Math.round(frame.width * density);
-    this.canvas.height = Math.round(frame.height * density);
     const size = this.#size();
     const fits = this.#isShown && this.#isUpright(size);
     this.image.hidden = !fits;
+    const frame = this.#frame();
+    const density = window.devicePixelRatio || 1;
+    this.canvas.width = Math.round(this.canvas.clientWidth * density);
+    this.canvas.height = Math.round(this.canvas.clientHeight * density);
+    this.canvas.setAttribute("aria-label", this.#label());
     setText(this.note, this.#noteText(fits));
     if (!this.#result || !frame.width || !size.width) return;
     const context = this.canvas.getContext("2d");
@@ -96,6 +98,17 @@ export class Stage {
     else if (answer.classes || answer.depth) drawMap(context, answer, size, place.scale, this.#highlighted, redraw);
   }
 
+  /** The part of the canvas that the answer is drawn in: a note takes its lower edge. */
+  #frame() {
+    const { clientWidth: width, clientHeight: height } = this.canvas;
+    return { width, height: this.image.hidden ? height - NOTE_HEIGHT : height };
+  }
+
+  #label() {
+    if (!this.#photo) return "No photo";
+    return this.#result ? `${this.#photo.name} with the answer of ${this.#result.model}` : this.#photo.name;
+  }
+
   /** Whether the browser turns the photo as the server does: not every browser reads the Exif of every format. */
   #isUpright(size) {
     const { naturalWidth, naturalHeight } = this.image;
@@ -103,21 +116,18 @@ export class Stage {
   }
 
   #noteText(fits) {
-    if (!this.#photo || fits) return "";
-    if (this.#isShown) return "The browser does not turn this photo upright: the answer is drawn without it.";
-    if (this.image.complete === false) return "";
-    return this.#result
-      ? "The browser cannot show this format: the answer is drawn without the photo."
-      : "The browser cannot show this format.";
+    if (!this.#photo) return "No photo yet";
+    if (fits) return "";
+    if (this.#isShown) return "The browser does not turn this photo upright: drawn without it.";
+    return this.#result ? "The browser cannot show this format: drawn without the photo." : "";
   }
 
   #point(event) {
     const { detections } = this.#result?.answer ?? {};
     if (!detections) return;
-    const frame = this.canvas.getBoundingClientRect();
-    const place = placed(this.#size(), frame);
-    const x = (event.clientX - frame.left - place.left) / place.scale;
-    const y = (event.clientY - frame.top - place.top) / place.scale;
+    const place = placed(this.#size(), this.#frame());
+    const x = (event.offsetX - place.left) / place.scale;
+    const y = (event.offsetY - place.top) / place.scale;
     this.#onHighlight(objectAt(detections, x, y));
   }
 }

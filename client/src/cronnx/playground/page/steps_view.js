@@ -2,7 +2,7 @@
  * Where the time of an answer went.
  */
 
-import { element } from "./element.js";
+import { element, table } from "./element.js";
 import { milliseconds } from "./words.js";
 
 const COLORS = 4; // as many as the style sheet has
@@ -32,7 +32,8 @@ export function timeParts({ latency_ms: latency, steps }) {
 export function stepsView(result, longest) {
   const parts = timeParts(result);
   if (!parts.length) return element("p", { class: "hint" }, "The server does not tell the time of its steps.");
-  return element("div", { class: "steps" }, stackedBar(parts, longest), element("dl", {}, legend(parts)));
+  const numbers = table("Time by step", ["Step", "#Queue", "#Compute"], rows(parts));
+  return element("div", { class: "steps" }, stackedBar(parts, longest), numbers);
 }
 
 function stackedBar(parts, longest) {
@@ -45,19 +46,16 @@ function stackedBar(parts, longest) {
   return element("div", { class: "stacked", "aria-hidden": "true" }, segments);
 }
 
-function legend(parts) {
-  const rows = [];
-  for (let index = 0; index < parts.length - 1; index += 2) {
-    const [queue, compute] = [parts[index], parts[index + 1]];
-    rows.push(legendRow(compute, `${milliseconds(compute.time)} + ${milliseconds(queue.time)} in the queue`));
-  }
-  const rest = parts.at(-1);
-  return [...rows, legendRow(rest, milliseconds(rest.time))];
+function rows(parts) {
+  const computing = parts.filter((part) => part.kind === "compute");
+  const queues = parts.filter((part) => part.kind === "queue");
+  return [...computing.map((part, step) => row(part, milliseconds(queues[step].time))), row(parts.at(-1), "")];
 }
 
-function legendRow(part, text) {
+function row(part, queue) {
   const mark = element("span", { class: `swatch ${part.kind} ${color(part)}`, "aria-hidden": "true" });
-  return element("div", {}, element("dt", {}, mark, part.name), element("dd", {}, text));
+  const numbers = [queue, milliseconds(part.time)].map((text) => element("td", { class: "number" }, text));
+  return element("tr", {}, element("th", { scope: "row" }, element("span", { class: "marked" }, mark, part.name)), numbers);
 }
 
 function color({ kind, step }) {
