@@ -36,7 +36,7 @@ def add_command(
     )
 
 
-def add_connection(parser: argparse.ArgumentParser) -> None:
+def add_connection(parser: argparse.ArgumentParser, *, default_url: str = DEFAULT_URL) -> None:
     """Add the options that say which server to ask, and how."""
     group = parser.add_argument_group("server")
     group.add_argument(
@@ -44,7 +44,7 @@ def add_connection(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="URL",
         help="grpc://, grpcs://, http:// or https://HOST:PORT; repeat it for failover;"
-        f" default: $CRONNX_URL, else {DEFAULT_URL}",
+        f" default: $CRONNX_URL, else {default_url}",
     )
     group.add_argument(
         "--timeout",
@@ -65,9 +65,9 @@ def add_connection(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--ca-file", metavar="FILE", help="trust only the authorities in this PEM file")
 
 
-def urls(options: argparse.Namespace) -> list[str]:
+def urls(options: argparse.Namespace, default_url: str = DEFAULT_URL) -> list[str]:
     """Return the addresses to ask."""
-    return options.url or [os.environ.get("CRONNX_URL") or DEFAULT_URL]
+    return options.url or [os.environ.get("CRONNX_URL") or default_url]
 
 
 def open_client(options: argparse.Namespace, connect: Connect, *, url: str | None = None) -> Client:

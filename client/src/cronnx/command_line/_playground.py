@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from cronnx import AsyncClient, InvalidInput, Tls
+from cronnx import InvalidInput
 from cronnx.command_line._options import Commands, Connect, add_command, add_connection, urls
 from cronnx.command_line._report import ExitCode
 
 DEFAULT_PORT = 8004
+DEFAULT_URL = "http://127.0.0.1:8000"  # only HTTP has the calls of the API viewer
 
 _DESCRIPTION = """\
 Serve a page to try the models of a server: choose a photo and a model, and see the answer drawn on it. It listens on
@@ -30,7 +31,7 @@ def add_playground(commands: Commands) -> None:
         "--port", type=_port, default=DEFAULT_PORT, metavar="PORT", help="0 for one that is free; default: %(default)s"
     )
     parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="photos for the page to offer")
-    add_connection(parser)
+    add_connection(parser, default_url=DEFAULT_URL)
     parser.set_defaults(run=_playground)
 
 
@@ -38,25 +39,18 @@ def _playground(options: argparse.Namespace, _: Connect) -> ExitCode:
     try:
         # Imported here because only this command needs the extra.
         from cronnx.playground.app import Settings, playground
-        from cronnx.playground.calls import Server
-        from cronnx.playground.serving import PortError, listen, serve
+        from cronnx.playground.server import Server
+        from cronnx.playground.serving import listen, serve
+
+        server = Server(urls(options, DEFAULT_URL), options.timeout, dict(options.header), options.ca_file)
+        app = playground(Settings(server, options.host, options.pictures))
     except ModuleNotFoundError as error:
         raise InvalidInput(
             f"playground: expected the extra `playground`, got no {error.name}; client/README.md says how to install it"
         ) from error
-    server = Server(urls(options), options.ca_file)
-
-    def connect(key: str | None) -> AsyncClient:
-        tls = Tls(ca_file=server.ca_file) if server.ca_file else None
-        return AsyncClient(server.urls, timeout_s=options.timeout, key=key, headers=dict(options.header), tls=tls)
-
-    app = playground(Settings(server, options.host, options.pictures), connect)
-    try:
-        listening = listen(options.host, options.port)
-    except PortError as error:
-        raise InvalidInput(str(error)) from error
-    print(f"http://{_shown(options.host)}:{listening.getsockname()[1]}", flush=True)
-    serve(app, listening)
+    with listen(options.host, options.port) as listening:
+        print(f"http://{_shown(options.host)}:{listening.getsockname()[1]}", flush=True)
+        serve(app, listening)
     return ExitCode.DONE
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -21,20 +20,20 @@ from starlette.staticfiles import StaticFiles
 from cronnx import AsyncClient, CronnxError, ModelInfo, StepInfo
 from cronnx._answers import upright_size
 from cronnx._models import NEWEST
+from cronnx._transports.connection import HTTP_KEY
 from cronnx.playground.access import Access
 from cronnx.playground.answers import answer_json
 from cronnx.playground.bodies import body
-from cronnx.playground.calls import Server, calls
+from cronnx.playground.calls import calls
 from cronnx.playground.errors import client_error, fault, http_error
-from cronnx.playground.models import described, model_index, models_json
+from cronnx.playground.models import model_configs, model_index, models_json
+from cronnx.playground.pass_through import PassThrough
 from cronnx.playground.pictures import Pictures
+from cronnx.playground.server import Connect, Server
 from cronnx.playground.statistics import RequestRates, times_since
+from cronnx.playground.viewer import viewer
 
-KEY_HEADER = "cronnx-key"
 PAGE = Path(__file__).with_name("page")
-
-Connect: TypeAlias = Callable[[str | None], AsyncClient]
-"""Makes a client with a key, or without one; tests give their own."""
 
 
 @dataclass(frozen=True)
@@ -52,44 +51,58 @@ class Settings:
     pictures: Path | None = None
 
 
-def playground(settings: Settings, connect: Connect) -> Starlette:
+def playground(settings: Settings, connect: Connect | None = None) -> Starlette:
     """Return the app.
 
     The app has no key. What a caller's key permits is asked with a client of its own, which is closed with the answer.
+
+    Args:
+        settings: What it shows.
+        connect: Makes the clients; None for clients of the settings' server.
+
+    Raises:
+        InvalidInput: The server cannot be asked so.
+        ModuleNotFoundError: A part of the extra is not installed.
     """
-    routes = Routes(settings, connect)
-    pictures = Pictures(settings.pictures)
+    connect = connect or settings.server.connect
+    client = connect(None)
+    routes = Routes(settings, connect, client)
+    pass_through, pictures = PassThrough(settings.server), Pictures(settings.pictures)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with client:
+            yield
+        await pass_through.close()
+
     return Starlette(
         routes=[
             Route("/", routes.index),
-            Mount("/page", StaticFiles(directory=PAGE, check_dir=False)),
+            Mount("/page", StaticFiles(directory=PAGE)),
             Route("/pictures", pictures.list),
-            Route("/pictures/{name}", pictures.picture),
+            Route("/pictures/{name:path}", pictures.picture),
             Route("/api/server", routes.server),
             Route("/api/models", routes.models),
             Route("/api/infer", routes.infer, methods=["POST"]),
             Route("/api/calls", routes.calls),
+            *viewer(client),
+            Route("/v2{rest:path}", pass_through.call, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
         ],
         middleware=[Middleware(Access, host=settings.host)],
         exception_handlers={CronnxError: client_error, HTTPException: http_error, Exception: fault},
-        lifespan=routes.lifespan,
+        lifespan=lifespan,
     )
 
 
 class Routes:
     """The routes that ask the server."""
 
-    def __init__(self, settings: Settings, connect: Connect) -> None:
+    def __init__(self, settings: Settings, connect: Connect, client: AsyncClient) -> None:
+        """Answer with a client; see `playground` for the others."""
         self._settings = settings
         self._connect = connect
-        self._client = connect(None)
+        self._client = client
         self._rates = RequestRates()
-
-    @contextlib.asynccontextmanager
-    async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
-        """Close the client when the app ends."""
-        async with self._client:
-            yield
 
     async def index(self, _: Request) -> Response:
         """Answer with the page."""
@@ -112,8 +125,8 @@ class Routes:
         statistics = await self._client.statistics()
         async with self._with_key_of(request) as client:
             index, needs_key = await model_index(client, statistics)
-        infos = await described(self._client, index)
-        listed = models_json(index, infos, self._rates.after(statistics))
+        configs = await model_configs(self._client, (each.name for each in index if each.state == "READY"))
+        listed = models_json(index, configs, self._rates.after(statistics))
         return JSONResponse({"models": listed, "needs_key": needs_key})
 
     async def infer(self, request: Request) -> Response:
@@ -150,7 +163,7 @@ class Routes:
     @contextlib.asynccontextmanager
     async def _with_key_of(self, request: Request) -> AsyncIterator[AsyncClient]:
         """A client with the key of a request, if it has one."""
-        key = request.headers.get(KEY_HEADER)
+        key = request.headers.get(HTTP_KEY)
         if not key:
             yield self._client
             return

@@ -3,37 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass
 from urllib.parse import quote
 
 from cronnx import ModelInfo
 from cronnx._tasks import method_names
+from cronnx.playground.server import Server
 
 PHOTO = "photo.jpg"
-
-
-@dataclass(frozen=True)
-class Server:
-    """The server that a playground asks.
-
-    Attributes:
-        urls: Its addresses.
-        ca_file: The authorities that its certificate is checked with; None for the system's.
-    """
-
-    urls: Sequence[str]
-    ca_file: str | None = None
-
-    @property
-    def url(self) -> str:
-        """The first address."""
-        return self.urls[0]
-
-    @property
-    def http_url(self) -> str | None:
-        """The first address that speaks HTTP; None if there is none."""
-        return next((url.rstrip("/") for url in self.urls if url.startswith(("http://", "https://"))), None)
 
 
 def calls(server: Server, model: ModelInfo, version: str) -> dict[str, str | None]:

@@ -7,10 +7,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from cronnx import AsyncClient, CronnxError, InvalidInput, ModelInfo, ModelStatistics, ModelStatus
-from cronnx._models import NEWEST
+from cronnx import AsyncClient, InvalidInput, ModelNotFound, ModelStatistics, ModelStatus, NotReady
+from cronnx._models import ARMS, NEWEST, ROUTER, arm_weights, parameter, steps
+from cronnx._tasks import task_of
+from cronnx._transports.base import Json
 
-_ORDER = ("READY", "LOADING", "UNLOADING", "UNAVAILABLE", "")  # the state of a model is the first that a version has
+_STATES = ("READY", "LOADING", "UNLOADING", "UNAVAILABLE", "")  # a model has the first that one of its versions has
 
 
 async def model_index(client: AsyncClient, loaded: Iterable[ModelStatistics]) -> tuple[list[ModelStatus], bool]:
@@ -26,62 +28,76 @@ async def model_index(client: AsyncClient, loaded: Iterable[ModelStatistics]) ->
         return [ModelStatus(each.name, each.version, "READY", "") for each in loaded], True
 
 
-async def described(client: AsyncClient, index: Iterable[ModelStatus]) -> dict[str, ModelInfo]:
-    """Return what each ready model says of itself."""
-    names = sorted({each.name for each in index if each.state == "READY"})
-    found = await asyncio.gather(*map(client.model, names), return_exceptions=True)
-    for error in found:
-        if isinstance(error, BaseException) and not isinstance(error, CronnxError):
-            raise error
-    return {name: info for name, info in zip(names, found, strict=True) if isinstance(info, ModelInfo)}
+async def model_configs(client: AsyncClient, names: Iterable[str]) -> dict[str, Json]:
+    """Return the configurations of loaded models by name, without those that have been unloaded since."""
+
+    async def config(name: str) -> Json | None:
+        try:
+            return await client._session.model_config(name)
+        except (ModelNotFound, NotReady):
+            return None
+
+    wanted = sorted(set(names))
+    found = await asyncio.gather(*map(config, wanted))
+    return {name: each for name, each in zip(wanted, found, strict=True) if each is not None}
+
+
+def image_task(config: Json) -> str:
+    """Return the task of a model that takes images; empty for any other model."""
+    takes_images = any(tensor["name"] == "image" for tensor in config.get("input", ()))
+    return task_of(config) if takes_images else ""
 
 
 def models_json(
-    index: Sequence[ModelStatus], infos: Mapping[str, ModelInfo], rates: Mapping[tuple[str, str], float]
+    index: Iterable[ModelStatus], configs: Mapping[str, Json], rates: Mapping[tuple[str, str], float]
 ) -> list[dict[str, Any]]:
-    """Return the models of a server as JSON types, by name."""
+    """Return the models of a server as JSON types, by name.
+
+    Args:
+        index: Every version in the repository.
+        configs: The configurations of the loaded models.
+        rates: The requests a second, by name and version.
+    """
     versions: dict[str, list[ModelStatus]] = defaultdict(list)
     for each in index:
         versions[each.name].append(each)
-    return [_model_json(name, versions, infos, rates) for name in sorted(versions)]
+    return [_model_json(name, versions, configs, rates) for name in sorted(versions)]
 
 
 def _model_json(
     name: str,
     versions: Mapping[str, Sequence[ModelStatus]],
-    infos: Mapping[str, ModelInfo],
+    configs: Mapping[str, Json],
     rates: Mapping[tuple[str, str], float],
 ) -> dict[str, Any]:
-    state = min(versions[name], key=lambda each: _ORDER.index(each.state) if each.state in _ORDER else len(_ORDER))
-    info = infos.get(name)
-    pinned = {step for step in info.steps if step.model_version != NEWEST} if info else set()
-    pin = pinned.pop() if len(pinned) == 1 else None
-    network = pin.model_name if pin else None
+    state = min(versions[name], key=lambda each: _STATES.index(each.state) if each.state in _STATES else len(_STATES))
+    config = configs.get(name, {})
+    pins = {step for step in steps(config) if step.model_version != NEWEST}
+    pin = pins.pop() if len(pins) == 1 else None
     return {
         "name": name,
-        "task": info.task if info else "",
+        "task": image_task(config),
         "state": state.state,
         "reason": state.reason,
-        "versions": _ready(versions.get(network or name, ())),
+        "versions": _ready(versions.get(pin.model_name if pin else name, ())),
         "live_version": pin.model_version if pin else None,
-        "split": _split(info, infos),
-        "network": network,
-        "steps": [step.model_name for step in info.steps] if info else [],
+        "split": _split(config, configs),
+        "network": pin.model_name if pin else None,
+        "steps": [step.model_name for step in steps(config)],
         "requests_per_s": sum(rate for (model, _), rate in rates.items() if model == name),
     }
 
 
 def _ready(versions: Iterable[ModelStatus]) -> list[str]:
-    return sorted(
-        (each.version for each in versions if each.state == "READY"), key=lambda version: (len(version), version)
-    )
+    ready = [each.version for each in versions if each.state == "READY"]
+    return sorted(ready, key=lambda version: (len(version), version))  # 2 before 10
 
 
-def _split(info: ModelInfo | None, infos: Mapping[str, ModelInfo]) -> dict[str, float] | None:
+def _split(config: Json, configs: Mapping[str, Json]) -> dict[str, float] | None:
     """Return the shares of an ensemble's router, or of the router itself, by MODEL/VERSION; None without a router."""
-    if info is None:
+    described = [config, *(configs.get(step.model_name, {}) for step in steps(config))]
+    router = next((each for each in described if each.get("backend") == ROUTER), None)
+    if router is None:
         return None
-    described = [info, *(infos[step.model_name] for step in info.steps if step.model_name in infos)]
-    weights = next((each.arms for each in described if each.arms), None)
-    total = sum(weights.values()) if weights else 0
-    return {arm: weight / total for arm, weight in weights.items()} if weights and total else None
+    weights = arm_weights(parameter(router, ARMS))
+    return {arm: weight / sum(weights.values()) for arm, weight in weights.items()}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from itertools import islice
 from pathlib import Path
 
 from starlette.exceptions import HTTPException
@@ -9,28 +11,37 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+_MOST = 100
+_CREDIT = re.compile(r"^\| `(?P<file>[^`]+)` \| (?P<content>.+) \| (?P<author>.+) \| (?P<licence>.+) \|$", re.MULTILINE)
 
 
 class Pictures:
-    """The photos of a folder, without its subfolders."""
+    """The photos of a folder and its subfolders."""
 
     def __init__(self, folder: Path | None) -> None:
-        """Offer the photos of a folder; None for no photos."""
-        self._folder = folder
+        """Find the photos.
+
+        Args:
+            folder: The folder; None for no photos. A table in its `README.md` with the columns file, content, author
+                and licence says whose they are.
+        """
+        found = (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in _SUFFIXES) if folder else ()
+        self._files = {str(path.relative_to(folder or "")): path for path in islice(found, _MOST)}
+        self._credits = _credits(folder) if folder else {}
 
     async def list(self, _: Request) -> Response:
         """List the photos."""
-        return JSONResponse([{"name": name, "credit": ""} for name in sorted(self._files())])
+        return JSONResponse([{"name": name, "credit": self._credits.get(name, "")} for name in self._files])
 
     async def picture(self, request: Request) -> Response:
         """Answer with a photo."""
         name = request.path_params["name"]
-        file = self._files().get(name)
-        if file is None:
-            raise HTTPException(404, f"picture: expected one of /pictures, got {name!r}")
-        return FileResponse(file)
+        if name not in self._files or not self._files[name].is_file():
+            raise HTTPException(404, f"picture: expected one that /pictures lists, got {name!r}")
+        return FileResponse(self._files[name])
 
-    def _files(self) -> dict[str, Path]:
-        if self._folder is None or not self._folder.is_dir():
-            return {}
-        return {path.name: path for path in self._folder.iterdir() if path.suffix.lower() in _SUFFIXES}
+
+def _credits(folder: Path) -> dict[str, str]:
+    readme = folder / "README.md"
+    rows = _CREDIT.finditer(readme.read_text(errors="replace")) if readme.is_file() else ()
+    return {row["file"]: f"{row['content']}: {row['author']}, {row['licence']}" for row in rows}

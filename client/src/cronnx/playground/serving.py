@@ -8,9 +8,7 @@ import socket
 import uvicorn
 from starlette.types import ASGIApp
 
-
-class PortError(Exception):
-    """The playground cannot listen where it should."""
+from cronnx import InvalidInput
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -21,13 +19,15 @@ def listen(host: str, port: int) -> socket.socket:
         port: The port; 0 for one that is free.
 
     Raises:
-        PortError: The port is taken, or the address is not one of this machine.
+        InvalidInput: The port is taken, or the address is not one of this machine.
     """
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family)
     except OSError as error:
-        raise PortError(f"cannot listen on {host}:{port}: {error.strerror}; choose another --port or --host") from error
+        raise InvalidInput(
+            f"cannot listen on {host}:{port}: {error.strerror}; choose another --port or --host"
+        ) from error
 
 
 def serve(app: ASGIApp, listening: socket.socket) -> None:
@@ -35,5 +35,5 @@ def serve(app: ASGIApp, listening: socket.socket) -> None:
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=2
     )
-    with listening, contextlib.suppress(KeyboardInterrupt):
+    with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listening])

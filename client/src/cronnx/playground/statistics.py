@@ -14,7 +14,7 @@ Readings = Iterable[ModelStatistics]
 """The statistics of every loaded version, read at one time."""
 
 _SHORTEST_S = 1.0
-_PAUSES_S = (0.0, 0.01, 0.03, 0.1)
+_PAUSES_S = (0.0, 0.01, 0.03, 0.1, 0.2, 0.3)
 _COMPUTE = ("compute_input_ns", "compute_infer_ns", "compute_output_ns")
 
 
@@ -88,7 +88,8 @@ async def times_since(
 ) -> Times:
     """Return where the time of an answered request went.
 
-    Triton may count a step a moment after the answer: its statistics are read again until every step is counted.
+    Triton counts a step when its process is done with it, which for a router is half a second after the answer: the
+    statistics are read until every step is counted.
 
     Args:
         before: The statistics before the request.
