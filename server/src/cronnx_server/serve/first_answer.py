@@ -15,7 +15,13 @@ from cronnx_server.serve.access import Key
 from cronnx_server.serve.addresses import Addresses
 
 
-def report(addresses: Addresses, image_models: Mapping[str, Task], *, key: Key | None = None) -> str:
+def report(
+    addresses: Addresses,
+    image_models: Mapping[str, Task],
+    *,
+    key: Key | None = None,
+    playground_url: str | None = None,
+) -> str:
     """The start's report: an answer, the addresses and where the key is.
 
     The answer is that of the first classifier, or of the first ensemble if there is none: a classifier has one for any
@@ -25,6 +31,8 @@ def report(addresses: Addresses, image_models: Mapping[str, Task], *, key: Key |
     first = first or next(iter(image_models), None)
     lines = [_answer(addresses, first, image_models[first]), ""] if first else []
     lines += [f"HTTP     {addresses.http}", f"gRPC     {addresses.grpc}", f"metrics  {addresses.metrics}"]
+    if playground_url:
+        lines.append(f"page     {playground_url}")
     if key:
         lines.append(f"key      {key.source} (needed to change models: SECURITY.md)")
     if first:

@@ -13,7 +13,7 @@ from cronnx_server.errors import RepositoryError, StartError
 from cronnx_server.key import KEY
 from cronnx_server.limits import raise_limits
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
-from cronnx_server.serve import first_answer, shared_memory, tritonserver
+from cronnx_server.serve import first_answer, playground, shared_memory, tritonserver
 from cronnx_server.serve.decisions import Decisions
 from cronnx_server.serve.log_events import json_lines
 from cronnx_server.serve.log_lines import without_floods, without_gpu_errors
@@ -58,7 +58,10 @@ def serve(options: Options) -> int:
 
     def report() -> None:
         image_models = {} if options.repositories else repository.image_models(ENSEMBLES, names)
-        print(f"\n{first_answer.report(options.addresses, image_models, key=options.key)}\n", flush=True)
+        text = first_answer.report(
+            options.addresses, image_models, key=options.key, playground_url=options.playground_url
+        )
+        print(f"\n{text}\n", flush=True)
 
     def start(extra_flags: Sequence[str]) -> ServerProcess:
         arguments = [*command, regions.flag(), *options.server_flags, *extra_flags]
@@ -74,8 +77,13 @@ def serve(options: Options) -> int:
         return json_lines(lines) if options.json_log else lines
 
     raise_limits()
-    with shared_memory.claimed() as regions:
-        watch = StubWatch(options.addresses, key=options.key).watch
+    with shared_memory.claimed() as regions, playground.running(options) as keep_playground:
+        stub_watch = StubWatch(options.addresses, key=options.key)
+
+        def watch(server: ServerProcess) -> None:
+            stub_watch.watch(server)
+            keep_playground()
+
         supervisor = Supervisor(start, options.addresses, watch=watch, on_end=regions.remove)
         with stopping_on_signals(supervisor.stop):
             return supervisor.run(report)
