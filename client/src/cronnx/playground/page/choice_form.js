@@ -3,7 +3,10 @@
  */
 
 import { byId, element } from "./element.js";
-import { percent, taskWords } from "./words.js";
+import { splitText, taskWords } from "./words.js";
+
+// The order of the groups; the first model of the first group is the one that the page opens with.
+const TASKS = ["classification", "multi_label", "detection", "pose", "oriented_boxes", "instance_segmentation"];
 
 /**
  * The selects of the page, filled with the server's models.
@@ -53,7 +56,7 @@ export class ChoiceForm extends EventTarget {
 
   /** Offer these models; the choice stays where it can. */
   offer(models) {
-    const askable = models.filter((each) => each.task && each.state === "READY");
+    const askable = models.filter((each) => each.task && each.state === "READY").sort(byTask);
     if (JSON.stringify(askable.map(offered)) === JSON.stringify(this.#models.map(offered))) return;
     const before = JSON.stringify(this.choices);
     this.#models = askable;
@@ -101,6 +104,12 @@ function offered({ name, task, versions, live_version: live, split }) {
   return { name, task, versions, live, split };
 }
 
+/** Classifiers first, then what finds objects, then the other tasks; models of one task keep their order. */
+function byTask(one, other) {
+  const place = ({ task }) => (TASKS.includes(task) ? TASKS.indexOf(task) : TASKS.length);
+  return place(one) - place(other) || one.task.localeCompare(other.task);
+}
+
 function fillModels(select, models, chosen) {
   const groups = new Map();
   for (const { name, task } of models) {
@@ -128,11 +137,4 @@ function fillVersions(select, model, chosen) {
 function liveText(model) {
   if (model?.split) return `as callers get it: ${splitText(model.split)}`;
   return model?.live_version ? `live version (${model.live_version})` : "live version";
-}
-
-/** Return the shares of a split: `1: 90 %, 2: 10 %`. */
-export function splitText(split) {
-  return Object.entries(split)
-    .map(([version, share]) => `${version}: ${percent(share).replace(".0", "")}`)
-    .join(", ");
 }

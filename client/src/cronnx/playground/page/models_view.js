@@ -2,15 +2,15 @@
  * The models of the server, live.
  */
 
-import { splitText } from "./choice_form.js";
 import { byId, element, setText } from "./element.js";
-import { taskWords } from "./words.js";
+import { counted, splitText, taskWords } from "./words.js";
 
 const KEPT = 30; // rates: a minute at one in two seconds
 const SVG = "http://www.w3.org/2000/svg";
 
 export class ModelsView {
   #rows = new Map();
+  #places = "";
   #onPick;
 
   /** @param {function(string): void} onPick Gets the name of a model that somebody wants to ask. */
@@ -21,9 +21,16 @@ export class ModelsView {
   /** Show these models; rows that stay are changed in place, so that the focus stays too. */
   show(models) {
     const names = models.map((each) => each.name);
-    if (JSON.stringify(names) !== JSON.stringify([...this.#rows.keys()])) {
+    const places = JSON.stringify(models.map(({ name, task, state }) => [name, task, state]));
+    if (places !== this.#places) {
+      this.#places = places;
       this.#rows = new Map(names.map((name) => [name, this.#rows.get(name) ?? this.#row(name)]));
-      byId("model-rows").replaceChildren(...[...this.#rows.values()].map(({ node }) => node));
+      const isPart = (model) => !model.task && model.state === "READY";
+      const nodes = (some) => some.map(({ name }) => this.#rows.get(name).node);
+      byId("model-rows").replaceChildren(...nodes(models.filter((model) => !isPart(model))));
+      byId("part-rows").replaceChildren(...nodes(models.filter(isPart)));
+      byId("parts").hidden = !models.some(isPart);
+      setText(byId("parts-summary"), counted(models.filter(isPart).length, "step"));
     }
     for (const model of models) fill(this.#rows.get(model.name), model);
     setText(byId("models-note"), models.length ? "" : "The server has no models.");

@@ -32,6 +32,18 @@ export function taskWords(task) {
   return task.replaceAll("_", " ");
 }
 
+/**
+ * Return the shares of a split, `1: 90 %, 2: 10 %`. Its arms are `model/version`; the model is left out if all have the
+ * same.
+ */
+export function splitText(split) {
+  const arms = Object.entries(split).map(([arm, share]) => ({ arm, at: arm.lastIndexOf("/") + 1, share }));
+  const isOneModel = new Set(arms.map(({ arm, at }) => arm.slice(0, at))).size === 1;
+  return arms
+    .map(({ arm, at, share }) => `${isOneModel ? arm.slice(at) : arm}: ${Number((share * 100).toFixed(1))} %`)
+    .join(", ");
+}
+
 /** Return an answer in a few words, for a line of the list of photos. */
 export function summary({ task, answer }) {
   if (answer.top) {
