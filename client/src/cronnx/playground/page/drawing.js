@@ -13,7 +13,7 @@ const VISIBLE = 0.5;
 const COCO_POINTS = 17;
 
 // The lines between the keypoints of a person in COCO.
-const COCO_SKELETON = [
+export const COCO_SKELETON = [
   ...[[15, 13], [13, 11], [16, 14], [14, 12], [11, 12], [5, 11], [6, 12], [5, 6], [5, 7], [6, 8], [7, 9], [8, 10]],
   ...[[1, 2], [0, 1], [0, 2], [1, 3], [2, 4], [3, 5], [4, 6]],
 ];

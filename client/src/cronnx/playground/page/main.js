@@ -22,7 +22,7 @@ const form = new ChoiceForm(wanted.choices);
 const calls = new CallsView();
 const models = new ModelsView((name) => {
   form.choose(name);
-  byId("results").scrollIntoView();
+  byId("results").focus();
 });
 new PhotoList(workbench);
 const panels = ["A", "B"].map((name) => new Panel(name, () => workbench.askAgain(workbench.selected)));

@@ -14,7 +14,10 @@ export class PhotoList {
     this.#workbench = workbench;
     byId("clear").addEventListener("click", () => workbench.remove(workbench.photos));
     workbench.addEventListener("photos", () => this.#build());
-    workbench.addEventListener("selection", () => this.#mark());
+    workbench.addEventListener("selection", () => {
+      this.#mark();
+      this.#tellSelected();
+    });
     workbench.addEventListener("choices", () => this.#fillAll());
     workbench.addEventListener("answer", ({ detail: photo }) => {
       this.#fill(photo);
@@ -69,6 +72,13 @@ export class PhotoList {
     row.answers.replaceChildren(...lines);
   }
 
+  #tellSelected() {
+    const { selected: photo, choices } = this.#workbench;
+    const answers = photo ? choices.map((choice) => photo.answer(choice)) : [];
+    const isDone = answers.length > 0 && answers.every(({ state }) => state === "answered" || state === "failed");
+    if (isDone) announce(answers.map((answer) => spoken(photo, answer)).join(" "));
+  }
+
   /** Say how far the photos are: each answer of a single photo, the end of many. */
   #tellProgress() {
     const { photos, choices } = this.#workbench;
@@ -80,7 +90,7 @@ export class PhotoList {
     const progress = isDone ? "" : `, ${answered + failed} of ${counted(states.length, "answer")}`;
     setText(byId("progress"), photos.length ? `${counted(photos.length, "photo")}${progress}${failures}` : "");
     if (!isDone || !states.length) return;
-    if (photos.length === 1) announce(choices.map((choice) => spoken(photos[0], photos[0].answer(choice))).join(" "));
+    if (photos.length === 1) this.#tellSelected();
     else announce(`${counted(photos.length, "photo")}: ${counted(answered, "answer")}${failures}.`);
   }
 }

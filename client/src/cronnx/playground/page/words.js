@@ -65,6 +65,6 @@ export function summary({ task, answer }) {
 function listed(names) {
   const counts = new Map();
   for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
-  const parts = [...counts].map(([name, count]) => (count > 1 ? `${count} × ${name}` : name));
+  const parts = [...counts].map(([name, count]) => (count > 1 ? `${count} ${name}` : name));
   return parts.length > 3 ? `${parts.slice(0, 3).join(", ")} …` : parts.join(", ");
 }
