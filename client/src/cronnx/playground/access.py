@@ -62,7 +62,7 @@ class Access:
                 f"Host: expected localhost, the name of this machine or an IP address, got {host!r}; open the page by"
                 " one of these"
             )
-        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        if origin is not None and origin.partition("://")[2].lower() != host.lower():
             return f"Origin: expected a page of {host}, got {origin!r}; another web site may not ask this server"
         return None
 

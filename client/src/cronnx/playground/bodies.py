@@ -15,14 +15,9 @@ async def body(request: Request) -> bytes:
         HTTPException: It is too large.
     """
     received = bytearray()
-    if int(request.headers.get("content-length", 0)) > MOST_BYTES:
-        raise _too_large()
     async for chunk in request.stream():
         received += chunk
         if len(received) > MOST_BYTES:
-            raise _too_large()
+            most = f"{MOST_BYTES // 1_000_000} MB"
+            raise HTTPException(413, f"body: expected at most {most}, got more; send a smaller image")
     return bytes(received)
-
-
-def _too_large() -> HTTPException:
-    return HTTPException(413, f"body: expected at most {MOST_BYTES // 1_000_000} MB, got more; send a smaller image")
