@@ -10,6 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
+from cronnx import InvalidInput
+
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 _MOST = 100
 _CREDIT = re.compile(r"^\| `(?P<file>[^`]+)` \| (?P<content>.+) \| (?P<author>.+) \| (?P<licence>.+) \|$", re.MULTILINE)
@@ -24,7 +26,12 @@ class Pictures:
         Args:
             folder: The folder; None for no photos. A table in its `README.md` with the columns file, content, author
                 and licence says whose they are.
+
+        Raises:
+            InvalidInput: It is no folder.
         """
+        if folder is not None and not folder.is_dir():
+            raise InvalidInput(f"--pictures: expected a folder, got {folder}")
         found = (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in _SUFFIXES) if folder else ()
         self._files = {str(path.relative_to(folder or "")): path for path in islice(found, _MOST)}
         self._credits = _credits(folder) if folder else {}

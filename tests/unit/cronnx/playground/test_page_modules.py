@@ -13,7 +13,7 @@ from playwright.sync_api import Page, Route
 
 from cronnx._drawing import COCO_SKELETON, color_of
 from cronnx._run_lengths import run_lengths
-from tests.server import chromium
+from tests import chromium
 
 ORIGIN = "http://page.invalid"
 PAGE = resources.files("cronnx.playground") / "page"
@@ -181,6 +181,11 @@ def test_the_times_of_the_steps_and_the_rest_are_the_latency(run: Run, latency: 
 )
 def test_a_summary_says_the_answer_in_a_few_words(run: Run, answer: dict[str, Any], words: str) -> None:
     assert run("words.js", f"module.summary({json.dumps({'task': 'x', 'answer': answer})})") == words
+
+
+def test_a_difference_that_rounds_to_nothing_has_no_sign(run: Run) -> None:
+    signed = "[0.25, -0.25, -0.0001].map((value) => module.signed(value, module.percent))"
+    assert run("words.js", signed) == ["+25.0 %", "\N{MINUS SIGN}25.0 %", "0.0 %"]
 
 
 @pytest.mark.parametrize(
