@@ -1,19 +1,18 @@
-"""Debian's Chromium, driven by Playwright, without a network beyond this machine."""
+"""Tabs of an installed Chromium for the tests of a page."""
 
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
+from cronnx_lab import chromium
+from cronnx_lab.errors import MeasurementError
 from tests.server.polling import TIMEOUT_S
 
-NAMES = ("chromium", "google-chrome")
-_NO_NETWORK = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 # Chromium writes a line for each answer of 4xx or 5xx, which a page may well get.
 _OF_AN_ANSWER = "Failed to load resource"
 _LOCAL = ("blob:", "data:")
@@ -24,14 +23,13 @@ expect.set_options(timeout=_TIMEOUT_MS)
 
 @contextlib.contextmanager
 def running() -> Iterator[Browser]:
-    """Start the browser for the duration of the block."""
-    path = next(filter(None, map(shutil.which, NAMES)), None)
-    if path is None:
-        pytest.fail(f"expected one of {', '.join(NAMES)} on PATH, got none; apt-get install chromium", pytrace=False)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=[_NO_NETWORK])
+    """Start the browser for the duration of the block; the test fails if none is installed."""
+    with contextlib.ExitStack() as stack:
+        try:
+            browser = stack.enter_context(chromium.running())
+        except MeasurementError as error:
+            pytest.fail(str(error), pytrace=False)
         yield browser
-        browser.close()
 
 
 @contextlib.contextmanager
@@ -58,7 +56,6 @@ def tab(browser: Browser, origin: str, **options: Any) -> Iterator[Page]:
         page.set_default_timeout(_TIMEOUT_MS)
         page.on("console", on_console)
         page.on("pageerror", lambda error: problems.append(f"script: {error}"))
-        page.on("dialog", lambda dialog: problems.append(f"dialog: {dialog.message}"))
         context.on("request", lambda request: on_request(request.url))
         yield page
     assert problems == []
