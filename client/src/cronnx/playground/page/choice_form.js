@@ -43,7 +43,8 @@ export class ChoiceForm extends EventTarget {
   /** The choices: none while the server has no model, two to compare. */
   get choices() {
     const sides = byId("compare").checked ? this.#sides : this.#sides.slice(0, 1);
-    return sides.filter(({ model }) => model.value).map(({ model, version }) => ({ model: model.value, version: version.value }));
+    const named = sides.filter(({ model }) => model.value);
+    return named.map(({ model, version }) => ({ model: model.value, version: version.value }));
   }
 
   /** Choose a model for the first side. */
@@ -119,18 +120,21 @@ function fillModels(select, models, chosen) {
   select.replaceChildren(
     ...[...groups].map(([task, options]) => element("optgroup", { label: taskWords(task) }, options)),
   );
-  select.disabled = !models.length;
-  const isThere = models.some((each) => each.name === chosen);
-  select.value = isThere ? chosen : (models[0]?.name ?? "");
+  if (chosen && !models.some((each) => each.name === chosen)) {
+    // A model that is gone stays chosen: asking it says why, and another one's answers would surprise.
+    select.append(element("option", { value: chosen }, `${chosen} (not ready)`));
+  }
+  select.value = chosen || (models[0]?.name ?? "");
+  select.disabled = !select.value;
 }
 
 function fillVersions(select, model, chosen) {
-  const versions = model?.versions ?? [];
+  const versions = model?.versions ?? [chosen].filter(Boolean);
   select.replaceChildren(
     element("option", { value: "" }, liveText(model)),
     ...versions.map((version) => element("option", { value: version }, `version ${version}`)),
   );
-  select.disabled = !model;
+  select.disabled = !versions.length;
   select.value = versions.includes(chosen) ? chosen : "";
 }
 

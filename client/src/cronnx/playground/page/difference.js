@@ -7,8 +7,8 @@ import { matchObjects } from "./overlap.js";
 /**
  * Compare the scores of two classifications.
  *
- * @returns {{isSameTop: boolean, rows: {label: string, first: ?number, second: ?number}[]}} Every class that one of them
- *     names; a score is null where the class is not among the named ones.
+ * @returns {{isSameTop: boolean, rows: {label: string, first: ?number, second: ?number}[]}} Every class that one of
+ *     them names; a score is null where the class is not among the named ones.
  */
 export function compareClasses(first, second) {
   const rows = new Map();
@@ -29,10 +29,12 @@ export function compareClasses(first, second) {
  */
 export function compareObjects(first, second) {
   const { pairs, onlyFirst, onlySecond } = matchObjects(first.detections, second.detections);
+  const at = ({ detections }, index) => detections[index] ?? null;
+  const row = (i, j, overlap) => ({ first: at(first, i), second: at(second, j), overlap });
   const rows = [
-    ...pairs.map(({ first: i, second: j, overlap }) => ({ first: first.detections[i], second: second.detections[j], overlap })),
-    ...onlyFirst.map((i) => ({ first: first.detections[i], second: null, overlap: null })),
-    ...onlySecond.map((j) => ({ first: null, second: second.detections[j], overlap: null })),
+    ...pairs.map((pair) => row(pair.first, pair.second, pair.overlap)),
+    ...onlyFirst.map((i) => row(i, null, null)),
+    ...onlySecond.map((j) => row(null, j, null)),
   ];
   return { matched: pairs.length, onlyFirst: onlyFirst.length, onlySecond: onlySecond.length, rows };
 }

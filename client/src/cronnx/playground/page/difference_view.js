@@ -54,9 +54,9 @@ function scrolled(details) {
 
 async function differing(first, second) {
   const kind = answerKind(first.answer);
-  if (kind !== answerKind(second.answer)) return ["The two models have different tasks: only their times compare.", null];
+  if (kind !== answerKind(second.answer)) return ["Different tasks: only the times compare", null];
   const compare = { top: classes, detections: objects, classes: shares, depth, embedding }[kind];
-  return compare ? compare(first, second) : ["This page cannot compare the answers of this task.", null];
+  return compare ? compare(first, second) : ["This page cannot compare the answers of this task", null];
 }
 
 function classes({ answer: first }, { answer: second }) {
@@ -109,7 +109,7 @@ function numbersRow(names, first, second, format, ...more) {
 
 function latencies([first, second]) {
   const [a, b] = [first.latency_ms, second.latency_ms];
-  const ratio = a > b ? `B is ${(a / b).toFixed(1)} × as fast` : `A is ${(b / a).toFixed(1)} × as fast`;
+  const ratio = a > b ? `B is ${(a / b).toFixed(1)} times as fast` : `A is ${(b / a).toFixed(1)} times as fast`;
   const text = `${milliseconds(a)} (A), ${milliseconds(b)} (B): ${ratio} for this one call`;
   return element("p", { class: "facts" }, text);
 }
@@ -118,6 +118,6 @@ function latencies([first, second]) {
 function caution(choices) {
   const named = choices.filter((choice) => choice.version).length;
   if (named !== 1) return [];
-  const text = "Only one side names a version. The playground runs a named version step by step, which takes longer: name a version on both sides to compare times.";
-  return [element("p", { class: "hint" }, text)];
+  const why = "The playground runs a named version step by step, which takes longer.";
+  return [element("p", { class: "hint" }, `${why} To compare times, name a version on both sides.`)];
 }

@@ -1,8 +1,8 @@
 /**
  * Answers drawn on a canvas that lies over the photo.
  *
- * Every function gets the canvas's context with the photo's upper left corner as its origin, the photo's size in its own
- * pixels, and `scale`, the pixels of the page for each of the photo's.
+ * Every function gets the canvas's context with the photo's upper left corner as its origin, the photo's size in its
+ * own pixels, and `scale`, the pixels of the page for each of the photo's.
  */
 
 import { classColor, css, inkOn } from "./colors.js";

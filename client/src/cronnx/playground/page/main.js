@@ -95,7 +95,6 @@ async function refresh() {
     form.offer(listed.models);
   } catch (error) {
     models.showError(error.message);
-    return;
   }
   if (!isOpened) await open();
   calls.refresh();

@@ -89,7 +89,8 @@ function fill(row, model) {
 }
 
 function versionsText({ versions, live_version: live }) {
-  return versions.map((version) => (version === live && versions.length > 1 ? `${version} (live)` : version)).join(", ");
+  const text = (version) => (version === live && versions.length > 1 ? `${version} (live)` : version);
+  return versions.map(text).join(", ");
 }
 
 /** Return a curve that ends at the right, where now is. */

@@ -30,7 +30,8 @@ export class Panel {
     this.name = "";
     const words = element("div", { class: "words" }, this.answer, this.time);
     const head = element("header", {}, this.title, this.facts, this.latency, this.again);
-    this.node = element("article", { class: "card panel" }, head, element("div", { class: "body" }, this.stage.node, words));
+    const body = element("div", { class: "body" }, this.stage.node, words);
+    this.node = element("article", { class: "card panel" }, head, body);
   }
 
   /**

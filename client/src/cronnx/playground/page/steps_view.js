@@ -55,7 +55,8 @@ function rows(parts) {
 function row(part, queue) {
   const mark = element("span", { class: `swatch ${part.kind} ${color(part)}`, "aria-hidden": "true" });
   const numbers = [queue, milliseconds(part.time)].map((text) => element("td", { class: "number" }, text));
-  return element("tr", {}, element("th", { scope: "row" }, element("span", { class: "marked" }, mark, part.name)), numbers);
+  const name = element("span", { class: "marked" }, mark, part.name);
+  return element("tr", {}, element("th", { scope: "row" }, name), numbers);
 }
 
 function color({ kind, step }) {

@@ -22,9 +22,11 @@ export function threeDigits(value) {
   return String(Number(value.toPrecision(3)));
 }
 
-/** Return a difference with its sign, from its text without one. */
+/** Return a difference with its sign, in this format; without a sign where it rounds to nothing. */
 export function signed(value, format) {
-  return `${value < 0 ? "−" : "+"}${format(Math.abs(value))}`;
+  const size = format(Math.abs(value));
+  if (size === format(0)) return size;
+  return `${value < 0 ? "−" : "+"}${size}`;
 }
 
 /** Return a task's name as words. */

@@ -144,7 +144,7 @@ export class Workbench extends EventTarget {
       answer.state = "asking";
       this.#tell("answer", photo);
       try {
-        answer.result = await infer(choice, await content(photo), signal);
+        answer.result = await infer(choice, await readable(photo), signal);
         answer.state = "answered";
       } catch (error) {
         if (error.name === "AbortError") return;
@@ -172,10 +172,11 @@ export class Workbench extends EventTarget {
   }
 }
 
-/** Read a file before it is sent: a folder or a file that is gone must not look like a server that is away. */
-async function content(photo) {
+/** Read the beginning of a file before it is sent: a folder, or a file that is gone, is no server that is away. */
+async function readable({ file }) {
   try {
-    return await photo.file.arrayBuffer();
+    await file.slice(0, 1).arrayBuffer();
+    return file;
   } catch {
     throw new ApiError("UnreadableFile", "The browser cannot read this file. A folder is not a photo.");
   }
