@@ -23,6 +23,7 @@ from cronnx.playground.pass_through import is_allowed
 
 _PAGE = Path(__file__).with_name("viewer")
 _KEY = "key"
+_WHAT = "The calls of the loaded models. Those that change the server are not passed on. All calls: docs/api.md."
 _RESTRICTED = "/v2/repository/index"
 
 
@@ -68,6 +69,7 @@ def own_document(configs: Collection[Json]) -> dict[str, Any]:
     document["components"]["securitySchemes"] = {_KEY: {"type": "apiKey", "in": "header", "name": HTTP_KEY}}
     return {
         **document,
+        "info": {**document["info"], "description": _WHAT},
         "servers": [{"url": "/", "description": "The server, through the playground."}],
         "paths": paths,
         "tags": [tag for tag in document["tags"] if tag["name"] in used],

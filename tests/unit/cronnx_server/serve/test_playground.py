@@ -4,6 +4,7 @@ import dataclasses
 import os
 import re
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 
@@ -83,6 +84,19 @@ def test_without_the_option_nothing_is_started() -> None:
     assert Options().playground_url is None
 
 
+def first_answer_of(url: str) -> bytes:
+    """Ask until somebody listens."""
+    until = time.monotonic() + 120
+    while True:
+        try:
+            with urllib.request.urlopen(url) as answer:
+                return bytes(answer.read())
+        except OSError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.1)
+
+
 def test_a_playground_answers_beside_the_server(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -91,13 +105,7 @@ def test_a_playground_answers_beside_the_server(
     url = options.playground_url
     assert url
     with running(options):
-        for _ in range(600):
-            try:
-                with urllib.request.urlopen(f"{url}/pictures", timeout=1) as answer:
-                    pictures = answer.read()
-                break
-            except OSError:
-                continue
+        pictures = first_answer_of(f"{url}/pictures")
     assert b"coffee.jpg" in pictures
     assert capfd.readouterr().err == ""
 
