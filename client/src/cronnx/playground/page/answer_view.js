@@ -150,7 +150,7 @@ function pointed(highlight, index, ...cells) {
 
 /** Wrap a long table so that it scrolls, with the keyboard too. */
 function scrollable(label, content) {
-  return element("div", { class: "scroll", role: "region", tabindex: "0", "aria-label": label }, content);
+  return element("div", { class: "scroll", role: "group", tabindex: "0", "aria-label": label }, content);
 }
 
 function pointsText(keypoints) {

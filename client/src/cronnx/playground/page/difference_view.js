@@ -49,7 +49,7 @@ function overall(pairs) {
 }
 
 function scrolled(details) {
-  return element("div", { class: "scroll", role: "region", tabindex: "0", "aria-label": "Differences" }, details);
+  return element("div", { class: "scroll", role: "group", tabindex: "0", "aria-label": "Differences" }, details);
 }
 
 async function differing(first, second) {
