@@ -27,5 +27,5 @@ def test_the_client_reads_the_refusals_of_a_queue_as_overload(phrase: str) -> No
 
 
 def test_client_and_server_send_the_key_in_the_same_header() -> None:
-    assert connection._HTTP_KEY == key.HEADER
-    assert f"triton-grpc-protocol-{key.HEADER}" == connection._GRPC_KEY
+    assert connection.HTTP_KEY == key.HEADER
+    assert f"triton-grpc-protocol-{key.HEADER}" == connection.GRPC_KEY

@@ -22,7 +22,7 @@ _HEADER_NAME = re.compile(r"(?!grpc-)[a-z0-9_.-]+(?<!-bin)", re.IGNORECASE | re.
 _HEADER_VALUE = re.compile(r"[\x20-\x7e]*")
 
 # The header that scripts/serve restricts Triton's APIs with; over gRPC Triton expects a prefix.
-_HTTP_KEY, _GRPC_KEY = "cronnx-key", "triton-grpc-protocol-cronnx-key"
+HTTP_KEY, GRPC_KEY = "cronnx-key", "triton-grpc-protocol-cronnx-key"
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ def _by_protocol(address: Address, headers: Mapping[str, str], tls: Tls) -> Tran
 
 def _checked_headers(address: Address, key: str | None, headers: Mapping[str, str]) -> dict[str, str]:
     if key is not None:
-        headers = {(_GRPC_KEY if address.is_grpc else _HTTP_KEY): key, **headers}
+        headers = {(GRPC_KEY if address.is_grpc else HTTP_KEY): key, **headers}
     for name, value in headers.items():
         if not _HEADER_NAME.fullmatch(name):
             raise InvalidInput(

@@ -14,6 +14,7 @@ from cronnx.command_line._bench import add_bench
 from cronnx.command_line._models import add_models
 from cronnx.command_line._options import Commands, Connect, add_command, examples_text
 from cronnx.command_line._ping import add_ping
+from cronnx.command_line._playground import add_playground
 from cronnx.command_line._predict import add_predict
 from cronnx.command_line._report import EPILOG, ExitCode, print_error
 from cronnx.command_line._result_files import OutputError
@@ -74,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (add_predict, add_models, add_stats, add_ping, add_bench):
+    for add in (add_predict, add_models, add_stats, add_ping, add_bench, add_playground):
         add(commands)
     _add_completion(commands, parser)
     return parser

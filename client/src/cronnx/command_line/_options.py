@@ -53,12 +53,13 @@ def examples_text(examples: Sequence[str]) -> str:
     return "".join(("examples:\n", *(f"  {example}\n" for example in examples)))
 
 
-def add_connection(parser: argparse.ArgumentParser, *, several: str) -> None:
+def add_connection(parser: argparse.ArgumentParser, *, several: str, default_url: str = DEFAULT_URL) -> None:
     """Add the options that say which server to ask, and how.
 
     Args:
         parser: The command.
         several: What the command does with several servers.
+        default_url: The server to ask if none is named.
     """
     group = parser.add_argument_group("server", f"With several servers, {several}.")
     group.add_argument(
@@ -66,7 +67,7 @@ def add_connection(parser: argparse.ArgumentParser, *, several: str) -> None:
         action="append",
         metavar="URL",
         help="grpc://, grpcs://, http:// or https://HOST:PORT; repeat it for several servers; default: $CRONNX_URL, in"
-        f" which commas or spaces separate several, else {DEFAULT_URL}",
+        f" which commas or spaces separate several, else {default_url}",
     )
     group.add_argument(
         "--timeout",
@@ -87,9 +88,9 @@ def add_connection(parser: argparse.ArgumentParser, *, several: str) -> None:
     group.add_argument("--ca-file", metavar="FILE", help="trust only the authorities in this PEM file")
 
 
-def urls(options: argparse.Namespace) -> list[str]:
+def urls(options: argparse.Namespace, default_url: str = DEFAULT_URL) -> list[str]:
     """Return the addresses to ask."""
-    named = options.url or os.environ.get("CRONNX_URL", "").replace(",", " ").split() or [DEFAULT_URL]
+    named = options.url or os.environ.get("CRONNX_URL", "").replace(",", " ").split() or [default_url]
     return list(dict.fromkeys(named))
 
 

@@ -9,14 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cronnx_server import progress
-from cronnx_server.arguments import http_url, port, positive_int
+from cronnx_server.arguments import http_url, port, port_or_any, positive_int
 from cronnx_server.errors import AddressError, CommandError
 from cronnx_server.serve import log_events
 from cronnx_server.serve.access import key_for
-from cronnx_server.serve.addresses import Addresses, GrpcTls
+from cronnx_server.serve.addresses import Addresses, GrpcTls, free_port
 from cronnx_server.serve.options import DEFAULT_TRACE_RATE, Options, Tracing
 from cronnx_server.serve.serving import serve
 
+DEFAULT_PLAYGROUND_PORT = 8004
 DEFAULT_CACHE_BYTES = 256 * 2**20
 SMALLEST_CACHE_BYTES = 2**20  # the pixels of a few images
 
@@ -24,6 +25,7 @@ EPILOG = """\
 examples:
   scripts/serve
   scripts/serve --models efficientnet_lite0 --http-port 9000
+  scripts/serve --playground
   scripts/serve --cache
   scripts/serve --watch
   scripts/serve --address 0.0.0.0 --tls-certificate server.crt --tls-key server.key
@@ -58,7 +60,8 @@ def main() -> int:
 def _options(arguments: argparse.Namespace, server_flags: Sequence[str]) -> Options:
     tls = _tls(arguments.tls_certificate, arguments.tls_key, arguments.tls_client_ca)
     addresses = Addresses(arguments.address, arguments.http_port, arguments.grpc_port, arguments.metrics_port, tls)
-    addresses.check_free()
+    playground_port = free_port() if arguments.playground == 0 else arguments.playground
+    addresses.check_free(playground_port=playground_port)
     return Options(
         addresses=addresses,
         models=arguments.models,
@@ -70,6 +73,7 @@ def _options(arguments: argparse.Namespace, server_flags: Sequence[str]) -> Opti
         watch=arguments.watch,
         json_log=arguments.log_format == "json",
         key=key_for(addresses, os.environ),
+        playground_port=playground_port,
         server_flags=server_flags,
     )
 
@@ -92,6 +96,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--http-port", type=port, default=8000, metavar="PORT", help="default: %(default)s")
     parser.add_argument("--grpc-port", type=port, default=8001, metavar="PORT", help="default: %(default)s")
     parser.add_argument("--metrics-port", type=port, default=8002, metavar="PORT", help="default: %(default)s")
+    parser.add_argument(
+        "--playground",
+        nargs="?",
+        type=port_or_any,
+        const=DEFAULT_PLAYGROUND_PORT,
+        metavar="PORT",
+        help="serve a page on loopback to try the models (PORT: 8004; 0 for a free one; docs/playground.md)",
+    )
     parser.add_argument("--models", nargs="+", default=(), metavar="NAME", help="serve only these (default: all)")
     parser.add_argument("--profile", default="", metavar="NAME", help="prefer configs/NAME.pbtxt where a model has it")
     parser.add_argument("--watch", action="store_true", help="load a model again when its files change")

@@ -112,7 +112,7 @@ class Addresses:
             *(self.tls.flags() if self.tls else ()),
         ]
 
-    def check_free(self) -> None:
+    def check_free(self, *, playground_port: int | None = None) -> None:
         """Raise AddressError if a port is taken or given twice, or the address is not one of this machine."""
         try:
             ipaddress.ip_address(self.address)
@@ -124,6 +124,7 @@ class Addresses:
             "--http-port": self.http_port,
             "--grpc-port": self.grpc_port,
             "--metrics-port": self.metrics_port,
+            **({"--playground": playground_port} if playground_port else {}),
         }
         seen: dict[int, str] = {}
         for option, port in options.items():
@@ -148,6 +149,12 @@ def _reachable(address: str) -> str:
     """The host by which this machine reaches a server: loopback for one that listens on every address."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104 - compared, not bound
     return f"[{host}]" if ":" in host else host
+
+
+def free_port() -> int:
+    """A free port on loopback."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
 
 
 def free_addresses() -> Addresses:

@@ -62,6 +62,7 @@ class Options:
         watch: Whether a model is loaded again when its files change.
         json_log: Whether the log is JSON, one event a line.
         key: The key that is required to change the server; None if anyone may change it.
+        playground_port: The port of the playground on loopback; None for no playground.
         server_flags: Further flags of `tritonserver`.
     """
 
@@ -75,12 +76,18 @@ class Options:
     watch: bool = False
     json_log: bool = False
     key: Key | None = None
+    playground_port: int | None = None
     server_flags: Sequence[str] = ()
 
     @property
     def is_verbose(self) -> bool:
         """Whether the flags ask for Triton's verbose log."""
         return any(flag.startswith("--log-verbose") for flag in self.server_flags)
+
+    @property
+    def playground_url(self) -> str | None:
+        """The address of the playground; None without one."""
+        return f"http://127.0.0.1:{self.playground_port}" if self.playground_port else None
 
     def flags(self) -> list[str]:
         """The flags of `tritonserver`, without the repositories, the models to load and `server_flags`."""

@@ -16,7 +16,7 @@ from cronnx_server.errors import RepositoryError, StartError
 from cronnx_server.key import KEY
 from cronnx_server.limits import raise_limits
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
-from cronnx_server.serve import shared_memory, summary, tritonserver
+from cronnx_server.serve import playground, shared_memory, summary, tritonserver
 from cronnx_server.serve.decisions import Decisions
 from cronnx_server.serve.later_versions import LaterVersions
 from cronnx_server.serve.log_events import json_lines
@@ -71,7 +71,10 @@ def serve(options: Options) -> int:
     def report() -> None:
         starting.close()
         image_models = {} if options.repositories else repository.image_models(ENSEMBLES, names)
-        summary.show(summary.of(options.addresses, image_models, later=prepared.later, key=options.key))
+        further = [("playground", options.playground_url)] if options.playground_url else []
+        summary.show(
+            summary.of(options.addresses, image_models, later=prepared.later, key=options.key, further=further)
+        )
         later.start()
 
     def start(extra_flags: Sequence[str]) -> ServerProcess:
@@ -90,8 +93,13 @@ def serve(options: Options) -> int:
         return lines if options.is_verbose else without_start_up(lines)
 
     raise_limits()
-    with shared_memory.claimed() as regions, ExitStack() as starting:
-        watch = StubWatch(options.addresses, key=options.key).watch
+    with shared_memory.claimed() as regions, ExitStack() as starting, playground.running(options) as keep_playground:
+        stub_watch = StubWatch(options.addresses, key=options.key)
+
+        def watch(server: ServerProcess) -> None:
+            stub_watch.watch(server)
+            keep_playground()
+
         supervisor = Supervisor(start, options.addresses, watch=watch, on_end=regions.remove)
         starting.enter_context(progress.running(f"Starting tritonserver with {len(names)} models"))
         if options.watch:

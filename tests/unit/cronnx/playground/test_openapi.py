@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import base64
 import io
-import json
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ from google.protobuf import text_format
 from PIL import Image
 from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig
 
-from cronnx_lab.document.openapi import JSON_TYPES, ONE_PIXEL_PNG, datatype, description, json_schema
+from cronnx.playground.openapi import JSON_TYPES, ONE_PIXEL_PNG, datatype, description, json_schema
 
 CONFIG = """
 name: "plants"
@@ -29,8 +28,7 @@ output [
 @pytest.fixture
 def described() -> dict[str, Any]:
     models = {name: text_format.Parse(CONFIG, ModelConfig()) for name in ("plants", "plants_onnx")}
-    document: dict[str, Any] = json.loads(description(models, ["plants"]))
-    return document
+    return description(models, ["plants"])
 
 
 def resolved(document: dict[str, Any], reference: dict[str, str]) -> dict[str, Any]:
