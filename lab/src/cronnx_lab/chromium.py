@@ -10,7 +10,8 @@ from playwright.sync_api import Browser, sync_playwright
 
 from cronnx_lab.errors import MeasurementError
 
-NAMES = ("chromium", "google-chrome")
+# The first has no window, and starts in a fraction of the others' time.
+NAMES = ("chromium-headless-shell", "chromium", "google-chrome")
 _NO_NETWORK = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 
 
@@ -23,8 +24,9 @@ def running() -> Iterator[Browser]:
     """
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
-        names = " or ".join(NAMES)
-        raise MeasurementError(f"expected {names} on PATH, got neither; on Debian: apt-get install chromium")
+        raise MeasurementError(
+            f"expected one of {', '.join(NAMES)} on PATH, got none; on Debian: apt-get install {NAMES[0]}"
+        )
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=[_NO_NETWORK])
         try:

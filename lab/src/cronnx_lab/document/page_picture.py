@@ -10,7 +10,7 @@ from playwright.sync_api import Error, expect
 from cronnx_lab import chromium
 from cronnx_lab.errors import MeasurementError
 
-WIDTH, HEIGHT = 1280, 860
+WIDTH, HEIGHT = 1280, 1290
 QUALITY = 80
 TIMEOUT_MS = 60_000
 SHOWN = "model=efficientnet_lite0&version=1&with=efficientnet_lite0&with_version=2&picture=coffee.jpg"
@@ -31,6 +31,9 @@ def take(url: str) -> bytes:
         try:
             page.goto(f"{url.rstrip('/')}/#{SHOWN}")
             answers = page.get_by_role("table", name="Time by step")
+            expect(answers).to_have_count(2, timeout=TIMEOUT_MS)
+            # The first call of a version is slower than all others.
+            page.get_by_role("button", name="Ask again").first.click()
             expect(answers).to_have_count(2, timeout=TIMEOUT_MS)
             picture = page.screenshot()
         except (Error, AssertionError) as error:
