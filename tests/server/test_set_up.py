@@ -59,4 +59,4 @@ def test_without_a_network_the_start_ends_in_one_clear_line_every_time(fresh_cop
         assert "Traceback" not in ended.stderr
         *steps, line = ended.stderr.splitlines()
         assert all(step.startswith(("==> ", "    ")) for step in steps), steps
-        assert line.startswith("serve: cannot install server.txt: the package index cannot be reached")
+        assert line.startswith("serve: cannot install uv: the package index cannot be reached")
