@@ -143,7 +143,7 @@ def test_a_deadline_that_never_or_always_passes_is_refused(client: Client, timeo
         Client(timeout_s=timeout_s)
 
 
-@pytest.mark.parametrize("image", [None, 3, {"cat"}, iter([b"cat"]), np.zeros((2, 2, 3), np.uint8)])
+@pytest.mark.parametrize("image", [None, 3, {"cat"}, iter([b"cat"]), object()])
 def test_a_value_that_is_not_an_image_is_refused(client: Client, image: Any) -> None:
     with pytest.raises(InvalidInput, match=f"image: expected .*, got {type(image).__name__}"):
         client.classify(image)
