@@ -55,7 +55,7 @@ def test_a_server_that_ends_ends_the_build(tmp_path: Path) -> None:
     versions.wait()
     assert loaded == []
     assert not (tmp_path / "other-3").exists()
-    assert not [each for each in psutil.Process().children() if WAIT in each.cmdline()]
+    assert not [each for each in psutil.process_iter(["cmdline"]) if WAIT in (each.info["cmdline"] or ())]
 
 
 def test_one_version_of_the_catalogue_is_asked_for() -> None:
