@@ -19,14 +19,11 @@ SHORTEST_LIFE_S = 10.0
 
 
 @contextlib.contextmanager
-def running(options: Options) -> Iterator[Callable[[], None]]:
-    """Run a playground inside the `with` block, if the options have one; yield what restarts it if it has died."""
-    if options.playground_port is None:
-        yield lambda: None
-        return
+def running(options: Options) -> Iterator[Kept]:
+    """Run a playground inside the `with` block, if the options have one."""
     kept = Kept(lambda: _started(options))
     try:
-        yield kept.check
+        yield kept
     finally:
         kept.end()
 
@@ -34,20 +31,23 @@ def running(options: Options) -> Iterator[Callable[[], None]]:
 class Kept:
     """A process that is restarted when it dies, unless it dies right after its start."""
 
-    def __init__(self, start: Callable[[], ServerProcess], *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, start: Callable[[], ServerProcess | None], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """Start the process.
 
         Args:
-            start: Starts it.
+            start: Starts it; None if there is none.
             clock: Returns the time, in seconds.
         """
         self._start, self._clock = start, clock
-        self._process: ServerProcess | None = start()
+        self._process = start()
         self._started_at = clock()
+        self._is_stopped = False
 
     def check(self) -> None:
         """Restart the process if it has died."""
-        if self._process is None or not self._process.ends_within(0):
+        if self._process is None or self._is_stopped or not self._process.ends_within(0):
             return
         status = self._process.wait()
         self.end()
@@ -58,6 +58,12 @@ class Kept:
         self._process = self._start()
         self._started_at = self._clock()
 
+    def stop(self) -> None:
+        """Ask the process to end, and restart it no more: Triton waits for its connections when it stops."""
+        self._is_stopped = True
+        if self._process:
+            self._process.stop()
+
     def end(self) -> None:
         """End the process."""
         if self._process:
@@ -65,7 +71,9 @@ class Kept:
         self._process = None
 
 
-def _started(options: Options) -> ServerProcess:
+def _started(options: Options) -> ServerProcess | None:
+    if options.playground_port is None:
+        return None
     command = [sys.executable, "-I", "-m", "cronnx", "playground", "--url", options.addresses.http]
     command += ["--port", str(options.playground_port), "--pictures", str(PICTURE.parent)]
     # It has no use for the key: its users give theirs.

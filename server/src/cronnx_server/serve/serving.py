@@ -93,19 +93,23 @@ def serve(options: Options) -> int:
         return lines if options.is_verbose else without_start_up(lines)
 
     raise_limits()
-    with shared_memory.claimed() as regions, ExitStack() as starting, playground.running(options) as keep_playground:
+    with shared_memory.claimed() as regions, ExitStack() as starting, playground.running(options) as page:
         stub_watch = StubWatch(options.addresses, key=options.key)
 
         def watch(server: ServerProcess) -> None:
             stub_watch.watch(server)
-            keep_playground()
+            page.check()
+
+        def stop() -> None:
+            page.stop()
+            supervisor.stop()
 
         supervisor = Supervisor(start, options.addresses, watch=watch, on_end=regions.remove)
         starting.enter_context(progress.running(f"Starting tritonserver with {len(names)} models"))
         if options.watch:
             Thread(target=_reload_changed, args=(folders, reloads.follow, ended), daemon=True).start()
         try:
-            with stopping_on_signals(supervisor.stop):
+            with stopping_on_signals(stop):
                 return supervisor.run(report)
         finally:
             ended.set()

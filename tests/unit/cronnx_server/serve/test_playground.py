@@ -75,9 +75,18 @@ def test_it_ends_with_the_server(started: Started) -> None:
     assert started.processes[0].ends_within(0)
 
 
+def test_a_process_that_was_stopped_ends_and_is_not_restarted(kept: Kept, started: Started) -> None:
+    started.now += SHORTEST_LIFE_S
+    kept.stop()
+    assert started.processes[0].ends_within(30)
+    kept.check()
+    assert len(started.processes) == 1
+
+
 def test_without_the_option_nothing_is_started() -> None:
-    with running(Options()) as check:
-        check()
+    with running(Options()) as kept:
+        kept.check()
+        kept.stop()
     assert Options().playground_url is None
 
 
