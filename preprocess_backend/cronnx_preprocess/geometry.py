@@ -132,10 +132,15 @@ def fit(image: Size, recipe: Recipe) -> Fit:
     offsets = [_offset(resized[axis], canvas[axis], recipe) for axis in (0, 1)]
     left, top = (max(0, -offset) for offset in offsets)
     right, bottom = (min(resized[axis], canvas[axis] - offsets[axis]) for axis in (0, 1))
-    per_pixel_x, per_pixel_y = image[0] / resized[0], image[1] / resized[1]
     scale_x, scale_y = (gain, gain) if gain else (resized[0] / image[0], resized[1] / image[1])
+    # The product comes first, because it is exact: a quotient that was rounded up would pass the image's edge.
     return Fit(
-        box=(left * per_pixel_x, top * per_pixel_y, right * per_pixel_x, bottom * per_pixel_y),
+        box=(
+            left * image[0] / resized[0],
+            top * image[1] / resized[1],
+            right * image[0] / resized[0],
+            bottom * image[1] / resized[1],
+        ),
         size=(right - left, bottom - top),
         offset=(max(0, offsets[0]), max(0, offsets[1])),
         canvas=canvas,

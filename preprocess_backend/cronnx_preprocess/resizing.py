@@ -6,6 +6,7 @@ Source: github.com/Linebender/fast_image_resize, whose kernels are those of Pill
 
 from __future__ import annotations
 
+import math
 import threading
 
 import cv2
@@ -101,7 +102,14 @@ def _interpolated(
 
 def _reduced(image: Image.Image, size: Size, box: Box, algorithm: ResizeAlg) -> Image.Image:
     left, top, right, bottom = box
-    options = ResizeOptions(algorithm, crop_box=CropBox(left, top, right - left, bottom - top))
+    part = CropBox(left, top, _extent(left, right), _extent(top, bottom))
+    options = ResizeOptions(algorithm, crop_box=part)
     made = Image.new(image.mode, size)
     _thread_state.resizer.resize_pil(image, made, options)
     return made
+
+
+def _extent(start: float, end: float) -> float:
+    """The length of a side; the start and the length together do not pass the end, as the resizer requires."""
+    extent = end - start
+    return extent if start + extent <= end else math.nextafter(extent, 0)

@@ -116,3 +116,10 @@ def test_the_box_always_lies_within_the_image(image: Size, canvas: Size, resize:
     assert 0 <= left < right <= image[0]
     assert 0 <= top < bottom <= image[1]
     assert all(0 < drawn <= side for drawn, side in zip(found.size, canvas, strict=True))
+
+
+@pytest.mark.parametrize("side", [224, 518, 640])
+def test_a_whole_image_of_any_size_is_taken_to_its_very_edge(side: int) -> None:
+    for longest in range(1, 4000):
+        found = fitted((longest, longest), (side, side), Resize.EXACT)
+        assert found.box == (0, 0, longest, longest)

@@ -67,3 +67,11 @@ def test_a_part_without_antialiasing_is_cut_out_of_the_whole() -> None:
     part = resized(image, (30, 20), box=(20, 20, 80, 60), **options)
     difference = np.asarray(part, np.int16) - np.asarray(whole, np.int16)[10:30, 10:40]
     assert np.abs(difference).max() <= 1
+
+
+@pytest.mark.parametrize("antialias", [True, False])
+def test_a_part_up_to_the_edge_is_resized_whatever_its_rounding(antialias: bool) -> None:
+    image = Image.new("RGB", (1793, 1793))
+    for left in (0.1, 1 / 3, 100 / 7, 1000 / 3, 1792 / 9):
+        box = (left, left, 1793, 1793)
+        assert resized(image, (32, 32), box=box, resample=Resampling.BILINEAR, antialias=antialias).size == (32, 32)
