@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from cronnx_server import repository
 from cronnx_server.build_models.build import build
-from cronnx_server.build_models.catalogue import LIVE_VERSION, Model, Quantised, Weights, catalogue
+from cronnx_server.build_models.catalogue import LIVE_VERSION, Model, Quantised, catalogue
 from cronnx_server.errors import BuildError, CommandError, RepositoryError
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY, WEIGHTS
 
@@ -170,21 +169,16 @@ def _build(absent: Sequence[tuple[Model, int]], model_repository: Path, weights:
     failures: Failures = {}
     with ThreadPoolExecutor(MOST_DOWNLOADS) as downloads:
         sources = dict.fromkeys(model.weights(version) for model, version in absent)
-        fetched = {source: downloads.submit(_fetch, source, weights) for source in sources}
+        fetched = {source: downloads.submit(source.fetch, weights) for source in sources}
         for model, version in absent:
             if (model.name, LIVE_VERSION) in failures:
                 continue
-            wait([fetched[model.weights(version)]])
             try:
+                fetched[model.weights(version)].result()
                 build(model, version, repository=model_repository, weights=weights)
             except CommandError as failure:
                 failures[model.name, version] = failure
     return failures
-
-
-def _fetch(source: Weights, folder: Path) -> None:
-    with contextlib.suppress(CommandError):  # the build that needs it says why
-        source.fetch(folder)
 
 
 def _report(reasons: Mapping[str, CommandError], failures: Failures) -> None:

@@ -13,9 +13,9 @@ from cronnx_server import progress
 from cronnx_server.files import PARTIAL
 from cronnx_server.serve.access import Key
 from cronnx_server.serve.addresses import Addresses
+from cronnx_server.serve.stub_watch import LOAD_TIMEOUT_S
 
 SETTLE_S = 1.0
-LOAD_TIMEOUT_S = 120.0
 
 Files = Mapping[str, tuple[int, int]]
 """The time of the last change in nanoseconds and the size of each file of a model, by its path."""
