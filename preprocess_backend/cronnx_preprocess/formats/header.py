@@ -9,6 +9,9 @@ from cronnx_preprocess.geometry import Size
 
 UPRIGHT = 1
 
+# What a byte of a file costs at least; a small picture in a long file takes time, too.
+_COST_OF_A_BYTE = 5.0
+
 
 class Header(NamedTuple):
     """What is known of an image before any pixel is decoded.
@@ -21,7 +24,6 @@ class Header(NamedTuple):
         bytes_per_pixel: What it costs to decode a pixel and to make it RGB, in bytes of memory; a kind that takes
             longer than its memory suggests counts more.
         fixed_bytes_per_pixel: What a pixel of a JPEG costs in addition, even if it is decoded at a smaller size.
-        cost_of_a_byte: What a byte of the file costs at least; a small picture in a long file takes time, too.
         kind: What it is, in case Pillow does not support it; empty if Pillow supports every kind that passes.
     """
 
@@ -31,7 +33,6 @@ class Header(NamedTuple):
     bytes_per_pixel: float
     orientation: int = UPRIGHT
     fixed_bytes_per_pixel: float = 0.0
-    cost_of_a_byte: float = 5.0
     kind: str = ""
 
     @property
@@ -46,7 +47,7 @@ class Header(NamedTuple):
     def cost_bytes(self, scale: int) -> float:
         """What it costs to decode the image at 1/`scale` of its width and height."""
         width, height = self.size
-        return max(width * height * self.cost_of_a_pixel(scale), len(self.file) * self.cost_of_a_byte)
+        return max(width * height * self.cost_of_a_pixel(scale), len(self.file) * _COST_OF_A_BYTE)
 
 
 def damaged(name: str) -> InvalidImageError:

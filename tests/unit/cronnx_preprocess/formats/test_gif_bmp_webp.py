@@ -60,7 +60,10 @@ def test_chunks_of_a_webp_are_limited(encode: Encode) -> None:
 
 
 def test_bytes_of_a_webp_are_limited_and_counted(encode: Encode) -> None:
-    file = encode(Image.new("RGB", (3, 2)), "WEBP")
-    assert webp.read(file.ljust(webp.MAX_BYTES, b"x")).cost_bytes(1) == 16 * webp.MAX_BYTES
+    file = encode(Image.new("RGB", (30, 20)), "WEBP")
+    short, long = (webp.read(file.ljust(size, b"x")).cost_bytes(1) for size in (300, webp.MAX_BYTES))
+    assert short == pytest.approx(600 * 9 + 300 * 24)
+    assert long == pytest.approx(600 * 9 + webp.MAX_BYTES * 24)
+    assert webp.read(file).cost_bytes(1) == 600 * 17  # its memory
     with pytest.raises(InvalidImageError, match=r"^expected a WebP of at most 10485760 bytes, got 10485761"):
         webp.read(file.ljust(webp.MAX_BYTES + 1, b"x"))
