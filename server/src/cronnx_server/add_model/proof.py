@@ -55,19 +55,24 @@ def prove(content: bytes, served: ServedModel) -> Proof:
     Raises:
         ModelFileError: The model fails, a value is not finite, or a batch is answered differently.
     """
-    model, name = InProcessModel(content), served.source.name
+    model = InProcessModel(content)
     try:
-        for picture in sorted(PICTURES.glob("*.jpg")):
-            alone = model.answer([picture.read_bytes()])
-            _check_finite(alone, name)
-            if served.network.batchable:
-                _check_batch(alone, model.answer([picture.read_bytes()] * 2), name)
-        inputs = model.preprocess([PICTURE.read_bytes()])
-        return Proof(served.spec.task, inputs, model.run(inputs))
+        proofs = {picture: _proof(model, served, picture.read_bytes()) for picture in sorted(PICTURES.glob("*.jpg"))}
     except ModelFileError:
         raise
     except Exception as error:  # ONNX Runtime's errors have no other base
-        raise ModelFileError(f"{name} fails on a photograph: {error_text(error)}") from error
+        raise ModelFileError(f"{served.source.name} fails on a photograph: {error_text(error)}") from error
+    return proofs[PICTURE]
+
+
+def _proof(model: InProcessModel, served: ServedModel, picture: bytes) -> Proof:
+    """The answer to a picture, checked."""
+    inputs = model.preprocess([picture])
+    alone = model.run(inputs)
+    _check_finite(alone, served.source.name)
+    if served.network.batchable:
+        _check_batch(alone, model.answer([picture] * 2), served.source.name)
+    return Proof(served.spec.task, inputs, alone)
 
 
 def _check_finite(outputs: Mapping[str, npt.NDArray[Any]], name: str) -> None:
