@@ -83,7 +83,7 @@ class Supervisor:
             with self._started(*flags) as server:
                 status = self._watched(server)
             if self._is_stopped or not status:
-                return status
+                return status if status >= 0 else 128 - status  # a signal's number, as shells report it
             failed_starts = 0 if server.was_up else failed_starts + 1
             flags = LENIENT if server.was_up else flags
             refused = status > 0 and not flags

@@ -106,7 +106,7 @@ def test_the_likely_cause_of_a_crash_is_named_once(capsys: pytest.CaptureFixture
 def test_one_that_is_told_to_stop_is_not_started_again() -> None:
     program = Program("lives")
     supervisor = program.supervisor()
-    assert supervisor.run(supervisor.stop) == -signal.SIGTERM
+    assert supervisor.run(supervisor.stop) == 128 + signal.SIGTERM
     assert len(program.flags) == 1
 
 
