@@ -1,4 +1,4 @@
-"""Each step is warmed up with a single picture and with a batch: a network's is its largest, for the engines of GPUs."""
+"""Each step is warmed up with one picture and with a batch; a network's is its largest, for the engines of GPUs."""
 
 from __future__ import annotations
 
