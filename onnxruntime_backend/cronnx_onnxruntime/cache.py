@@ -10,11 +10,14 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from cronnx_onnxruntime.batches import Array
 from cronnx_onnxruntime.errors import InferenceError
-from cronnx_onnxruntime.runner import Answer, Request
-from cronnx_onnxruntime.signature import Config
+
+if TYPE_CHECKING:  # scripts/serve needs the name of the variable, not ONNX Runtime
+    from cronnx_onnxruntime.batches import Array
+    from cronnx_onnxruntime.runner import Answer, Request
+    from cronnx_onnxruntime.signature import Config
 
 VARIABLE = "CRONNX_CACHE_BYTES"
 """The environment variable with the size of the cache of one instance, in bytes; without it there is none."""

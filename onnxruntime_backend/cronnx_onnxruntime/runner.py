@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -92,7 +92,9 @@ class Runner:
         self._strings = {each.name for each in self._signature.inputs if each.data_type == datatypes.STRING}
         self._scalars = {each.name for each in self._signature.inputs if not each.shape}
         self._threads = requested.intra_op_thread_count or cores()
-        self._cuts_batches = self._batching and list(chosen.options) == [CPU] and not self._ragged
+        # With a dynamic batcher the rows of a request may meet any others, so that they have to be independent.
+        is_dynamic = self._batching and "dynamic_batching" in config
+        self._cuts_batches = is_dynamic and list(chosen.options) == [CPU] and not self._ragged
         self._pool = ThreadPoolExecutor(self._threads, "share of a batch")
         # Parallel runs take a tenth longer in a session whose thread pool they have to share.
         is_parallel = self._cuts_batches and self._threads > 1
@@ -104,13 +106,14 @@ class Runner:
         """Answer each request, in order, with every output that one of them wants, by name, or with its error.
 
         A model that batches runs them as one batch. On a CPU, unless it is ragged, it cuts the batch into runs, one on
-        each core: a network scales better over images than over the parts of its operators. A model that does not
-        batch runs each request alone.
+        each core: a network scales better over images than over the parts of its operators, and a run of few images
+        needs little memory. A model that does not batch runs each request alone.
         """
         prepared = [self._prepared(request) for request in requests]
         sound = [inputs for inputs in prepared if not isinstance(inputs, InferenceError)]
         wanted = sorted({name for request in requests for name in request.wanted})
-        answers = iter([answer for group in self._run_all(self._groups(sound), wanted) for answer in group])
+        run = self._run_cut if self._cuts_batches else self._run_whole
+        answers = iter(run(sound, wanted))
         return [inputs if isinstance(inputs, InferenceError) else next(answers) for inputs in prepared]
 
     def _prepared(self, request: Request) -> dict[str, Array] | InferenceError:
@@ -124,15 +127,21 @@ class Runner:
             inputs[name] = inputs[name].reshape(())
         return inputs
 
-    def _groups(self, sound: Sequence[dict[str, Array]]) -> list[Sequence[dict[str, Array]]]:
-        if not self._batching:
-            return [[inputs] for inputs in sound]
-        return [sound[share] for share in shares(_rows(sound), self._threads)] if self._cuts_batches else [sound]
+    def _run_whole(self, sound: Sequence[dict[str, Array]], wanted: Sequence[str]) -> list[Answer]:
+        groups = [sound] if self._batching else [[inputs] for inputs in sound]
+        return [answer for group in groups if group for answer in self._run(self._session, group, wanted)]
 
-    def _run_all(self, groups: Sequence[Sequence[dict[str, Array]]], wanted: Sequence[str]) -> Iterator[list[Answer]]:
-        if len(groups) == 1:  # saves the way to another thread and back
-            return iter([self._run(self._session, groups[0], wanted)])
-        return self._pool.map(lambda group: self._run(self._parallel_session, group, wanted), groups)
+    def _run_cut(self, sound: Sequence[dict[str, Array]], wanted: Sequence[str]) -> list[Answer]:
+        runs = shares(_rows(sound), self._threads)
+        if len(runs) == 1:  # saves the way to another thread and back
+            return self._run(self._session, sound, wanted)
+        groups = [[_part(sound[index], rows) for index, rows in run] for run in runs]
+        answered = self._pool.map(lambda group: self._run(self._parallel_session, group, wanted), groups)
+        parts: list[list[Answer]] = [[] for _ in sound]
+        for run, answers in zip(runs, answered, strict=True):
+            for (index, _), answer in zip(run, answers, strict=True):
+                parts[index].append(answer)
+        return list(map(_joined, parts))
 
     def _run(
         self, session: onnxruntime.InferenceSession, group: Sequence[dict[str, Array]], wanted: Sequence[str]
@@ -177,6 +186,20 @@ class Runner:
             for answer, piece in zip(answers, pieces, strict=True):
                 answer[name] = piece
         return list(answers)
+
+
+def _part(inputs: dict[str, Array], rows: slice) -> dict[str, Array]:
+    return {name: array[rows] for name, array in inputs.items()}
+
+
+def _joined(parts: Sequence[Answer]) -> Answer:
+    """The answer to a request from those to its parts."""
+    outputs: list[dict[str, Array]] = []
+    for part in parts:
+        if isinstance(part, InferenceError):
+            return part
+        outputs.append(part)
+    return {name: batches.concatenate([each[name] for each in outputs]) for name in outputs[0]}
 
 
 def _rows(group: Sequence[dict[str, Array]]) -> list[int]:

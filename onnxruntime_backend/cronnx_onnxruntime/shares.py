@@ -1,4 +1,4 @@
-"""Cuts a batch between requests into runs for the cores of a CPU."""
+"""Cuts a batch into runs for the cores of a CPU."""
 
 from __future__ import annotations
 
@@ -12,26 +12,38 @@ ROWS_A_RUN = 2
 # More runs do not make large networks faster, and make small ones much slower.
 RUNS_A_THREAD = 4
 
+Run = list[tuple[int, slice]]
+"""What a run computes: requests of the batch by number, and the rows of each."""
+
 
 def cores() -> int:
     """The number of cores that this process may use."""
     return len(os.sched_getaffinity(0))
 
 
-def shares(sizes: Sequence[int], threads: int) -> list[slice]:
-    """Cut a batch into runs of whole requests with about equal numbers of rows.
+def shares(sizes: Sequence[int], threads: int) -> list[Run]:
+    """Cut a batch into runs with about equal numbers of rows, also within a request.
 
-    Each thread gets one run, or up to RUNS_A_THREAD if runs would have more than ROWS_A_RUN rows.
+    Each thread gets one run, or up to RUNS_A_THREAD if runs would have more than ROWS_A_RUN rows. A request alone with
+    fewer rows than threads stays whole, for a run that all threads share.
 
     Args:
         sizes: The number of rows of each request.
         threads: The number of runs at a time.
-
-    Returns:
-        The requests of each run.
     """
-    ends = [0, *accumulate(sizes)]
-    count = min(max(threads, ends[-1] // ROWS_A_RUN), threads * RUNS_A_THREAD)
-    targets = [ends[-1] * number / count for number in range(1, count)]
-    nearest = {min(range(len(ends)), key=lambda cut: abs(ends[cut] - target)) for target in targets}
-    return [slice(start, stop) for start, stop in pairwise(sorted({0, *nearest, len(sizes)}))]
+    ends = [0, *accumulate(max(1, size) for size in sizes)]  # an empty request is answered too
+    rows = ends[-1]
+    count = min(max(threads, rows // ROWS_A_RUN), threads * RUNS_A_THREAD)
+    if len(sizes) == 1 and rows < threads:
+        count = 1
+    cuts = sorted({rows * number // count for number in range(count + 1)})
+    return [_run(ends, start, stop) for start, stop in pairwise(cuts)]
+
+
+def _run(ends: Sequence[int], start: int, stop: int) -> Run:
+    """The rows from `start` to `stop` of the batch, by request."""
+    return [
+        (index, slice(max(start - first, 0), min(stop, last) - first))
+        for index, (first, last) in enumerate(pairwise(ends))
+        if first < stop and start < last
+    ]

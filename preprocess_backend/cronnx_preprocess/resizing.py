@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import threading
+from functools import cache
+from types import ModuleType
 
-import cv2
 from cykooz_resizer import Algorithm, CropBox, FilterType, ResizeAlg, ResizeOptions, Resizer
 from PIL import Image
 from PIL.Image import Resampling
@@ -31,8 +32,8 @@ _ALGORITHMS = {
     Resampling.LANCZOS: ResizeAlg.convolution(FilterType.lanczos3),
 }  # the others are rare, and NEAREST and BOX break ties differently
 FILTERS = (Resampling.NEAREST, Resampling.BOX, *_ALGORITHMS, Resampling.HAMMING)
-INTERPOLATIONS = {Resampling.BILINEAR: cv2.INTER_LINEAR, Resampling.BICUBIC: cv2.INTER_CUBIC}
-"""The filters that need not widen, by OpenCV's numbers."""
+INTERPOLATIONS = (Resampling.BILINEAR, Resampling.BICUBIC)
+"""The filters that need not widen."""
 _OF_PARTS = {
     Resampling.BILINEAR: _interpolation(FilterType.bilinear),
     Resampling.BICUBIC: _interpolation(FilterType.catmull_rom),
@@ -41,10 +42,6 @@ _OF_PARTS = {
 # cykooz_resizer 4.0.1 reads outside the image and ends the process for some enlarged parts, because it drops weights of
 # zero and assumes that no filter begins left of the first pixel's. So Pillow does enlargements; they are small anyway.
 _MIN_REDUCTION = 1.1
-
-
-# Images are resized side by side, one on each thread.
-cv2.setNumThreads(1)
 
 
 class _ThreadState(threading.local):
@@ -86,7 +83,9 @@ def _interpolated(
     either. Pixels of BILINEAR differ from OpenCV's by one at most; the kernel of its INTER_CUBIC is a little sharper.
     """
     if box == (0, 0, *image.size):
-        return Image.fromarray(cv2.resize(rgb_array(image), size, interpolation=INTERPOLATIONS[resample]))
+        cv2 = _opencv()
+        interpolation = cv2.INTER_LINEAR if resample is Resampling.BILINEAR else cv2.INTER_CUBIC
+        return Image.fromarray(cv2.resize(rgb_array(image), size, interpolation=interpolation))
     left, top, right, bottom = box
     horizontal = (left, right, size[0]) if reductions[0] > 1 else (0, image.width, image.width)
     vertical = (top, bottom, size[1]) if reductions[1] > 1 else (0, image.height, image.height)
@@ -98,6 +97,15 @@ def _interpolated(
     left, right = (0, size[0]) if reductions[0] > 1 else (left, right)
     top, bottom = (0, size[1]) if reductions[1] > 1 else (top, bottom)
     return image.resize(size, resample, (left, top, right, bottom))
+
+
+@cache
+def _opencv() -> ModuleType:
+    """OpenCV, whose import takes 50 ms and which few recipes need."""
+    import cv2
+
+    cv2.setNumThreads(1)  # images are resized side by side, one on each thread
+    return cv2
 
 
 def _reduced(image: Image.Image, size: Size, box: Box, algorithm: ResizeAlg) -> Image.Image:

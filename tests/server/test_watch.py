@@ -88,7 +88,7 @@ def test_a_version_that_is_built_later_is_loaded(watched: Watched, capsys: pytes
     source = watched.repository.folder / watched.repository.classifier / "1"
     copy = "import shutil, sys; shutil.copytree(*sys.argv[1:])"
     later = LaterVersions(
-        [("toy", 3)],
+        {("toy", 3): ["toy_onnx"]},
         watched.reloads.load,
         command=lambda _, version: [sys.executable, "-c", copy, str(source), str(source.with_name(str(version)))],
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +63,17 @@ def parse_config(text: str, name: str) -> ModelConfig:
     Raises:
         text_format.ParseError: The text is not a model configuration.
     """
-    config: ModelConfig = text_format.Parse(text, ModelConfig())
+    config = ModelConfig()
+    config.CopyFrom(_parsed(text))
     config.name = config.name or name
     return config
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str) -> ModelConfig:
+    """Parse a configuration once: a start reads each several times, and parsing takes milliseconds."""
+    parsed: ModelConfig = text_format.Parse(text, ModelConfig())
+    return parsed
 
 
 def as_json(config: ModelConfig) -> dict[str, Any]:

@@ -17,10 +17,12 @@ from tests.unit.cronnx_onnxruntime.configs import Config, accelerated, config, p
 
 Load = Callable[[bytes, Config], Runner]
 
-SUMS = config([tensor("a", [3]), tensor("b", [3])], [tensor("sum", [3]), tensor("difference", [3])], max_batch_size=8)
-TEXT = config([tensor("x", [1], "TYPE_STRING")], [tensor("y", [1], "TYPE_STRING")], max_batch_size=8)
+BATCHING: Config = {"max_batch_size": 8, "dynamic_batching": {}}
+SUMS = config([tensor("a", [3]), tensor("b", [3])], [tensor("sum", [3]), tensor("difference", [3])], **BATCHING)
+TEXT = config([tensor("x", [1], "TYPE_STRING")], [tensor("y", [1], "TYPE_STRING")], **BATCHING)
 OFFSET = config([tensor("x", [3]), tensor("offset", [1], optional=True)], [tensor("y", [3])])
-UNLIKE = config([tensor("a", [-1]), tensor("b", [-1])], [tensor("y", [-1])], max_batch_size=8)
+UNLIKE = config([tensor("a", [-1]), tensor("b", [-1])], [tensor("y", [-1])], **BATCHING)
+NON_ZERO = config([tensor("x", [3])], [tensor("y", [2], "TYPE_INT64")], **BATCHING)
 
 
 @pytest.fixture
@@ -57,13 +59,38 @@ def test_requests_of_any_size_are_answered_in_order(load: Load) -> None:
         np.testing.assert_array_equal(outputs(answer)["difference"], rows(size, size - 1))
 
 
-@pytest.mark.parametrize(("threads", "runs"), [("1", 3), ("2", 3), ("8", 4)])
+@pytest.mark.parametrize(("threads", "runs"), [("1", 3), ("2", 3), ("8", 6)])
 def test_the_requests_of_a_batch_are_shared_out_between_runs(load: Load, threads: str, runs: int) -> None:
     given = SUMS | {"parameters": parameters(intra_op_thread_count=threads)["parameters"]}
-    requests = [sum_request(size, size) for size in (1, 2, 2, 1)]
+    requests = [sum_request(1, value) for value in range(6)]
     sums = [outputs(answer)["sum"] for answer in load(graphs.sum_and_difference(), given).answers(requests)]
-    assert [(len(each), each[0, 0]) for each in sums] == [(1, 2), (2, 3), (2, 3), (1, 2)]
+    assert [each[0, 0] for each in sums] == [1, 2, 3, 4, 5, 6]
     assert len({id(each.base) for each in sums}) == runs
+
+
+@pytest.mark.parametrize("sizes", [[8], [3, 1, 4], [0, 2]])
+def test_the_rows_of_a_request_come_back_in_order_from_several_runs(load: Load, sizes: list[int]) -> None:
+    arrays = [np.arange(3 * size, dtype=np.float32).reshape(size, 3) + 100 * size for size in sizes]
+    requests = [Request({"a": array, "b": array}, ("sum", "difference")) for array in arrays]
+    answers = load(graphs.sum_and_difference(), SUMS).answers(requests)
+    for array, answer in zip(arrays, answers, strict=True):
+        np.testing.assert_array_equal(outputs(answer)["sum"], 2 * array)
+        np.testing.assert_array_equal(outputs(answer)["difference"], 0 * array)
+
+
+def test_without_a_dynamic_batcher_a_request_is_one_run(load: Load) -> None:
+    given = {name: value for name, value in NON_ZERO.items() if name != "dynamic_batching"}
+    (answer,) = load(graphs.non_zero(), given).answers([Request({"x": np.eye(2, 3, dtype=np.float32)}, ("y",))])
+    assert outputs(answer)["y"].tolist() == [[0, 0], [1, 1]], "the second row of a run of its own would be [0, 1]"
+
+
+def test_a_request_of_which_a_part_fails_has_its_error(load: Load) -> None:
+    x = np.eye(4, 3, dtype=np.float32)
+    x[3] = 1
+    two_runs = {"parameters": parameters(intra_op_thread_count="2")["parameters"]}
+    (answer,) = load(graphs.non_zero(), NON_ZERO | two_runs).answers([Request({"x": x}, ("y",))])
+    assert isinstance(answer, InferenceError)
+    assert "expected 2 rows, as many as in the batch, got 4" in str(answer)
 
 
 def test_no_requests_have_no_answers(load: Load) -> None:
@@ -193,8 +220,9 @@ def test_a_runner_goes_on_after_an_error(load: Load) -> None:
 @pytest.mark.parametrize("requests", [1, 2])
 def test_rows_that_are_not_the_requests_own_are_never_given(load: Load, requests: int) -> None:
     one_run = parameters(intra_op_thread_count="1")["parameters"]
-    given = config([tensor("x", [3])], [tensor("y", [2], "TYPE_INT64")], max_batch_size=8, parameters=one_run)
-    answers = load(graphs.non_zero(), given).answers([Request({"x": rows(1, 1)}, ("y",))] * requests)
+    answers = load(graphs.non_zero(), NON_ZERO | {"parameters": one_run}).answers(
+        [Request({"x": rows(1, 1)}, ("y",))] * requests
+    )
     assert [str(answer) for answer in answers] == [
         f"output 'y': expected {requests} rows, as many as in the batch, got {3 * requests}; the graph does not batch"
     ] * requests

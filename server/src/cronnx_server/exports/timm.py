@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 
 from cronnx_server.exports.facts import Facts
-from cronnx_server.exports.labels import IMAGENET_CLASSES, imagenet, named, numbered
+from cronnx_server.exports.label_sets import IMAGENET_CLASSES, imagenet
+from cronnx_server.exports.labels import named, numbered
 from cronnx_server.exports.side_files import Entries
 from cronnx_server.exports.source import Source
 from cronnx_server.model_spec import Task

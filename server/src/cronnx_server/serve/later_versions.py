@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from threading import Thread
 
 from cronnx_server import progress
@@ -29,7 +29,7 @@ class LaterVersions:
 
     def __init__(
         self,
-        versions: Sequence[ModelVersion],
+        versions: Mapping[ModelVersion, Sequence[str]],
         load: Callable[[str], None],
         *,
         command: Callable[[str, int], list[str]] = command_of,
@@ -37,7 +37,7 @@ class LaterVersions:
         """Prepare; `start` begins.
 
         Args:
-            versions: What to build.
+            versions: What to build, in this order, and the models to load after each.
             load: Loads a model by name.
             command: The command that builds a version.
         """
@@ -61,14 +61,17 @@ class LaterVersions:
         self._thread.join()
 
     def _run(self) -> None:
-        for name, version in self._versions:
-            problem = self._built(name, version)
+        failed: set[str] = set()
+        for (name, version), models in self._versions.items():
+            problem = "" if name in failed else self._built(name, version)
             if self._is_stopped:
                 return
             if problem:
                 progress.step(f"cannot build {name} version {version}: {problem}; the next start tries again")
-                continue
-            self._load(f"{name}_onnx")
+                failed.add(name)
+            if name not in failed:
+                for model in models:
+                    self._load(model)
 
     def _built(self, name: str, version: int) -> str:
         """Build a version, and return why it could not be built; empty if it was."""

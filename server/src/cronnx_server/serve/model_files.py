@@ -99,15 +99,23 @@ class Reloads:
             f"Loaded {model_name}: version{'s' * (len(versions) != 1)} {', '.join(sorted(versions, key=int))}"
         )
 
+    def load_absent(self, model_name: str) -> None:
+        """Load a model, unless it is loaded."""
+        if self._is_loaded(model_name) is False:
+            self.load(model_name)
+
     def follow(self, folder: Path) -> None:
         """Load the model of a folder whose files have changed, unless it is not loaded at all."""
-        with Client(self._addresses.http, key=self._key, timeout_s=LOAD_TIMEOUT_S) as client:
-            try:
-                loaded = any(each.name == folder.name and each.state for each in client.models())
-            except CronnxError:  # a server that starts reads the files as they are
-                return
-        if loaded:
+        if self._is_loaded(folder.name):
             progress.step(f"The files of {folder.name} have changed")
             with contextlib.suppress(OSError):
                 os.utime(folder)  # Triton reads only what is newer than before
             self.load(folder.name)
+
+    def _is_loaded(self, model_name: str) -> bool | None:
+        """Whether a model is loaded; None of a server that does not answer: when it starts, it reads the files anew."""
+        with Client(self._addresses.http, key=self._key, timeout_s=LOAD_TIMEOUT_S) as client:
+            try:
+                return any(each.name == model_name and each.state for each in client.models())
+            except CronnxError:
+                return None

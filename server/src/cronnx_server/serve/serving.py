@@ -46,7 +46,7 @@ def serve(options: Options) -> int:
         with ThreadPoolExecutor(1) as meanwhile:
             found = meanwhile.submit(tritonserver.distribution)
             own = not options.repositories
-            prepared = prepare(options.models or None) if own else Prepared(list(options.models) or loadable, [])
+            prepared = prepare(options.models or None) if own else Prepared(list(options.models) or loadable, {})
         distribution, names = found.result(), prepared.names
     command = [
         *distribution.command(map(Path.resolve, folders)),
@@ -64,8 +64,8 @@ def serve(options: Options) -> int:
             raise StartError("--cache: expected the project's onnxruntime backend, got NVIDIA's; see docs/cache.md")
         variables[CACHE_BYTES] = str(options.cache_bytes)
     reloads = Reloads(options.addresses, key=options.key)
-    # With --watch, the new files are reason enough to load.
-    later = LaterVersions(prepared.later, load=_nothing if options.watch else reloads.load)
+    # With --watch, the new files are reason enough to load what is loaded.
+    later = LaterVersions(prepared.later, load=reloads.load_absent if options.watch else reloads.load)
     ended = Event()
 
     def report() -> None:
@@ -73,7 +73,7 @@ def serve(options: Options) -> int:
         image_models = {} if options.repositories else repository.image_models(ENSEMBLES, names)
         further = [("playground", options.playground_url)] if options.playground_url else []
         summary.show(
-            summary.of(options.addresses, image_models, later=prepared.later, key=options.key, further=further)
+            summary.of(options.addresses, image_models, later=list(prepared.later), key=options.key, further=further)
         )
         later.start()
 
@@ -121,10 +121,6 @@ def _reload_changed(folders: Sequence[Path], reload: Callable[[Path], None], end
     while not ended.wait(WATCH_PERIOD_S):
         for folder in files.changed():
             reload(folder)
-
-
-def _nothing(_: str) -> None:
-    """Leave the loading to `--watch`."""
 
 
 def are_complete(folders: Iterable[Path], *, profile: str = "") -> bool:

@@ -19,7 +19,7 @@ from cronnx_server.build_models.catalogue import (
 )
 from cronnx_server.build_models.download import MIRROR_VARIABLE
 from cronnx_server.errors import DownloadError
-from cronnx_server.exports.labels import LABEL_SETS
+from cronnx_server.exports.label_sets import LABEL_SETS
 from cronnx_server.model_spec import Task
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY, WEIGHTS
 from tests.unit.cronnx_server.build_models.mirror_server import mirror_of

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cronnx_server import environment
-from cronnx_server.build_models.catalogue import Model, OnnxFile, Quantised
+from cronnx_server.build_models.catalogue import Model
 from cronnx_server.build_models.missing_models import Prepared, build_missing, prepare
 from cronnx_server.errors import BuildError, RepositoryError
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
@@ -54,17 +54,38 @@ def test_without_names_every_ensemble_is_built(project: Project, capsys: pytest.
     assert "skipping" not in capsys.readouterr().err
 
 
-def test_versions_in_int8_are_left_for_later_unless_something_needs_them(project: Project) -> None:
-    mobilenet = project.models["mobilenet_v2"]
-    source = mobilenet.versions[1]
-    assert isinstance(source, OnnxFile)
-    project.models["mobilenet_v2"] = replace(mobilenet, versions={1: source, 2: Quantised(source)})
-    assert project.prepare().later == [("mobilenet_v2", 2)]
+def test_versions_that_nothing_needs_are_left_for_later(project: Project) -> None:
+    assert project.prepare() == Prepared(["mobilenet_v2", "resnet50"], {("mobilenet_v2", 2): ["mobilenet_v2_onnx"]})
     assert project.built() == ["mobilenet_v2_onnx/1", "resnet50_onnx/1"]
-    config = project.ensembles / "mobilenet_v2" / "config.pbtxt"
-    config.write_text(config.read_text().replace("model_version: 1", "model_version: 2"))
-    assert project.prepare().later == []
+
+
+def test_a_version_that_an_ensemble_pins_is_not_left_for_later(project: Project) -> None:
+    pin(project, 2)
+    assert project.prepare().later == {}
     assert project.built() == ALL_BUILT
+
+
+def test_ensembles_that_lack_something_are_left_for_later_if_another_lacks_nothing(
+    project: Project, zoo: Mirror
+) -> None:
+    project.build_missing("resnet50")
+    asked = len(zoo.asked)
+    pin(project, 2)
+    later = {("mobilenet_v2", 1): ["mobilenet_v2_onnx"], ("mobilenet_v2", 2): ["mobilenet_v2_onnx", "mobilenet_v2"]}
+    assert project.prepare() == Prepared(["resnet50"], later)
+    assert len(zoo.asked) == asked
+
+
+def test_a_router_that_is_left_for_later_is_loaded_after_the_models_that_it_calls(project: Project) -> None:
+    add_router(project)
+    project.build_missing("mobilenet_v2")
+    loads = ["resnet50_onnx", "resnet50", "resnet50_onnx", "resnet50_ab"]
+    assert project.prepare().later[("resnet50", 1)] == loads
+
+
+def test_of_versions_whose_model_cannot_be_built_none_is_left_for_later(project: Project, zoo: Mirror) -> None:
+    del zoo.files["mobilenetv2-7.onnx"]
+    assert project.prepare() == Prepared(["resnet50"], {})
 
 
 def test_what_is_built_is_not_built_or_fetched_again(project: Project, zoo: Mirror) -> None:
@@ -98,8 +119,7 @@ def test_a_version_that_cannot_be_built_is_skipped_and_its_model_served(
 
 def test_an_ensemble_that_pins_a_version_that_cannot_be_built_is_skipped(project: Project, zoo: Mirror) -> None:
     del zoo.files["mobilenetv2-12.onnx"]
-    config = project.ensembles / "mobilenet_v2" / "config.pbtxt"
-    config.write_text(config.read_text().replace("model_version: 1", "model_version: 2"))
+    pin(project, 2)
     assert project.build_missing() == ["resnet50"]
 
 
@@ -170,6 +190,11 @@ def test_a_router_whose_first_versions_cannot_be_built_is_skipped(project: Proje
     add_router(project)
     del zoo.files["resnet50-v1-12.onnx"]
     assert project.build_missing() == ["mobilenet_v2"]
+
+
+def pin(project: Project, version: int) -> None:
+    config = project.ensembles / "mobilenet_v2" / "config.pbtxt"
+    config.write_text(config.read_text().replace("model_version: 1", f"model_version: {version}"))
 
 
 def add_router(project: Project) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from cronnx_server.errors import ModelFileError
-from cronnx_server.exports.labels import imagenet, parse_labels, read_labels
+from cronnx_server.exports.label_sets import imagenet
+from cronnx_server.exports.labels import parse_labels, read_labels
 
 
 def test_imagenets_classes_are_in_the_order_that_networks_are_trained_with() -> None:

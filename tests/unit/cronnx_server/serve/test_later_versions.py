@@ -18,7 +18,7 @@ FAIL = "import sys; print('==> Building', file=sys.stderr); sys.exit('build_mode
 
 def later(source: str, folder: Path, loaded: list[str]) -> LaterVersions:
     return LaterVersions(
-        [("net", 2), ("other", 3)],
+        {("net", 2): ["net_onnx"], ("other", 3): ["other_onnx", "other"], ("net", 4): ["net_onnx"]},
         load=loaded.append,
         command=lambda name, version: [sys.executable, "-c", source, str(folder / f"{name}-{version}")],
     )
@@ -29,8 +29,8 @@ def test_each_version_is_built_at_the_lowest_priority_and_then_loaded(tmp_path: 
     versions = later(BUILD, tmp_path, loaded)
     versions.start()
     versions.wait()
-    assert loaded == ["net_onnx", "other_onnx"]
-    assert {path.name for path in tmp_path.iterdir()} == {"net-2", "other-3"}
+    assert loaded == ["net_onnx", "other_onnx", "other", "net_onnx"]
+    assert {path.name for path in tmp_path.iterdir()} == {"net-2", "other-3", "net-4"}
     assert int((tmp_path / "other-3").read_text()) in (0, LOWEST_PRIORITY), "it may begin before it is set"
 
 
@@ -42,8 +42,10 @@ def test_a_version_that_cannot_be_built_is_told_and_not_loaded(
     versions.start()
     versions.wait()
     assert loaded == []
-    first, _ = capsys.readouterr().err.splitlines()
-    assert first == "==> cannot build net version 2: build_models: no network; the next start tries again"
+    assert capsys.readouterr().err.splitlines() == [
+        f"==> cannot build {each}: build_models: no network; the next start tries again"
+        for each in ("net version 2", "other version 3")
+    ], "a later version of a model that failed is not tried"
 
 
 def test_a_server_that_ends_ends_the_build(tmp_path: Path) -> None:

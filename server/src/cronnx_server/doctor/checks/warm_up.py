@@ -25,7 +25,7 @@ def check(repositories: Repositories) -> Iterator[Finding]:
             yield warning(
                 model.config_path,
                 "no model_warmup: the first requests take several times as long as later ones",
-                "Add a warm-up of one request and one of a full batch, as the other models have.",
+                "Add a warm-up of one request and one of a batch, as the other models have.",
             )
         for sample in model.config.model_warmup:
             yield from _size(model, sample)
