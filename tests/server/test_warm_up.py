@@ -1,4 +1,4 @@
-"""A server that says it is ready is warm: each step has run a single picture and its largest batch."""
+"""A server that says it is ready is warm: each step has run a single picture and a batch."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def batch_sizes(client: Client) -> dict[str, dict[int, int]]:
     return {f"{each.name}/{each.version}": dict(each.batch_sizes) for each in client.statistics()}
 
 
-def test_every_step_has_run_alone_and_in_its_largest_batch_before_the_first_request(client: Client) -> None:
-    sizes = {name: repository.read_config(FOLDERS[name]).max_batch_size for name in STEPS}
+def test_every_step_has_run_alone_and_in_a_batch_before_the_first_request(client: Client) -> None:
+    samples = {name: repository.read_config(FOLDERS[name]).model_warmup for name in STEPS}
     found = batch_sizes(client)
     assert found.pop(f"{ENSEMBLE}/1") == {}, "an ensemble counts only requests of callers"
-    assert {name.partition("/")[0] for name in found} == set(sizes)
+    assert {name.partition("/")[0] for name in found} == set(samples)
     for name, runs in found.items():
-        assert runs == {1: 1, sizes[name.partition("/")[0]]: 1}, name
+        assert runs == {sample.batch_size: 1 for sample in samples[name.partition("/")[0]]}, name

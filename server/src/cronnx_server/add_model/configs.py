@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from string import Template
@@ -55,7 +56,7 @@ def network_config(
         value = f'data_type: TYPE_FP32 dims: [ 6 ] input_data_file: "{GEOMETRY_FILE}"'
         inputs += f'\n    inputs {{ key: "geometry" value {{ {value} }} }}'
     graph = onnx_config(config, max_queue_delay_ms=max_queue_delay_ms)
-    return graph + _filled("onnx_image_model", max_batch_size=max_batch_size, inputs=inputs)
+    return graph + _filled("onnx_image_model", two=min(2, max_batch_size), inputs=inputs)
 
 
 def warm_up_size(recipe: Recipe) -> tuple[int, int]:
@@ -69,7 +70,15 @@ def profiles(network: str, task: Task) -> dict[str, str]:
     """The profiles of a network's configuration, by their paths in the model's folder."""
     tensorrt = "tensorrt" if task in TENSORRT_TASKS else "tensorrt_on_cuda"
     templates = {"cuda": "cuda", "tensorrt": tensorrt}
-    return {f"configs/{profile}.pbtxt": network + _filled(template) for profile, template in templates.items()}
+    warmed = _warmed_up_with_largest_batch(network)
+    return {f"configs/{profile}.pbtxt": warmed + _filled(template) for profile, template in templates.items()}
+
+
+def _warmed_up_with_largest_batch(network: str) -> str:
+    """A network's configuration for a GPU, whose engines cover the sizes of the warm-up; a CPU needs no large one."""
+    (largest,) = re.findall(r"^max_batch_size: (\d+)$", network, re.MULTILINE)
+    network = network.replace("One request alone and two together", "One request alone and the largest batch")
+    return re.sub(r'name: "two"\n    batch_size: \d+', f'name: "full batch"\n    batch_size: {largest}', network)
 
 
 def preprocess_config(recipe: Recipe, *, geometry: bool, name: str = "preprocess") -> str:

@@ -90,10 +90,16 @@ def of_task(export: Export, tmp_path: Path) -> tuple[ModelConfig, dict[str, Mode
 
 def test_a_detector_is_warmed_up_with_a_place_in_the_photograph(tmp_path: Path) -> None:
     config, _ = of_task(planted_detectors.ultralytics(), tmp_path)
-    one, full = config.model_warmup
-    assert (one.batch_size, full.batch_size) == (1, 8)
+    one, _ = config.model_warmup
     assert list(one.inputs["pixels"].dims) == [640, 640, 3]
     assert one.inputs["geometry"].input_data_file == configs.GEOMETRY_FILE
+
+
+def test_a_cpu_is_warmed_up_with_two_requests_together_and_a_gpu_with_the_largest_batch(tmp_path: Path) -> None:
+    config, profiles = of_task(planted_detectors.ultralytics(), tmp_path)
+    assert [sample.batch_size for sample in config.model_warmup] == [1, 2]
+    for profile in profiles.values():
+        assert [sample.batch_size for sample in profile.model_warmup] == [1, 8]
 
 
 def test_tensorrt_does_not_get_the_suppression_of_a_detector(tmp_path: Path) -> None:
