@@ -19,6 +19,8 @@ from cronnx_server.paths import PICTURES, ROOT
 from cronnx_server.serve.addresses import Addresses, free_addresses
 from tests.server.triton import started_by
 
+# A server that has lost a stub or failed to load a version waits for all of it: docs/triton.md.
+EXIT_SOON = ("--", "--exit-timeout-secs=3")
 LABELLED_PICTURES = ROOT.parent / "shared" / "images"
 
 
@@ -36,7 +38,7 @@ def served() -> Iterator[Served]:
     addresses = free_addresses()
     with environment.setup_lock():
         build_missing(None)  # in INT8 too, which the first start of a clone builds only after it is up
-    command = [sys.executable, str(ROOT / "scripts" / "serve"), *ports(addresses)]
+    command = [sys.executable, str(ROOT / "scripts" / "serve"), *ports(addresses), *EXIT_SOON]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
         yield Served(addresses, report_of(process), process)
         family = started_by(process.pid)

@@ -14,6 +14,7 @@ import pytest
 from cronnx import Client, CronnxError
 from cronnx_server.paths import STATE
 from cronnx_server.serve.addresses import Addresses, free_addresses
+from tests.server.conftest import EXIT_SOON
 from tests.server.polling import until
 from tests.server.repositories import parameter, put
 from tests.server.test_router_backend import router
@@ -55,7 +56,7 @@ def kept(addresses: Addresses) -> dict[str, dict[str, str]]:
 @contextlib.contextmanager
 def served(repository: Path, addresses: Addresses) -> Iterator[tuple[psutil.Process, Client]]:
     with (
-        serving(f"--model-repository={repository}", addresses=addresses) as process,
+        serving(f"--model-repository={repository}", *EXIT_SOON, addresses=addresses) as process,
         Client(addresses.grpc, timeout_s=5) as client,
     ):
         until(lambda: answered_by(client, ROUTER) != "", what="the router answers")

@@ -16,6 +16,7 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Browser, FilePayload, Locator, Page, expect
 
+from cronnx_server.key import restricted_api_flags
 from cronnx_server.paths import PICTURES
 from tests import chromium
 from tests.server import red_rectangle
@@ -23,7 +24,8 @@ from tests.server.red_rectangle import CLASS_MAP, DEPTH, DETECTOR, EMBEDDING, LA
 from tests.server.triton import Triton, started
 
 MARKUP = '<img src="x" onerror="document.body.remove()">'
-MARKUP_NAME = "<img src=x onerror=document.body.remove()>"
+MARKUP_NAME = "<img src=x onerror=document.body.remove()>"  # is not loaded: only the key shows it
+KEY = "correct-horse"
 BOX: Box = (120, 100, 520, 280)
 SIZE, UPRIGHT_SIZE = (640, 400), (400, 640)
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 320, "height": 640}
@@ -46,7 +48,7 @@ def triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Triton]:
     repository = tmp_path_factory.mktemp("repository")
     red_rectangle.write(repository, odd_label=MARKUP, odd_name=MARKUP_NAME)
     loaded = [f"--load-model={name}" for name in red_rectangle.ENSEMBLES]
-    with started([repository], "--model-control-mode=explicit", *loaded) as triton:
+    with started([repository], "--model-control-mode=explicit", *loaded, *restricted_api_flags(KEY)) as triton:
         yield triton
 
 
@@ -80,6 +82,11 @@ def open_page(page: Page, origin: str, *, model: str = DETECTOR, **choice: str) 
 
 def model_select(page: Page) -> Locator:
     return page.get_by_label("Model", exact=True)
+
+
+def enter_key(page: Page, key: str) -> None:
+    page.get_by_label("only with its key").fill(key)
+    page.get_by_role("button", name="Use key").click()
 
 
 def upload(page: Page, *files: FilePayload) -> None:
@@ -180,6 +187,49 @@ def test_two_versions_are_shown_side_by_side(page: Page) -> None:
     boxes = [box for box in (first.bounding_box(), second.bounding_box()) if box]
     assert boxes[0]["y"] == boxes[1]["y"]
     assert boxes[0]["x"] + boxes[0]["width"] <= boxes[1]["x"]
+    page.get_by_label("Compare with another").uncheck()
+    expect(page.get_by_label("Version", exact=True)).to_have_value("")
+
+
+def test_a_version_that_somebody_chose_outlives_a_comparison(page: Page) -> None:
+    page.get_by_label("Version", exact=True).select_option("2")
+    page.get_by_label("Compare with another").check()
+    expect(page.get_by_label("Version B")).to_have_value("1")
+    page.get_by_label("Compare with another").uncheck()
+    expect(page.get_by_label("Version", exact=True)).to_have_value("2")
+
+
+def test_the_key_shows_what_is_not_loaded_until_it_is_forgotten(page: Page) -> None:
+    listed = page.get_by_role("table", name="Models of the server")
+    expect(listed).to_contain_text(DETECTOR)
+    enter_key(page, "wrong")
+    expect(page.get_by_role("alert").filter(has_text="refuses this key")).to_be_visible()
+    expect(listed).not_to_contain_text(MARKUP_NAME)
+    enter_key(page, KEY)
+    expect(listed).to_contain_text(MARKUP_NAME)
+    expect(page.get_by_label("only with its key")).to_be_hidden()
+    page.get_by_role("button", name="Forget the key").click()
+    expect(listed).not_to_contain_text(MARKUP_NAME)
+
+
+def test_the_viewers_calls_are_answered(browser: Browser, origin: str) -> None:
+    with chromium.tab(browser, origin, viewport=DESKTOP) as page:
+        page.goto(f"{origin}/viewer/")
+        page.get_by_role("button", name="Authorize").click()
+        page.get_by_label("Value:").fill(KEY)
+        page.get_by_role("button", name="Apply credentials").click()
+        page.get_by_role("button", name="Close").last.click()
+        for call, answer in (
+            ("health-isServerReady", ""),
+            (f"ask-infer_{DETECTOR}", "red_rectangle_onnx/1@"),
+            ("models-repositoryIndex", "UNAVAILABLE"),
+        ):
+            block = page.locator(f"#operations-{call}")
+            block.get_by_role("button").first.click()
+            block.get_by_role("button", name="Execute").click()
+            live = block.locator(".live-responses-table")
+            expect(live.locator(".response-col_status").last).to_have_text("200")
+            expect(live).to_contain_text(answer)
 
 
 def test_an_unreadable_file_gets_the_reason(page: Page) -> None:
@@ -199,6 +249,7 @@ def test_twenty_photos_dropped_at_once_are_all_answered(page: Page) -> None:
 
 
 def test_markup_in_names_is_shown_as_text(page: Page) -> None:
+    enter_key(page, KEY)
     expect(page.get_by_role("table", name="Models of the server")).to_contain_text(MARKUP_NAME)
     page.get_by_label("Version", exact=True).select_option("2")
     drop(page, file(f"{MARKUP}.png"))

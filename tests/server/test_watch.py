@@ -15,7 +15,7 @@ from cronnx_server.paths import ROOT
 from cronnx_server.serve.addresses import free_addresses
 from cronnx_server.serve.later_versions import LaterVersions
 from cronnx_server.serve.model_files import Reloads
-from tests.server.conftest import ports
+from tests.server.conftest import EXIT_SOON, ports
 from tests.server.polling import until
 from tests.server.toy import ToyRepository
 
@@ -45,11 +45,12 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     repository.write()
     repository.remove_version(2)
     addresses, log = free_addresses(), folder / "log"
-    command = [sys.executable, ROOT / "scripts" / "serve", f"--model-repository={repository.folder}", "--watch"]
+    serve = [sys.executable, ROOT / "scripts" / "serve", f"--model-repository={repository.folder}", "--watch"]
+    command = [*serve, *ports(addresses), *EXIT_SOON]
     with (
         log.open("w") as stderr,
         subprocess.Popen(
-            [*command, *ports(addresses)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr, text=True
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr, text=True
         ) as process,
         contextlib.closing(Client(addresses.grpc)) as client,
     ):

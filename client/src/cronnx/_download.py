@@ -12,6 +12,7 @@ import aiohttp
 from yarl import URL
 
 from cronnx._errors import InvalidInput
+from cronnx._timeout import timeout
 from cronnx._transports.causes import likely_cause, shortened
 
 MAX_BYTES = 64 * 2**20
@@ -49,7 +50,8 @@ async def download(address: str, *, timeout_s: float = TIMEOUT_S, max_bytes: int
         InvalidInput: There is no such image, or it is refused; the message shows the address without its query.
     """
     try:
-        return await asyncio.wait_for(_followed(address, max_bytes), timeout_s)
+        async with timeout(timeout_s):
+            return await _followed(address, max_bytes)
     except _RefusedError as error:
         reason = str(error)
     except asyncio.TimeoutError:

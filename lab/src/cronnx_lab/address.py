@@ -6,8 +6,6 @@ import argparse
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-DEFAULT_URL = "grpc://127.0.0.1:8001"
-
 
 @dataclass(frozen=True)
 class Address:

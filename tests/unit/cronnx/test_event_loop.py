@@ -103,7 +103,7 @@ def test_a_coroutine_whose_caller_is_interrupted_while_handing_it_over_does_not_
     monkeypatch.setattr(asyncio, "run_coroutine_threadsafe", interrupted)
     with pytest.raises(KeyboardInterrupt):
         event_loop.run(coroutine)
-    assert ended.wait(10) or not is_scheduled
+    assert not is_scheduled or ended.wait(10)
     event_loop.close()  # after the coroutine was closed in the loop
     assert inspect.getcoroutinestate(coroutine) == inspect.CORO_CLOSED
 

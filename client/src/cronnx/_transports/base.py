@@ -12,7 +12,7 @@ import numpy.typing as npt
 A = TypeVar("A")
 
 CONNECT_TIMEOUT_S = 5
-"""The longest wait for one connection."""
+"""The longest wait for one connection, in seconds."""
 
 Json: TypeAlias = Mapping[str, Any]
 """A JSON answer of Triton. Over gRPC, fields that are 0 or empty are missing and 64-bit integers are strings."""
@@ -64,7 +64,10 @@ class InferRequest:
 
 
 class ServerApi(Protocol):
-    """Everything but inference that one server answers."""
+    """Everything but inference that one server answers.
+
+    Its methods raise tritonclient's exceptions and those of the libraries below it; `Transport.send` translates them.
+    """
 
     async def is_server_live(self) -> bool:
         """Return whether the server process answers."""
@@ -82,7 +85,7 @@ class ServerApi(Protocol):
         """Return the configuration that a loaded model runs with."""
 
     async def model_statistics(self, model_name: str = "") -> Json:
-        """Return the statistics of a model, or of all models, in `model_stats`."""
+        """Return the statistics of a model, or of all models, in `model_stats`; times are in nanoseconds."""
 
     async def repository_index(self) -> list[Json]:
         """Return every version of every model in the repository with its state."""
@@ -97,7 +100,7 @@ class ServerApi(Protocol):
         """Return the names of the regions that the server has mapped."""
 
     async def register_system_shared_memory(self, region: str, byte_size: int) -> None:
-        """Let the server read the region `/dev/shm/<region>`."""
+        """Let the server read `byte_size` bytes of `/dev/shm/<region>`."""
 
     async def unregister_system_shared_memory(self, region: str) -> None:
         """Let the server forget a region."""
@@ -126,10 +129,18 @@ class Transport(Protocol):
     """
 
     async def infer(self, request: InferRequest) -> dict[str, npt.NDArray[Any]]:
-        """Return the requested outputs by name."""
+        """Return the requested outputs by name, batch first. BYTES have dtype object.
+
+        Raises:
+            CronnxError: There is no answer; the class says why.
+        """
 
     async def send(self, request: ServerRequest[A]) -> A:
-        """Return the answer to any other request."""
+        """Return the answer to any other request.
+
+        Raises:
+            CronnxError: As `infer`.
+        """
 
     async def close(self) -> None:
         """Close the connections. Running requests fail."""

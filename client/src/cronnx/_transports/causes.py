@@ -28,7 +28,12 @@ _LONGEST_REASON = 100
 
 
 def likely_cause(reason: str, scheme: str) -> str:
-    """Return why a connection failed and what to do, in few words."""
+    """Return why a connection failed and what to do, in few words.
+
+    Args:
+        reason: The words of the library that failed.
+        scheme: The URL's: `grpc`, `grpcs`, `http` or `https`.
+    """
     for pattern, cause in _CAUSES:
         if re.search(pattern, reason, re.IGNORECASE):
             *first, last = (f"{other}://" for other in _SCHEMES if other != scheme)

@@ -123,7 +123,7 @@ def connect(
     if tls and not any(address.is_encrypted for address in addresses):
         raise InvalidInput(f"tls is given, but {addresses[0]} is not encrypted: use grpcs:// or https://")
     transports: list[Transport] = [
-        _connect_to(address, _checked_headers(address, key, headers or {}), tls or Tls(), shared_memory=shared_memory)
+        _connect_to(address, _checked_headers(address, key, headers or {}), tls, shared_memory=shared_memory)
         for address in addresses
     ]
     if bounded:
@@ -133,7 +133,7 @@ def connect(
     return Failover(transports, names=list(map(str, addresses)))
 
 
-def _connect_to(address: Address, headers: Mapping[str, str], tls: Tls, *, shared_memory: bool) -> Transport:
+def _connect_to(address: Address, headers: Mapping[str, str], tls: Tls | None, *, shared_memory: bool) -> Transport:
     transport = _by_protocol(address, headers, tls)
     if shared_memory:
         if sys.platform == "linux":
@@ -144,7 +144,8 @@ def _connect_to(address: Address, headers: Mapping[str, str], tls: Tls, *, share
     return transport
 
 
-def _by_protocol(address: Address, headers: Mapping[str, str], tls: Tls) -> Transport:
+def _by_protocol(address: Address, headers: Mapping[str, str], tls: Tls | None) -> Transport:
+    tls = (tls or Tls()) if address.is_encrypted else None
     # Imported here because each protocol's libraries load slowly and usually only one is used.
     if address.is_grpc:
         from cronnx._transports.grpc import GrpcTransport

@@ -20,7 +20,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
 
 @dataclass(eq=False)
 class _Server:
-    """One server and what is known about it.
+    """One server and what is known about it. Times are the clock's, in seconds.
 
     Attributes:
         transport: Carries requests to the server.
@@ -40,6 +40,7 @@ class _Server:
 
     @property
     def retry_at(self) -> float:
+        """When the server may be checked again."""
         if not self.failures:
             return self.failed_at
         return self.failed_at + min(_FIRST_PAUSE_S * 2.0 ** min(self.failures - 1, 10), _LONGEST_PAUSE_S)

@@ -56,7 +56,14 @@ _first_process_id: list[int] = []  # the process that used gRPC first; forked pr
 class GrpcTransport:
     """Sends requests to one server over one gRPC channel."""
 
-    def __init__(self, address: Address, *, headers: Mapping[str, str], tls: Tls) -> None:
+    def __init__(self, address: Address, *, headers: Mapping[str, str], tls: Tls | None) -> None:
+        """Prepare; the first request connects.
+
+        Args:
+            address: The server.
+            headers: Sent with every request.
+            tls: The certificates; None for a connection that is not encrypted.
+        """
         _check_process()
         self._url = f"{address}{_through_proxy(address)}"
         self._address = address
@@ -105,7 +112,7 @@ class GrpcTransport:
         return self._client
 
     def _credentials(self) -> grpc.ChannelCredentials | None:
-        if not self._address.is_encrypted:
+        if self._tls is None:
             return None
         key, certificate = self._tls.client_identity() or (None, None)
         return grpc.ssl_channel_credentials(self._tls.trusted_certificates(), key, certificate)

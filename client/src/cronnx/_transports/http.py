@@ -17,6 +17,7 @@ from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
 from cronnx._config import Tls
 from cronnx._errors import CronnxError
+from cronnx._timeout import timeout
 from cronnx._transports.base import CONNECT_TIMEOUT_S, InferRequest, ServerRequest, SharedTensor, Tensor
 from cronnx._transports.connection import Address
 from cronnx._transports.refusals import RequestContext
@@ -42,7 +43,14 @@ _STATUS_NAMES = {
 class HttpTransport:
     """Sends requests to one server over pooled HTTP connections."""
 
-    def __init__(self, address: Address, *, headers: Mapping[str, str], tls: Tls) -> None:
+    def __init__(self, address: Address, *, headers: Mapping[str, str], tls: Tls | None) -> None:
+        """Prepare; the first request connects.
+
+        Args:
+            address: The server.
+            headers: Sent with every request.
+            tls: The certificates; None for a connection that is not encrypted.
+        """
         self._url = str(address)
         self._address = address
         # aiohttp would offer compression, which costs Triton time.
@@ -83,7 +91,8 @@ class HttpTransport:
 
     async def _answer(self, answer: Awaitable[A], context: RequestContext) -> A:
         try:
-            return await asyncio.wait_for(answer, context.timeout_s)
+            async with timeout(context.timeout_s):
+                return await answer
         except Exception as error:  # tritonclient lets errors of its parsers through
             raise (context.closed() if self._is_closed else translated(error, context)) from error
 
@@ -93,8 +102,8 @@ class HttpTransport:
             self._client = InferenceServerClient(
                 self._address.host_port,
                 conn_limit=0,  # `Bounded` decides how many requests run at a time
-                ssl=self._address.is_encrypted,
-                ssl_context=self._tls.ssl_context() if self._address.is_encrypted else None,
+                ssl=self._tls is not None,
+                ssl_context=self._tls.ssl_context() if self._tls else None,
             )
             set_session(self._client)
             weakref.finalize(self, connector_close(self._client))

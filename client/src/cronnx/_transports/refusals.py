@@ -82,7 +82,12 @@ class RequestContext:
     request_id: str | None = None
 
     def refused(self, status: str, message: str | None) -> CronnxError:
-        """Return the error for an answer with a status other than OK."""
+        """Return the error for an answer with a status other than OK.
+
+        Args:
+            status: gRPC's name of the status; over HTTP, the name that fits the number, or `HTTP <number>`.
+            message: The server's text; None or empty if it gave none.
+        """
         if status == "DEADLINE_EXCEEDED":
             return self.timed_out(message)
         if message and message.startswith(_FOREIGN):
@@ -100,7 +105,12 @@ class RequestContext:
         )
 
     def unreachable(self, reason: object, *, request_sent: bool) -> CronnxError:
-        """Return the error for a missing or broken connection."""
+        """Return the error for a missing or broken connection.
+
+        Args:
+            reason: The words of the library that failed.
+            request_sent: Whether the server may have got the request.
+        """
         error = self._error(ConnectionFailed, f"cannot reach {self.url}: {likely_cause(str(reason), self._scheme)}")
         error.request_sent = request_sent
         return error

@@ -56,5 +56,5 @@ def _is_image(beginning: bytes) -> bool:
 
 def _lines(file: BinaryIO) -> Iterator[str]:
     for line in file:
-        if path := os.fsdecode(line.rstrip(b"\n")):
+        if path := os.fsdecode(line.rstrip(b"\r\n")):  # Windows ends a line with both
             yield path

@@ -61,6 +61,7 @@ def add_connection(parser: argparse.ArgumentParser, *, several: str, default_url
         several: What the command does with several servers.
         default_url: The server to ask if none is named.
     """
+    parser.set_defaults(default_url=default_url)
     group = parser.add_argument_group("server", f"With several servers, {several}.")
     group.add_argument(
         "--url",
@@ -88,9 +89,9 @@ def add_connection(parser: argparse.ArgumentParser, *, several: str, default_url
     group.add_argument("--ca-file", metavar="FILE", help="trust only the authorities in this PEM file")
 
 
-def urls(options: argparse.Namespace, default_url: str = DEFAULT_URL) -> list[str]:
+def urls(options: argparse.Namespace) -> list[str]:
     """Return the addresses to ask."""
-    named = options.url or os.environ.get("CRONNX_URL", "").replace(",", " ").split() or [default_url]
+    named = options.url or os.environ.get("CRONNX_URL", "").replace(",", " ").split() or [options.default_url]
     return list(dict.fromkeys(named))
 
 

@@ -51,7 +51,7 @@ def _playground(options: argparse.Namespace, _: Connect) -> ExitCode:
         from cronnx.playground.server import Server
         from cronnx.playground.serving import listen, serve
 
-        server = Server(urls(options, DEFAULT_URL), options.timeout, dict(options.header), options.ca_file)
+        server = Server(urls(options), options.timeout, dict(options.header), options.ca_file)
         app = playground(Settings(server, options.host, options.pictures))
     except ModuleNotFoundError as error:
         raise InvalidInput(

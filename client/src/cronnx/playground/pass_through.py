@@ -13,7 +13,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cronnx._config import Tls
 from cronnx._transports.base import CONNECT_TIMEOUT_S
 from cronnx._transports.connection import HTTP_KEY
 from cronnx._transports.http import translated
@@ -90,6 +89,6 @@ class PassThrough:
             self._session = aiohttp.ClientSession(
                 headers={"Accept-Encoding": "identity", **self._server.headers},
                 timeout=aiohttp.ClientTimeout(total=self._server.timeout_s, sock_connect=CONNECT_TIMEOUT_S),
-                connector=aiohttp.TCPConnector(ssl=(self._server.tls or Tls()).ssl_context()),
+                connector=aiohttp.TCPConnector(ssl=self._server.tls.ssl_context() if self._server.tls else True),
             )
         return self._session

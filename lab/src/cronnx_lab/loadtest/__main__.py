@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from cronnx_lab.address import DEFAULT_URL, server_url
+from cronnx_lab.address import server_url
 from cronnx_lab.loadtest.options import add_options, arguments
 from cronnx_lab.loadtest.shapes import SHAPES
 from cronnx_server.arguments import port, positive_int
 from cronnx_server.paths import ROOT
+from cronnx_server.serve.addresses import Addresses
 
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 REPORTS = ROOT / "reports"
@@ -60,7 +61,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument(
         "--url",
         type=server_url,
-        default=DEFAULT_URL,
+        default=Addresses().grpc,
         help="grpc://HOST:PORT or http://HOST:PORT (default: %(default)s)",
     )
     parser.add_argument(

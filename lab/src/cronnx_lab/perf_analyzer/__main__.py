@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from cronnx import Client, CronnxError
-from cronnx_lab.address import DEFAULT_URL, parse_url, server_url
+from cronnx_lab.address import parse_url, server_url
 from cronnx_lab.perf_analyzer.inputs import input_data, inputs_of
 from cronnx_lab.perf_analyzer.program import perf_analyzer
 from cronnx_lab.pictures import read_folder
@@ -18,6 +18,7 @@ from cronnx_lab.report import REPORTS
 from cronnx_server.errors import CommandError
 from cronnx_server.files import write_whole
 from cronnx_server.paths import PICTURES
+from cronnx_server.serve.addresses import Addresses
 
 MOST_IMAGES = 64
 
@@ -73,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--url",
         type=server_url,
-        default=DEFAULT_URL,
+        default=Addresses().grpc,
         help="grpc://HOST:PORT or http://HOST:PORT (default: %(default)s)",
     )
     parser.add_argument(

@@ -16,6 +16,7 @@ from threading import Thread
 from typing import Any, TypeAlias
 
 from cronnx import Client, CronnxError
+from cronnx_router.arms import read_weighted_arms
 from cronnx_router.decisions import CONFIGURED, IN_FORCE, VARIABLE
 from cronnx_server import progress
 from cronnx_server.errors import CommandError, NoAnswerError
@@ -113,8 +114,8 @@ class Decisions:
             return
         try:
             if is_router:
-                weights = (arm.partition("=") for arm in in_force.split())
-                client.split(name, {arm: float(weight) for arm, _, weight in weights})
+                weights = read_weighted_arms(in_force, parameter="arms")
+                client.split(name, {str(arm): weight for arm, weight in weights.items()})
             else:
                 client.promote(name, in_force)
         except CronnxError as error:

@@ -25,8 +25,6 @@ HEIGHT, WIDTH = 24, 80
 _CURL_ROWS = 3
 _ANSWER_ROWS = 2
 BUILT = "being built"
-DEFAULT_URL = Addresses().grpc
-"""Where `cronnx` looks for a server unless it is told."""
 
 _OF_A_TASK = {Task.CLASSIFICATION: "cyan", Task.MULTI_LABEL: "cyan", Task.DETECTION: "magenta"}
 
@@ -77,7 +75,8 @@ def of(
 
 def _predict(addresses: Addresses, model_name: str) -> Text:
     """The command that asks an ensemble about the sample photograph."""
-    url = "" if addresses.grpc == DEFAULT_URL else f" --url {addresses.grpc}"
+    is_default = addresses.grpc == Addresses().grpc  # where `cronnx` looks unless it is told
+    url = "" if is_default else f" --url {addresses.grpc}"
     return Text(f".venv/bin/cronnx predict {PICTURE.relative_to(ROOT)} --model {model_name}{url}", style="yellow")
 
 

@@ -20,7 +20,7 @@ def from_standard_input(content: bytes) -> list[str | bytes]:
 
 
 def test_paths_and_addresses_come_a_line_each_from_standard_input() -> None:
-    lines = b"a b.jpg\n\n\xff.jpg\nhttps://example.com/a.jpg\nBMW.jpg"
+    lines = b"a b.jpg\n\n\xff.jpg\nhttps://example.com/a.jpg\r\n\r\nBMW.jpg"
     expected = ["a b.jpg", "\udcff.jpg", "https://example.com/a.jpg", "BMW.jpg"]
     assert from_standard_input(lines) == expected
 

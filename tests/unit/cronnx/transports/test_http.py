@@ -25,6 +25,8 @@ from cronnx import (
     Retry,
     ServerFault,
 )
+from cronnx._transports.base import ServerRequest
+from cronnx._transports.connection import connect
 from cronnx._transports.http import translated
 from cronnx._transports.refusals import RequestContext
 from tests.unit.cronnx.http_triton import HttpReply, HttpTriton, serve_http
@@ -266,6 +268,28 @@ def test_a_cancelled_call_hangs_up() -> None:
             answer.cancel()
             await asyncio.wait_for(hung_up.wait(), 10)
         server.close()
+
+    asyncio.run(ask())
+
+
+def test_a_cancellation_that_comes_with_the_answer_is_not_lost(http_triton: HttpTriton) -> None:
+    async def ask() -> None:
+        transport = connect(f"http://{http_triton.address}")
+        came = asyncio.Event()
+
+        async def ask_and_wait() -> None:
+            await transport.send(ServerRequest(lambda _: came.wait(), 60))
+            await asyncio.Event().wait()
+
+        asking = asyncio.create_task(ask_and_wait())
+        for _ in range(5):
+            await asyncio.sleep(0)
+        came.set()
+        await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.wait({asking}, timeout=10)
+        assert asking.cancelled()
+        await transport.close()
 
     asyncio.run(ask())
 

@@ -20,6 +20,7 @@ export class ChoiceForm extends EventTarget {
     { model: byId("other-model"), version: byId("other-version") },
   ];
   #wanted;
+  #suggested = ""; // the version that a comparison gave to the first side
 
   /** @param {import("./workbench.js").Choice[]} wanted The choices that the page's address names. */
   constructor(wanted) {
@@ -28,6 +29,7 @@ export class ChoiceForm extends EventTarget {
     byId("compare").checked = wanted.length > 1;
     byId("compare").addEventListener("change", () => {
       if (byId("compare").checked) this.#suggestOther();
+      else this.#withdrawSuggestion();
       this.#changed();
     });
     for (const { model, version } of this.#sides) {
@@ -35,7 +37,10 @@ export class ChoiceForm extends EventTarget {
         fillVersions(version, this.#find(model.value), "");
         this.#changed();
       });
-      version.addEventListener("change", () => this.#changed());
+      version.addEventListener("change", () => {
+        this.#suggested = "";
+        this.#changed();
+      });
     }
     this.#showOther();
   }
@@ -80,7 +85,9 @@ export class ChoiceForm extends EventTarget {
     if (!model) return;
     const others = model.versions.filter((each) => each !== first.version.value);
     if (model.versions.length > 1) {
-      first.version.value ||= String(model.live_version ?? model.versions.at(-1));
+      if (!first.version.value) {
+        this.#suggested = first.version.value = String(model.live_version ?? model.versions.at(-1));
+      }
       second.model.value = model.name;
       fillVersions(second.version, model, others.find((each) => each !== first.version.value) ?? "");
       return;
@@ -88,6 +95,13 @@ export class ChoiceForm extends EventTarget {
     const other = this.#models.find((each) => each.name !== model.name && each.task === model.task);
     second.model.value = (other ?? model).name;
     fillVersions(second.version, other ?? model, "");
+  }
+
+  /** Ask what callers get again, unless somebody has chosen a version. */
+  #withdrawSuggestion() {
+    const [{ version }] = this.#sides;
+    if (version.value === this.#suggested) version.value = "";
+    this.#suggested = "";
   }
 
   #changed() {

@@ -16,6 +16,10 @@ export class ModelsView {
   /** @param {function(string): void} onPick Gets the name of a model that somebody wants to ask. */
   constructor(onPick) {
     this.#onPick = onPick;
+    const head = byId("models-head").cloneNode(true);
+    head.removeAttribute("id");
+    head.querySelector("th").textContent = "Step";
+    byId("part-rows").before(head);
   }
 
   /** Show these models; rows that stay are changed in place, so that the focus stays too. */
