@@ -43,6 +43,7 @@ def _deployment(spec: dict[str, Any]) -> Manifest:
     pod = {
         "containers": spec.get("containers", [{"name": "of-the-runtime"}]),
         "volumes": spec.get("volumes", []),
+        "tolerations": spec.get("tolerations", []),
         "securityContext": predictor.get("securityContext", {}),
     }
     return {

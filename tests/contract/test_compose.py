@@ -20,6 +20,9 @@ FILE: Mapping[str, Any] = containers.compose({})
 SERVICES: Mapping[str, Mapping[str, Any]] = FILE["services"]
 SERVERS = [name for name, service in SERVICES.items() if str(service["image"]).startswith("cronnx:")]
 
+LIMITS = ("maxconn", "tune.bufsize")
+VERSIONED = r"[\w./-]+:v?\d+\.\d+[\w.-]*(@sha256:[0-9a-f]{64})?"
+
 every_service = pytest.mark.parametrize("name", SERVICES)
 
 
@@ -65,7 +68,7 @@ def test_a_service_can_do_no_more_than_it_must(name: str) -> None:
 @every_service
 def test_an_image_is_ours_or_has_a_version(name: str) -> None:
     service = SERVICES[name]
-    assert "build" in service or re.fullmatch(r"[\w./-]+:v?\d+\.\d+[\w.-]*", service["image"]), service["image"]
+    assert "build" in service or re.fullmatch(VERSIONED, service["image"]), service["image"]
 
 
 @every_service
@@ -126,10 +129,34 @@ def test_prometheus_has_the_jobs_that_the_rules_distinguish() -> None:
     def jobs(path: str) -> set[str]:
         return {job["job_name"] for job in yaml.safe_load((ROOT / path).read_text())["scrape_configs"]}
 
-    (servers,) = (
-        job["dns_sd_configs"][0]["names"]
-        for job in yaml.safe_load((ROOT / "deploy/compose/prometheus.yml").read_text())["scrape_configs"]
-        if job["job_name"] == "triton"
-    )
     assert jobs("deploy/compose/prometheus.yml") == jobs("deploy/prometheus/prometheus.yml")
-    assert servers == SERVERS
+
+
+def found(job: str) -> list[str]:
+    """Return the names of the services that Prometheus asks in a job."""
+    jobs = yaml.safe_load((ROOT / "deploy/compose/prometheus.yml").read_text())["scrape_configs"]
+    (each,) = (each for each in jobs if each["job_name"] == job)
+    names: list[str] = each["dns_sd_configs"][0]["names"]
+    return names
+
+
+def test_prometheus_finds_every_server_and_an_exporter_for_each() -> None:
+    assert found("triton") == SERVERS
+    exporters = {name: SERVICES[name] for name in found("exporter")}
+    urls = {each["command"][1] for each in exporters.values()}
+    assert urls == {f"--url=http://{name}:8000" for name in SERVERS}
+    for name in exporters:
+        (server,) = SERVICES[name]["depends_on"]
+        assert f"--url=http://{server}:8000" in SERVICES[name]["command"]
+        assert SERVICES[name]["profiles"] == SERVICES[server].get("profiles", ["observe"])
+
+
+def test_the_proxy_has_memory_for_two_buffers_of_each_connection() -> None:
+    text = (ROOT / "deploy" / "haproxy" / "haproxy.cfg").read_text()
+    connections, buffer_bytes = (int(re.findall(rf"^ +{name} (\d+)$", text, re.MULTILINE)[0]) for name in LIMITS)
+    (limit,) = re.findall(r"^(\d+)m$", SERVICES["haproxy"]["mem_limit"])
+    assert int(limit) * 2**20 > 2 * connections * buffer_bytes + 100 * 2**20
+
+
+def test_the_proxy_looks_names_up_again() -> None:
+    assert SERVICES["haproxy"]["environment"]["HAPROXY_DNS"] == "127.0.0.11:53"

@@ -16,8 +16,7 @@ from tests.contract.kustomize import Manifest, rendered
 from tests.contract.manifest_schemas import VERSIONS, problem
 
 KUBERNETES = ROOT / "deploy" / "kubernetes"
-CPU, GPU, KSERVE = KUBERNETES / "overlays" / "cpu", KUBERNETES / "overlays" / "gpu", ROOT / "deploy" / "kserve"
-ALL = pytest.mark.parametrize("folder", [CPU, GPU, KSERVE], ids=["cpu", "gpu", "kserve"])
+CPU, GPU = KUBERNETES / "overlays" / "cpu", KUBERNETES / "overlays" / "gpu"
 OVERLAYS = pytest.mark.parametrize("folder", [CPU, GPU], ids=["cpu", "gpu"])
 # Triton's default for --exit-timeout-secs, which the image and the runtime repeat.
 EXIT_TIMEOUT_S = 30
@@ -34,8 +33,6 @@ def pods(folder: Path) -> Iterator[tuple[Manifest, dict[str, Any]]]:
     for manifest in rendered(folder):
         if manifest["kind"] in ("Deployment", "Job"):
             yield manifest, manifest["spec"]["template"]["spec"]
-        elif manifest["kind"] == "ServingRuntime":
-            yield manifest, manifest["spec"]
 
 
 def containers(folder: Path) -> list[dict[str, Any]]:
@@ -46,37 +43,19 @@ def servers(folder: Path) -> list[dict[str, Any]]:
     return [each for each in containers(folder) if "--load-model=efficientnet_lite0" in each.get("args", ())]
 
 
-@ALL
+@OVERLAYS
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_manifest_is_valid_and_has_no_field_that_its_schema_has_not(folder: Path, version: str) -> None:
     assert [found for found in (problem(manifest, version=version) for manifest in rendered(folder)) if found] == []
 
 
-@ALL
+@OVERLAYS
 def test_a_misspelt_field_is_found_in_every_kind_of_manifest(folder: Path) -> None:
     for manifest in rendered(folder):
         if "spec" in manifest:
             misspelt = copy.deepcopy(manifest)
             misspelt["spec"]["misspelt"] = 1
             assert "misspelt" in problem(misspelt, version=VERSIONS[0]), manifest["kind"]
-
-
-@pytest.mark.parametrize(
-    ("kind", "path"),
-    [
-        ("ServingRuntime", ["containers", 0]),
-        ("ServingRuntime", ["volumes", 0]),
-        ("InferenceService", ["predictor", "deploymentStrategy"]),
-        ("InferenceService", ["predictor", "securityContext"]),
-    ],
-)
-def test_a_misspelt_field_is_found_in_kubernetes_own_parts_of_custom_resources(kind: str, path: list[Any]) -> None:
-    misspelt = copy.deepcopy(one(KSERVE, kind, "cronnx"))
-    part = misspelt["spec"]
-    for step in path:
-        part = part[step]
-    part["misspelt"] = 1
-    assert "misspelt" in problem(misspelt, version=VERSIONS[0])
 
 
 def test_tensorrt_is_added_to_the_gpu_overlay_with_a_place_for_its_engines_and_time_to_build_them(
@@ -103,7 +82,7 @@ def test_everything_is_in_one_namespace(folder: Path) -> None:
     assert named == {one(folder, "Namespace", "triton")["metadata"]["name"]}
 
 
-@ALL
+@OVERLAYS
 def test_no_container_may_do_more_than_it_needs(folder: Path) -> None:
     for manifest, pod in pods(folder):
         for container in (*pod.get("initContainers", ()), *pod["containers"]):
@@ -122,7 +101,7 @@ def test_no_pod_gets_a_token_of_the_cluster(folder: Path) -> None:
     assert all(pod["automountServiceAccountToken"] is False for _, pod in pods(folder))
 
 
-@ALL
+@OVERLAYS
 def test_a_server_reads_models_and_key_and_writes_nowhere_but_in_volumes_of_its_own(folder: Path) -> None:
     for _, pod in pods(folder):
         written = {volume["name"] for volume in pod.get("volumes", ()) if "emptyDir" in volume}
@@ -133,7 +112,7 @@ def test_a_server_reads_models_and_key_and_writes_nowhere_but_in_volumes_of_its_
                 assert {"/dev/shm", "/tmp"} <= {mount["mountPath"] for mount in mounts}  # noqa: S108 - a container's
 
 
-@ALL
+@OVERLAYS
 def test_shared_memory_is_memory_and_fits_the_containers_limit(folder: Path) -> None:
     (pod,) = (pod for _, pod in pods(folder) if pod["containers"][0] in servers(folder))
     (shm,) = (volume["emptyDir"] for volume in pod["volumes"] if volume["name"] == "shm")
@@ -142,22 +121,18 @@ def test_shared_memory_is_memory_and_fits_the_containers_limit(folder: Path) -> 
     assert 2 * int(shm["sizeLimit"].removesuffix("Gi")) <= int(limit.removesuffix("Gi"))
 
 
-@ALL
+@OVERLAYS
 def test_a_server_is_told_to_end_after_the_proxies_and_killed_after_its_last_answer(folder: Path) -> None:
-    if folder == KSERVE:
-        service = one(folder, "InferenceService", "cronnx")["spec"]["predictor"]
-        strategy, grace_s = service["deploymentStrategy"], service["terminationGracePeriodSeconds"]
-    else:
-        deployment = one(folder, "Deployment", "triton")["spec"]
-        strategy, grace_s = deployment["strategy"], deployment["template"]["spec"]["terminationGracePeriodSeconds"]
-    assert strategy["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+    deployment = one(folder, "Deployment", "triton")["spec"]
+    grace_s = deployment["template"]["spec"]["terminationGracePeriodSeconds"]
+    assert deployment["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
     (server,) = servers(folder)
     pause_s = server["lifecycle"]["preStop"]["sleep"]["seconds"]
     assert pause_s > 0
     assert grace_s > pause_s + EXIT_TIMEOUT_S
 
 
-@ALL
+@OVERLAYS
 def test_a_server_is_ready_when_the_models_that_it_loads_answer(folder: Path) -> None:
     (server,) = servers(folder)
     loaded = [flag.partition("=")[2] for flag in server["args"] if flag.startswith("--load-model=")]
@@ -168,7 +143,7 @@ def test_a_server_is_ready_when_the_models_that_it_loads_answer(folder: Path) ->
         assert float(timeout.removeprefix("--timeout-s=")) < probe["timeoutSeconds"]
 
 
-@ALL
+@OVERLAYS
 def test_a_server_is_out_of_use_long_before_it_is_started_anew(folder: Path) -> None:
     (server,) = servers(folder)
     ready, live = server["readinessProbe"], server["livenessProbe"]
@@ -240,23 +215,18 @@ def test_routes_remove_the_headers_that_crash_triton() -> None:
     assert removed(grpc) == {"grpc-encoding"}
 
 
-@ALL
+@OVERLAYS
 def test_servers_have_the_volume_that_the_job_fills(folder: Path) -> None:
     filled = one(folder, "PersistentVolumeClaim")["metadata"]["name"]
     assert one(folder, "Job")["spec"]["template"]["spec"]["volumes"][0] == {
         "name": "models",
         "persistentVolumeClaim": {"claimName": filled},
     }
-    if folder == KSERVE:
-        assert (
-            one(folder, "InferenceService", "cronnx")["spec"]["predictor"]["model"]["storageUri"] == f"pvc://{filled}"
-        )
-    else:
-        volumes = one(folder, "Deployment", "triton")["spec"]["template"]["spec"]["volumes"]
-        assert {"claimName": filled, "readOnly": True} in [each.get("persistentVolumeClaim") for each in volumes]
+    volumes = one(folder, "Deployment", "triton")["spec"]["template"]["spec"]["volumes"]
+    assert {"claimName": filled, "readOnly": True} in [each.get("persistentVolumeClaim") for each in volumes]
 
 
-@ALL
+@OVERLAYS
 def test_no_image_is_left_without_a_registry_and_a_version(folder: Path) -> None:
     assert all(re.fullmatch(r"[\w.]+/cronnx(-tools)?:[\w-]+", each["image"]) for each in containers(folder))
 

@@ -1,4 +1,7 @@
-"""`/opt/cronnx/launch` of the images: becomes `tritonserver`, with the key if there is one and with raised limits.
+"""`/opt/cronnx/launch` of the images: runs `tritonserver` as process 1 of a container.
+
+It passes the key to the server, raises limits, and ends a server that has lost a Python process (stub): no version of
+Triton starts one again, and a container engine restarts what has exited, but not what is unhealthy.
 
 The standard library suffices: NVIDIA's image has nothing else.
 """
@@ -7,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,22 +18,30 @@ from pathlib import Path
 from cronnx_server.errors import KeyFileError
 from cronnx_server.key import read_key, restricted_api_flags
 from cronnx_server.limits import raise_limits
+from cronnx_server.serve import process_table, stub
 
 NVIDIA_ENTRYPOINT = Path("/opt/nvidia/nvidia_entrypoint.sh")
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+LOOK_S = 1.0
+LOOKS_UNTIL_CERTAIN = 3  # Triton collects the stubs that it ends itself within a second
+LOOKS_UNTIL_KILLED = LOOKS_UNTIL_CERTAIN + 5  # a server that has lost a stub does not end by itself for half a minute
 
 EPILOG = """\
 The key is read from the file that $CRONNX_KEY_FILE names, or from $CRONNX_KEY; without a key, nothing is restricted.
-Exit status: the program's own; 1 if it cannot be started or the key cannot be used; 2 usage.
+SIGTERM, SIGINT and SIGHUP are passed to the program.
+Exit status: the program's own; 128 + N if signal N ended it; 1 if it cannot be started, the key cannot be used, or the
+server was ended because a Python process of it had died; 2 usage.
 """
 
 
 def main() -> int:
-    """Become the program that the arguments name, or return the exit status if that fails."""
+    """Run the program that the arguments name, and return the exit status."""
     parser = argparse.ArgumentParser(
         prog="launch",
         usage="%(prog)s PROGRAM [FLAG ...]",
-        description="Start tritonserver in a container, through NVIDIA's entrypoint if the image has it. If there is a "
-        "key, the server requires it for changing models, shared memory, traces or logs.",
+        description="Run tritonserver in a container, through NVIDIA's entrypoint if the image has it. If there is a "
+        "key, the server requires it for changing models, shared memory, traces or logs. If a Python process of the "
+        "server dies, the server is ended, so that the container is restarted.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -41,7 +53,7 @@ def main() -> int:
     try:
         arguments = command(program, os.environ)
         raise_limits()
-        os.execvp(arguments[0], arguments)  # noqa: S606 - the image's author names the program
+        return run(arguments)
     except KeyFileError as error:
         print(f"launch: {error}", file=sys.stderr)
     except OSError as error:
@@ -65,6 +77,59 @@ def command(program: Sequence[str], environ: Mapping[str, str], *, entrypoint: P
     """
     prefix = [str(entrypoint)] if entrypoint.exists() else []
     return [*prefix, *program, *restricted_api_flags(read_key(environ))]
+
+
+def run(arguments: Sequence[str], *, look_s: float = LOOK_S) -> int:
+    """Run a server until it ends or has lost a stub, and return the exit status.
+
+    Args:
+        arguments: The program and its flags.
+        look_s: How often to look for dead stubs, in seconds.
+
+    Raises:
+        OSError: The program cannot be started.
+    """
+    awaited = {signal.SIGCHLD, *ENDING}
+    signal.pthread_sigmask(signal.SIG_BLOCK, awaited)  # before the start, so that none is missed
+    server = os.posix_spawnp(arguments[0], arguments, os.environ, setsigmask=())
+    looks: dict[int, int] = {}  # how often in a row each dead stub was seen
+    is_ending = False
+    while True:
+        received = signal.sigtimedwait(awaited, look_s)
+        if received is None:
+            looks = {} if is_ending else {pid: looks.get(pid, 0) + 1 for pid in _dead_stubs(server)}
+            _end_if_certain(server, max(looks.values(), default=0))
+        elif received.si_signo != signal.SIGCHLD:
+            is_ending = True
+            os.kill(server, received.si_signo)
+        elif (status := _collected(server)) is not None:
+            return 1 if max(looks.values(), default=0) >= LOOKS_UNTIL_CERTAIN else status
+
+
+def _dead_stubs(server: int) -> set[int]:
+    """The stubs of a server that have ended without its doing; it collects those that it ends."""
+    found = {pid: process_table.process(pid) for pid in process_table.children(server)}
+    name = stub.NAME[: process_table.NAME_LENGTH]
+    return {pid for pid, each in found.items() if each.is_dead and each.name == name}
+
+
+def _end_if_certain(server: int, looks: int) -> None:
+    if looks == LOOKS_UNTIL_CERTAIN:
+        print("launch: a Python process of the server has died; ending the server", file=sys.stderr, flush=True)
+        os.kill(server, signal.SIGTERM)
+    elif looks == LOOKS_UNTIL_KILLED:
+        os.kill(server, signal.SIGKILL)
+
+
+def _collected(server: int) -> int | None:
+    """Collect what has ended, as process 1 must, and return the server's exit status if it is among that."""
+    while True:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if pid == server:
+            code = os.waitstatus_to_exitcode(status)
+            return code if code >= 0 else 128 - code
+        if not pid:
+            return None
 
 
 if __name__ == "__main__":

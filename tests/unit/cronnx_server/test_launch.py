@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from cronnx_server.errors import KeyFileError
 from cronnx_server.key import KEY_FILE, restricted_api_flags
 from cronnx_server.launch import command
+from cronnx_server.serve import stub
 
 SERVER = ("tritonserver", "--model-repository=/models")
 KEY = "0123456789abcdef"
@@ -44,7 +46,7 @@ def launch(*arguments: str, key_file: Path | None = None) -> subprocess.Complete
     return subprocess.run(program, env=environment, capture_output=True, text=True)
 
 
-def test_it_becomes_the_program_with_its_arguments_and_the_key(tmp_path: Path) -> None:
+def test_it_runs_the_program_with_its_arguments_and_the_key(tmp_path: Path) -> None:
     file = tmp_path / "key"
     file.write_text(KEY)
     ended = launch("printf", "%s\n", "--one", key_file=file)
@@ -72,3 +74,43 @@ def test_a_call_without_a_program_says_what_is_expected() -> None:
     ended = launch()
     assert ended.returncode == 2
     assert "expected a program and its flags" in ended.stderr
+
+
+@pytest.mark.parametrize(("script", "status"), [("exit 7", 7), ("kill -9 $$", 128 + 9)])
+def test_the_exit_status_is_the_programs_or_names_its_signal(script: str, status: int) -> None:
+    assert launch("sh", "-c", script).returncode == status
+
+
+def test_a_signal_reaches_the_program_and_is_its_to_answer() -> None:
+    script = "trap 'echo stopped; exit 3' TERM; echo started; while :; do sleep 0.05; done"
+    program = [sys.executable, "-m", "cronnx_server.launch", "sh", "-c", script]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as launched:
+        assert launched.stdout is not None
+        assert launched.stdout.readline() == "started\n"
+        launched.send_signal(signal.SIGTERM)
+        assert launched.stdout.readline() == "stopped\n"
+        assert launched.wait() == 3
+
+
+# A server whose stub has ended.
+SERVER_WITHOUT_STUB = """
+import signal, subprocess, sys, time
+stub = subprocess.Popen([sys.argv[1]])
+if sys.argv[2] == "ignores SIGTERM":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if sys.argv[2] == "collects it":
+    stub.wait()
+    time.sleep(0.5)
+else:
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(("server", "status"), [("waits", 1), ("ignores SIGTERM", 1), ("collects it", 0)])
+def test_a_server_that_has_lost_a_stub_is_ended(tmp_path: Path, server: str, status: int) -> None:
+    (tmp_path / stub.NAME).symlink_to("/bin/true")
+    code = "import sys; from cronnx_server.launch import run; sys.exit(run(sys.argv[1:], look_s=0.05))"
+    program = [sys.executable, "-c", code, sys.executable, "-c", SERVER_WITHOUT_STUB, str(tmp_path / stub.NAME), server]
+    ended = subprocess.run(program, stderr=subprocess.PIPE, text=True, timeout=30)
+    assert ended.returncode == status
+    assert ("a Python process of the server has died" in ended.stderr) == bool(status)

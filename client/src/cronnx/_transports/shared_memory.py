@@ -130,6 +130,8 @@ class SharedMemory:
         region = self._owner.new_region(max(_SMALLEST_REGION, 1 << (byte_size - 1).bit_length()))
         try:
             await self._register(region, timeout_s=timeout_s)
+        except InvalidInput:  # the server has refused the region, so it has none to let go of
+            raise
         except BaseException:
             self._unregister([region.name])
             raise
@@ -147,7 +149,7 @@ class SharedMemory:
                 raise
             raise InvalidInput(
                 f"the server refuses shared memory: {error}; shared_memory needs a server on this host, with the same"
-                " /dev/shm and without --allow-shared-memory=false",
+                " /dev/shm, and from Triton 26.04 on with --allow-client-shm=true",
                 server_message=error.server_message,
             ) from error
 

@@ -1,14 +1,13 @@
 """Python processes (stubs) that died or hold much shared memory, under a running server.
 
-Triton 24.10 does not replace a dead stub, does not reap it, and calls its model ready. Later versions of Triton restart
-stubs themselves. The shared memory of a stub grows to what its largest requests need, and no version of Triton shrinks
-it. Loading the model again repairs both while all others answer. The server keeps a dead instance and waits for it when
-it exits. A load creates new instances only if the folder of a version has a newer time.
+No version of Triton replaces a dead stub, and 24.10 does not reap it and calls its model ready. The shared memory of a
+stub grows to what its largest requests need, and no version of Triton shrinks it. Loading the model again repairs both
+while all others answer. The server keeps a dead instance and waits for it when it exits. A load creates new instances
+only if the folder of a version has a newer time.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 from collections.abc import Callable, Iterable
@@ -18,7 +17,7 @@ from pathlib import Path
 
 from cronnx_server import progress
 from cronnx_server.errors import NoAnswerError
-from cronnx_server.serve import shared_memory, stub
+from cronnx_server.serve import process_table, shared_memory, stub
 from cronnx_server.serve.access import Key
 from cronnx_server.serve.addresses import Addresses
 from cronnx_server.serve.process import ServerProcess
@@ -59,7 +58,7 @@ class StubWatch:
         addresses: Addresses,
         *,
         key: Key | None = None,
-        proc: Path = Path("/proc"),
+        proc: Path = process_table.PROC,
         regions: Path = shared_memory.FOLDER,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -80,8 +79,8 @@ class StubWatch:
 
     def watch(self, server: ServerProcess) -> None:
         """Look once. A process counts as dead if two looks find it so: between them the server may reap it."""
-        children = self._children(server.pid)
-        dead = {pid for pid in children if self._is_dead(pid)}
+        children = process_table.children(server.pid, proc=self._proc)
+        dead = {pid for pid in children if process_table.process(pid, proc=self._proc).is_dead}
         self._stubs = {pid: each for pid, each in self._stubs.items() if pid in children}
         self._find(children - dead)
         certain = dead & self._suspects & self._stubs.keys()
@@ -128,20 +127,6 @@ class StubWatch:
         except (OSError, NoAnswerError) as error:
             return str(error)
         return "" if status == HTTPStatus.OK else f"HTTP {status} {answer.decode(errors='replace')}"
-
-    def _children(self, pid: int) -> set[int]:
-        found: set[int] = set()
-        for thread in self._proc.glob(f"{pid}/task/*/children"):
-            with contextlib.suppress(OSError):  # the thread has ended
-                found |= set(map(int, thread.read_text().split()))
-        return found
-
-    def _is_dead(self, pid: int) -> bool:
-        try:
-            state = (self._proc / str(pid) / "stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:
-            return False
-        return state == "Z"
 
     def _arguments(self, pid: int) -> list[str]:
         try:

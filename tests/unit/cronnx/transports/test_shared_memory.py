@@ -284,6 +284,18 @@ def test_a_server_that_refuses_the_memory_says_what_is_needed(server: MemoryServ
         assert caught.value.server_message == "Unable to open shared memory region"
 
     run(server, use)
+    assert server.unregistered == [], "a server that has none refuses this too, until the client gives up"
+
+
+def test_a_server_with_shared_memory_off_is_named_with_the_flag_that_turns_it_on(server: MemoryServer) -> None:
+    message = "Client shared memory is disabled. Start the server with '--allow-client-shm=true' to enable."
+    server.refusal = ServerFault(message, server_message=message)
+
+    async def use(shared: SharedMemory) -> None:
+        with pytest.raises(InvalidInput, match=r"Triton 26\.04 on with --allow-client-shm=true"):
+            await shared.infer(request())
+
+    run(server, use)
 
 
 @pytest.mark.parametrize("refusal", [ConnectionFailed("gone"), DeadlineExceeded("late"), NotReady("starting")])
