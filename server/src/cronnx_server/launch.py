@@ -1,6 +1,7 @@
 """`/opt/cronnx/launch` of the images: becomes `tritonserver`, with the key if there is one and with raised limits.
 
-The standard library suffices: NVIDIA's image has nothing else.
+With a profile, NVIDIA's `tritonserver` starts in the folder of the engines that fit its release and the GPU. The
+standard library suffices: NVIDIA's image has nothing else.
 """
 
 from __future__ import annotations
@@ -11,11 +12,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from cronnx_server import engines
 from cronnx_server.errors import KeyFileError
 from cronnx_server.key import read_key, restricted_api_flags
 from cronnx_server.limits import raise_limits
 
 NVIDIA_ENTRYPOINT = Path("/opt/nvidia/nvidia_entrypoint.sh")
+PROFILE = "--model-config-name"
+ENGINES = ".triton/tensorrt"
+"""The folder of the engines of every release and GPU, relative to the image's working folder; a volume."""
 
 EPILOG = """\
 The key is read from the file that $CRONNX_KEY_FILE names, or from $CRONNX_KEY; without a key, nothing is restricted.
@@ -41,6 +46,8 @@ def main() -> int:
     try:
         arguments = command(program, os.environ)
         raise_limits()
+        if any(flag.startswith(PROFILE) for flag in program):
+            _change_to_engines(Path.cwd() / ENGINES, release=os.environ.get(engines.RELEASE, ""))
         os.execvp(arguments[0], arguments)  # noqa: S606 - the image's author names the program
     except KeyFileError as error:
         print(f"launch: {error}", file=sys.stderr)
@@ -65,6 +72,19 @@ def command(program: Sequence[str], environ: Mapping[str, str], *, entrypoint: P
     """
     prefix = [str(entrypoint)] if entrypoint.exists() else []
     return [*prefix, *program, *restricted_api_flags(read_key(environ))]
+
+
+def _change_to_engines(root: Path, *, release: str) -> None:
+    """Change to the folder of TensorRT's engines if there is a GPU; a folder that cannot be made is only a warning."""
+    gpus = engines.gpu_names() if release else []
+    if not gpus:
+        return
+    folder = engines.folder(root, release=release, gpus=gpus)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        os.chdir(folder)
+    except OSError as error:
+        print(f"launch: cannot keep TensorRT's engines in {folder}: {error.strerror}", file=sys.stderr)
 
 
 if __name__ == "__main__":

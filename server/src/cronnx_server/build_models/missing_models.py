@@ -11,6 +11,7 @@ from pathlib import Path
 from cronnx_server import repository
 from cronnx_server.build_models.build import build
 from cronnx_server.build_models.catalogue import LIVE_VERSION, Model, Quantised, catalogue
+from cronnx_server.build_models.profile import Profile, called_models
 from cronnx_server.errors import BuildError, CommandError, RepositoryError
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY, WEIGHTS
 
@@ -40,19 +41,21 @@ def build_missing(
     names: Sequence[str] | None,
     *,
     models: Mapping[str, Model] | None = None,
+    profile: str = "",
     model_repository: Path = MODEL_REPOSITORY,
     ensembles: Path = ENSEMBLES,
     weights: Path = WEIGHTS,
 ) -> list[str]:
     """Download and build all that these models lack, and return the names to load; see `prepare`."""
     folders = {"model_repository": model_repository, "ensembles": ensembles, "weights": weights}
-    return prepare(names, models=models, int8_later=False, **folders).names
+    return prepare(names, models=models, profile=profile, int8_later=False, **folders).names
 
 
 def prepare(
     names: Sequence[str] | None,
     *,
     models: Mapping[str, Model] | None = None,
+    profile: str = "",
     int8_later: bool = True,
     model_repository: Path = MODEL_REPOSITORY,
     ensembles: Path = ENSEMBLES,
@@ -64,6 +67,8 @@ def prepare(
         names: Ensembles or models. Without names, every ensemble; those that cannot be served are skipped, and stderr
             says why.
         models: The models that can be built; by default the catalogue's.
+        profile: Which `configs/<profile>.pbtxt` the server prefers. The files that it serves are built; versions that
+            it does not serve are not.
         int8_later: Whether versions in INT8 that nothing needs in order to load are left for later.
         model_repository: The model repository in which they are built.
         ensembles: The repository of ensembles.
@@ -75,6 +80,7 @@ def prepare(
     """
     models = catalogue() if models is None else models
     known = {**repository.models(model_repository), **repository.models(ensembles)}
+    asked = Profile(profile, known)
     chosen = list(names or repository.models(ensembles))
     for name in chosen:
         if name not in known:
@@ -86,7 +92,9 @@ def prepare(
         (model, version)
         for model in models.values()
         for version in model.versions
-        if model.name in names_of_parts and not model.path(model_repository, version).exists()
+        if model.name in names_of_parts
+        and not model.path(model_repository, version).exists()
+        and ((model.name, version) in parts or asked.serves(model_repository / f"{model.name}_onnx", version))
     ]
     later = [(model.name, version) for model, version in absent if int8_later and _can_wait(model, version, parts)]
     failures = _build(
@@ -94,6 +102,8 @@ def prepare(
     )
     reasons = {name: failures[version] for name in chosen for version in needed[name] if version in failures}
     reasons |= {name: lost for name in chosen for lost in _lost_files(known[name], model_repository, models)}
+    reasons |= asked.unserved(chosen)
+    reasons |= asked.build([name for name in chosen if name not in reasons], models=models, weights=weights)
     served = [name for name in chosen if name not in reasons]
     if reasons and (names or not served):
         name, reason = next(iter(reasons.items()))
@@ -111,15 +121,8 @@ def _can_wait(model: Model, version: int, needed: Iterable[ModelVersion]) -> boo
 def _routed_models(served: Sequence[str], known: Mapping[str, Path]) -> list[str]:
     """The models that routers call and that no step of an ensemble loads."""
     loaded = {step for name in served for step in repository.steps(repository.read_config(known[name]))}
-    called = {model for name in served for model in _called_models(known[name], known)}
+    called = {model for name in served for model in called_models(known[name], known)}
     return sorted(called - loaded - set(served))
-
-
-def _called_models(folder: Path, known: Mapping[str, Path]) -> list[str]:
-    """The models that the routers of an ensemble call."""
-    parts = [folder.name, *repository.steps(repository.read_config(folder))]
-    configs = [repository.read_config(known[name]) for name in parts if name in known]
-    return [model for config in configs for model in repository.called(config)]
 
 
 def _needed_versions(folder: Path, known: Mapping[str, Path], models: Mapping[str, Model]) -> list[ModelVersion]:
@@ -129,7 +132,7 @@ def _needed_versions(folder: Path, known: Mapping[str, Path], models: Mapping[st
     Triton refuses a model that has the folder of a version without its file.
     """
     config = repository.read_config(folder)
-    versions = [(name, LIVE_VERSION) for name in (config.name, *_called_models(folder, known))]
+    versions = [(name, LIVE_VERSION) for name in (config.name, *called_models(folder, known))]
     for step in config.ensemble_scheduling.step:
         versions += [(step.model_name, LIVE_VERSION), (step.model_name, step.model_version)]
     onnx_names = {f"{name}_onnx": name for name in models}
