@@ -35,9 +35,12 @@ ARG MODELS="efficientnet_lite0 efficientnet_lite1 efficientnet_lite2"
 ARG CRONNX_MODEL_MIRROR=
 COPY model_repository model_repository
 COPY ensembles ensembles
-# hadolint ignore=SC2086 # names are separated by spaces
+# An image for GPUs also has the files that the profiles serve: docs/profiles.md.
+ARG RUNTIME
+# hadolint ignore=SC2046,SC2086 # names are separated by spaces
 RUN --mount=type=cache,target=/root/.cache \
-    --mount=type=cache,target=/project/.triton/weights scripts/build_models ${MODELS}
+    --mount=type=cache,target=/project/.triton/weights \
+    scripts/build_models ${MODELS} $([ "${RUNTIME}" != nvidia ] || echo --gpu)
 
 
 FROM project AS tools

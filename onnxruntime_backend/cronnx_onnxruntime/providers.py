@@ -124,11 +124,22 @@ def _gpu_options(
     for name in requested:
         if name not in GPU_ACCELERATORS:
             raise ConfigError(f"unknown gpu_execution_accelerator '{name}': expected {' or '.join(GPU_ACCELERATORS)}")
+    _refuse_overwritten(requested.get("cuda", {}))
     device = {"device_id": str(device_id)}
     options = {CUDA: {**requested.get("cuda", {}), **_deprecated_cuda_options(config), **device}}
     if "tensorrt" in requested:
         options = {TENSORRT: {**_tensorrt_options(requested["tensorrt"]), **device}, **options}
     return options
+
+
+def _refuse_overwritten(parameters: Mapping[str, str]) -> None:
+    """NVIDIA's backend overwrites these by the parameters of the model, or by their defaults."""
+    for key in CUDA_PARAMETERS:
+        if key in parameters:
+            raise ConfigError(
+                f"parameter '{key}' of gpu_execution_accelerator 'cuda' has no effect in NVIDIA's backend; write "
+                f'parameters {{ key: "{key}" value {{ string_value: "…" }} }} in the model\'s configuration'
+            )
 
 
 def _tensorrt_options(parameters: Mapping[str, str]) -> dict[str, str]:

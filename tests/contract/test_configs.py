@@ -11,7 +11,14 @@ from tests.contract import configs
 
 ALL = (*configs.DEFAULTS, *configs.PROFILES)
 
-IN_PROFILES = ("optimization", "instance_group", "parameters", "dynamic_batching")
+IN_PROFILES = (
+    "optimization",
+    "instance_group",
+    "parameters",
+    "dynamic_batching",
+    "default_model_filename",
+    "version_policy",
+)
 
 every_config = pytest.mark.parametrize("path", ALL, ids=configs.name)
 every_default = pytest.mark.parametrize("path", configs.DEFAULTS, ids=configs.name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,12 +47,31 @@ def ours(repositories: Repositories) -> Repositories:
     )
 
 
-@pytest.mark.parametrize("profile", [None, *repository.profiles(configs.REPOSITORIES)])
-def test_nothing_is_found_on_a_laptop_not_even_a_warning(profile: str | None) -> None:
+def found(profile: str | None, machine: Machine) -> dict[str, list[str]]:
     repositories = ours(read(configs.REPOSITORIES, profile=profile))
     assert {model.config_path for model in repositories.models} >= {*configs.ENSEMBLE_MODELS}
-    diagnosis = diagnose(repositories, LAPTOP)
-    assert {check: findings for check, findings in diagnosis.items() if findings and check not in UNAVAILABLE} == {}
+    diagnosis = diagnose(repositories, machine)
+    return {
+        check: [finding.problem for finding in findings]
+        for check, findings in diagnosis.items()
+        if findings and check not in UNAVAILABLE
+    }
+
+
+def test_nothing_is_found_on_a_laptop_not_even_a_warning() -> None:
+    assert found(None, LAPTOP) == {}
+
+
+@pytest.mark.parametrize("profile", repository.profiles(configs.REPOSITORIES))
+def test_with_a_profile_for_gpus_nothing_is_found_but_ab_tests_of_versions_that_it_does_not_serve(profile: str) -> None:
+    problems = found(profile, replace(LAPTOP, gpus=1))
+    assert problems.keys() == {"routing"}
+    assert all("version 2, which its version_policy does not load" in problem for problem in problems["routing"])
+
+
+def test_with_a_profile_for_gpus_a_laptop_is_told_that_it_has_none() -> None:
+    (problem,) = {*found("cuda", LAPTOP)["gpus"]}
+    assert problem == "an instance_group of KIND_GPU, and no GPU"
 
 
 def test_the_doctor_finds_no_error_on_this_machine() -> None:

@@ -114,7 +114,7 @@ class Configured:
 def configured() -> Iterator[Configured]:
     addresses = free_addresses()
     models = ("--models", "efficientnet_lite0", "efficientnet_lite0_ab")
-    options = (*models, "--profile=tensorrt", "--cache=67108864", "--no-latency-quantiles")
+    options = (*models, "--cache=67108864", "--no-latency-quantiles")
     with serving(*options, "--", "--id=mine", addresses=addresses) as process:
         yield Configured(addresses, report_of(process), process.pid)
 
@@ -132,13 +132,6 @@ def test_flags_after_two_dashes_reach_tritonserver(configured: Configured) -> No
 
 def test_no_latency_quantiles_are_exported_when_they_are_turned_off(configured: Configured) -> None:
     assert "nv_inference_request_summary_us" not in get(configured.addresses.metrics)
-
-
-def test_a_profile_is_passed_on_and_falls_back_to_the_cpu(configured: Configured) -> None:
-    assert "espresso" in configured.report
-    assert '"tensorrt"' in get(f"{configured.addresses.http}/v2/models/efficientnet_lite0_onnx/config")
-    folders = {each.cwd() for each in started_by(configured.pid)}
-    assert folders == {str(ROOT)}, "a profile's folder of engines is relative to the project"
 
 
 def test_the_cache_leaves_an_ab_test_its_draw(configured: Configured) -> None:

@@ -94,7 +94,7 @@ class TritonServer(NamedTuple):
 
 @contextlib.contextmanager
 def triton_server(
-    repositories: Sequence[Path], models: Sequence[str], *, flags: Sequence[str] = ()
+    repositories: Sequence[Path], models: Sequence[str], *, flags: Sequence[str] = (), profile: str = ""
 ) -> Iterator[TritonServer]:
     """Run a `tritonserver` on free ports of loopback.
 
@@ -102,6 +102,7 @@ def triton_server(
         repositories: The model repositories.
         models: The names of the models to load.
         flags: Further flags of `tritonserver`.
+        profile: The profile that the flags choose; empty for none.
 
     Yields:
         The server, once its models are ready; it ends with the context.
@@ -118,7 +119,8 @@ def triton_server(
         *QUIET,
         *flags,
     ]
-    server = ServerProcess(command, distribution.environment())
+    folder = tritonserver.working_folder(profile)
+    server = ServerProcess(command, distribution.environment(), folder=folder)
     try:
         server.wait_until_ready(addresses)
         yield TritonServer(addresses, ProcessTree([server.pid]))

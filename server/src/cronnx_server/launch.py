@@ -3,7 +3,8 @@
 It passes the key to the server, raises limits, and ends a server that has lost a Python process (stub): no version of
 Triton starts one again, and a container engine restarts what has exited, but not what is unhealthy.
 
-The standard library suffices: NVIDIA's image has nothing else.
+With a profile, NVIDIA's `tritonserver` starts in the folder of the engines that fit its release and the GPU. The
+standard library suffices: NVIDIA's image has nothing else.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from cronnx_server import engines
 from cronnx_server.errors import KeyFileError
 from cronnx_server.key import read_key, restricted_api_flags
 from cronnx_server.limits import raise_limits
@@ -25,6 +27,9 @@ ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 LOOK_S = 1.0
 LOOKS_UNTIL_CERTAIN = 3  # Triton collects the stubs that it ends itself within a second
 LOOKS_UNTIL_KILLED = LOOKS_UNTIL_CERTAIN + 5  # a server that has lost a stub does not end by itself for half a minute
+PROFILE = "--model-config-name"
+ENGINES = ".triton/tensorrt"
+"""The folder of the engines of every release and GPU, relative to the image's working folder; a volume."""
 
 EPILOG = """\
 The key is read from the file that $CRONNX_KEY_FILE names, or from $CRONNX_KEY; without a key, nothing is restricted.
@@ -53,6 +58,8 @@ def main() -> int:
     try:
         arguments = command(program, os.environ)
         raise_limits()
+        if any(flag.startswith(PROFILE) for flag in program):
+            _change_to_engines(Path.cwd() / ENGINES, release=os.environ.get(engines.RELEASE, ""))
         return run(arguments)
     except KeyFileError as error:
         print(f"launch: {error}", file=sys.stderr)
@@ -130,6 +137,17 @@ def _collected(server: int) -> int | None:
             return code if code >= 0 else 128 - code
         if not pid:
             return None
+def _change_to_engines(root: Path, *, release: str) -> None:
+    """Change to the folder of TensorRT's engines if there is a GPU; a folder that cannot be made is only a warning."""
+    gpus = engines.gpu_names() if release else []
+    if not gpus:
+        return
+    folder = engines.folder(root, release=release, gpus=gpus)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        os.chdir(folder)
+    except OSError as error:
+        print(f"launch: cannot keep TensorRT's engines in {folder}: {error.strerror}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import pytest
 
 from cronnx_onnxruntime.errors import ConfigError
 from cronnx_onnxruntime.providers import CPU, CUDA, TENSORRT, Providers, providers
+from cronnx_onnxruntime.settings import CUDA_PARAMETERS
 from tests.unit.cronnx_onnxruntime.configs import Config, accelerated, config, parameters
 
 EVERYTHING = (TENSORRT, CUDA, CPU)
@@ -85,9 +86,10 @@ def test_a_deprecated_parameter_reaches_cuda(key: str, value: str, passed: str) 
     assert on_gpu(parameters(**{key: value})).options[CUDA][key] == passed
 
 
-def test_a_deprecated_parameter_wins_over_the_accelerators_as_it_does_in_nvidias_backend() -> None:
-    both = {**parameters(gpu_mem_limit="2"), "optimization": accelerated("cuda", gpu_mem_limit="1")["optimization"]}
-    assert on_gpu(both).options[CUDA]["gpu_mem_limit"] == "2"
+@pytest.mark.parametrize("key", CUDA_PARAMETERS)
+def test_a_parameter_of_cuda_that_nvidias_backend_overwrites_is_refused(key: str) -> None:
+    with pytest.raises(ConfigError, match=rf"'{key}' of gpu_execution_accelerator 'cuda' has no effect in NVIDIA's"):
+        on_gpu(accelerated("cuda", **{key: "1"}))
 
 
 def test_the_device_is_the_instances() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cronnx_server.engines import RELEASE
 from cronnx_server.errors import KeyFileError
 from cronnx_server.key import KEY_FILE, restricted_api_flags
 from cronnx_server.launch import command
@@ -40,10 +41,41 @@ def test_a_key_that_cannot_be_read_starts_nothing(tmp_path: Path) -> None:
         command(SERVER, {KEY_FILE: str(tmp_path / "absent")})
 
 
-def launch(*arguments: str, key_file: Path | None = None) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, KEY_FILE: str(key_file or "")}
+def launch(
+    *arguments: str, key_file: Path | None = None, folder: Path | None = None, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, KEY_FILE: str(key_file or ""), **variables}
     program = [sys.executable, "-m", "cronnx_server.launch", *arguments]
-    return subprocess.run(program, env=environment, capture_output=True, text=True)
+    return subprocess.run(program, env=environment, capture_output=True, text=True, cwd=folder)
+
+
+@pytest.fixture
+def with_gpu(tmp_path: Path) -> dict[str, str]:
+    """The environment of NVIDIA's image on a machine with a GPU."""
+    program = tmp_path / "bin" / "nvidia-smi"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho 'GPU 0: NVIDIA L4 (UUID: GPU-1b2c)'\n")
+    program.chmod(0o755)
+    return {"PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}", RELEASE: "26.07"}
+
+
+def test_a_server_with_a_profile_starts_in_the_folder_of_its_engines(tmp_path: Path, with_gpu: dict[str, str]) -> None:
+    ended = launch("sh", "-c", "pwd", "--model-config-name=tensorrt", folder=tmp_path, **with_gpu)
+    assert (ended.stdout, ended.stderr) == (f"{tmp_path}/.triton/tensorrt/26.07_NVIDIA_L4\n", "")
+
+
+def test_other_servers_start_where_the_image_says(tmp_path: Path, with_gpu: dict[str, str]) -> None:
+    assert launch("sh", "-c", "pwd", folder=tmp_path, **with_gpu).stdout == f"{tmp_path}\n"
+    without_release = {**with_gpu, RELEASE: ""}
+    ended = launch("sh", "-c", "pwd", "--model-config-name=tensorrt", folder=tmp_path, **without_release)
+    assert ended.stdout == f"{tmp_path}\n"
+
+
+def test_a_folder_of_engines_that_cannot_be_made_is_a_warning(tmp_path: Path, with_gpu: dict[str, str]) -> None:
+    (tmp_path / ".triton").touch()
+    ended = launch("sh", "-c", "pwd", "--model-config-name=tensorrt", folder=tmp_path, **with_gpu)
+    assert ended.stdout == f"{tmp_path}\n"
+    assert ended.stderr.startswith("launch: cannot keep TensorRT's engines in ")
 
 
 def test_it_runs_the_program_with_its_arguments_and_the_key(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
 from cronnx_server.serve import tritonserver
 from cronnx_server.serve.addresses import Addresses
 from cronnx_server.serve.options import LATENCY_SUMMARIES
+from cronnx_server.serve.serving import check_gpu
 from cronnx_server.triton_http import TritonHttp
 
 DEFAULT_PROFILE = "default"
@@ -48,10 +49,12 @@ class Variant:
     Attributes:
         flags: Flags of `tritonserver`.
         background: What else runs during a measurement; it takes the server's addresses.
+        profile: The profile that the flags choose; empty for none.
     """
 
     flags: tuple[str, ...] = ()
     background: Callable[[Addresses], AbstractContextManager[None]] = _nothing
+    profile: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ def profile_variants(profiles: Sequence[str]) -> dict[str, Variant]:
             raise RepositoryError(f"no model has a configs/{name}.pbtxt; expected one of {', '.join(known)}")
     return {
         DEFAULT_PROFILE: Variant(),
-        **{name: Variant((f"--model-config-name={name}",)) for name in profiles},
+        **{name: Variant((f"--model-config-name={name}",), profile=name) for name in profiles},
     }
 
 
@@ -148,7 +151,9 @@ def table(variants: Mapping[str, Variant], load: VariantLoad, *, what: str) -> s
         CommandError: Something cannot be built, started or measured.
     """
     with environment.setup_lock():
-        build_missing([load.model])
+        for variant in variants.values():
+            check_gpu([MODEL_REPOSITORY, ENSEMBLES], profile=variant.profile)
+            build_missing([load.model], profile=variant.profile)
         tritonserver.distribution()
     cases = [Case(name, CLOSED_LOOP, 1, load.concurrency, load.picture) for name in variants]
     with _servers(variants, load) as servers:
@@ -179,7 +184,7 @@ def _servers(variants: Mapping[str, Variant], load: VariantLoad) -> Iterator[dic
         servers: dict[str, Contender] = {}
         for name, variant in variants.items():
             server = stack.enter_context(
-                triton_server([MODEL_REPOSITORY, ENSEMBLES], [load.model], flags=variant.flags)
+                triton_server([MODEL_REPOSITORY, ENSEMBLES], [load.model], flags=variant.flags, profile=variant.profile)
             )
             target = triton_target(server, load.model, images, folder=folder)
             servers[name] = _Server(variant, server.addresses, target)

@@ -47,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     if parsed.quantise and parsed.raw:
         parser.error("argument --quantise: not allowed with --raw, which leaves the graph unchanged")
+    if parsed.gpu and parsed.raw:
+        parser.error("argument --gpu: not allowed with --raw, which leaves the graph unchanged")
     if parsed.force and not parsed.quantise:
         parser.error("argument --force: expected --quantise with it")
     try:
@@ -116,6 +118,7 @@ def options_of(parsed: argparse.Namespace) -> Options:
         max_queue_delay_ms=parsed.max_queue_delay_ms,
         quantise=parsed.quantise,
         force=parsed.force,
+        gpu=parsed.gpu,
         raw=parsed.raw,
     )
 
@@ -150,6 +153,11 @@ def _parser() -> argparse.ArgumentParser:
         "for them change too much",
     )
     serving.add_argument("--force", action="store_true", help="with --quantise, accept any change of the answers")
+    serving.add_argument(
+        "--gpu",
+        action="store_true",
+        help="also write the version that the profiles for GPUs serve: FP16, or with --quantise TensorRT's INT8",
+    )
     serving.add_argument(
         "--max-batch-size", type=_count, metavar="N", help=f"the largest batch (default: {DEFAULT_MAX_BATCH_SIZE})"
     )

@@ -27,6 +27,7 @@ from cronnx_server.add_model.model_version import (
 from cronnx_server.add_model.options import Options
 from cronnx_server.add_model.placement import PROJECT, Placement, Repositories, check_name, placement
 from cronnx_server.add_model.served_model import ServedModel, read_model
+from cronnx_server.build_models.catalogue import GPU_FILE
 from cronnx_server.errors import ModelFileError, RepositoryError
 from cronnx_server.exports.facts import Facts
 from cronnx_server.exports.source import Source, read_source
@@ -175,6 +176,8 @@ def _load(url: str, version: ModelVersion, placed: Placement) -> str:
         except CronnxError as error:
             placed.withdraw()
             reason = " ".join(str(error).split())
+            if GPU_FILE in reason:
+                reason += "; the server has a profile for GPUs: add the model with --gpu"
             raise ModelFileError(f"nothing is added, because {url} does not serve the model: {reason}") from error
     raise RepositoryError(
         f"the model is added, but {url} serves other repositories; start a server of these with scripts/serve"

@@ -10,6 +10,7 @@ from typing import Any
 
 from cronnx_onnxruntime.autocomplete import completions
 from cronnx_onnxruntime.signature import Config, Signature
+from cronnx_server.build_models.catalogue import GPU_FILE
 from cronnx_server.model_spec import ModelSpec, Recipe, Task
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -22,6 +23,19 @@ HANDED_ON = {"geometry": "photo_geometry"}
 """Tensors between the steps of an ensemble that have another name there, because an output of it has theirs."""
 TENSORRT_TASKS = (Task.CLASSIFICATION, Task.MULTI_LABEL, Task.EMBEDDING, Task.DEPTH)
 """The tasks whose head TensorRT runs well; others suppress boxes or have outputs of variable size."""
+ON_GPUS = {
+    "version_policy: { all { } }": (
+        "# A version's file for GPUs, in FP16, and the versions that have it: docs/profiles.md.\n"
+        f'default_model_filename: "{GPU_FILE}"\n'
+        "version_policy: { specific { versions: [ 1 ] } }"
+    ),
+    "# One session that uses every core; by default, Triton makes two on a CPU.\ninstance_group [ { count: 1 } ]": (
+        "# One session for each GPU. Without a GPU, the model does not load.\n"
+        "instance_group [ { count: 1 kind: KIND_GPU } ]"
+    ),
+}
+"""What the profiles have in place of lines of a network's configuration."""
+SERVED = re.compile(r"(specific \{ versions: \[ )(\d+(?:, \d+)*)( \])")
 GEOMETRY_FILE = "geometry"
 VARIABLE_SIDE = 640
 """The side of a warm-up image where it follows the photograph and nothing names a size."""
@@ -70,8 +84,10 @@ def profiles(network: str, task: Task) -> dict[str, str]:
     """The profiles of a network's configuration, by their paths in the model's folder."""
     tensorrt = "tensorrt" if task in TENSORRT_TASKS else "tensorrt_on_cuda"
     templates = {"cuda": "cuda", "tensorrt": tensorrt}
-    warmed = _warmed_up_with_largest_batch(network)
-    return {f"configs/{profile}.pbtxt": warmed + _filled(template) for profile, template in templates.items()}
+    network = _warmed_up_with_largest_batch(network)
+    for on_a_cpu, on_gpus in ON_GPUS.items():
+        network = network.replace(on_a_cpu, on_gpus)
+    return {f"configs/{profile}.pbtxt": network + _filled(template) for profile, template in templates.items()}
 
 
 def _warmed_up_with_largest_batch(network: str) -> str:
@@ -79,6 +95,11 @@ def _warmed_up_with_largest_batch(network: str) -> str:
     (largest,) = re.findall(r"^max_batch_size: (\d+)$", network, re.MULTILINE)
     network = network.replace("One request alone and two together", "One request alone and the largest batch")
     return re.sub(r'name: "two"\n    batch_size: \d+', f'name: "full batch"\n    batch_size: {largest}', network)
+
+
+def serve_on_gpus(profile: str, version: int) -> str:
+    """The text of a profile of `profiles` that serves one more version."""
+    return SERVED.sub(lambda found: f"{found[1]}{found[2]}, {version}{found[3]}", profile, count=1)
 
 
 def preprocess_config(recipe: Recipe, *, geometry: bool, name: str = "preprocess") -> str:

@@ -11,7 +11,7 @@ import onnx
 from cronnx_onnxruntime.errors import ConfigError
 from cronnx_onnxruntime.signature import Config, Signature
 from cronnx_server import repository
-from cronnx_server.build_models.catalogue import catalogue
+from cronnx_server.build_models.catalogue import GPU_FILE, catalogue
 from cronnx_server.errors import ModelFileError, RepositoryError
 from cronnx_server.graphs.image_model import read_spec
 from cronnx_server.model_spec import ModelSpec
@@ -54,6 +54,11 @@ class ExistingModel:
     def files(self) -> list[Path]:
         """The model files of its versions, the oldest first."""
         return sorted(self.folder.glob("*/model.onnx"), key=lambda path: int(path.parent.name))
+
+    @property
+    def gpu_profiles(self) -> list[Path]:
+        """The configurations that serve the files for GPUs."""
+        return [path for path in sorted(self.folder.glob("configs/*.pbtxt")) if GPU_FILE in path.read_text()]
 
     def spec(self) -> ModelSpec:
         """The specification of the oldest version.

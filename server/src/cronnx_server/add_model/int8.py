@@ -11,7 +11,7 @@ import onnx
 
 from cronnx_preprocess import InvalidImageError
 from cronnx_server import progress
-from cronnx_server.build_models.answer_change import Measure, measure_change
+from cronnx_server.build_models.answer_change import Measure, measure_change, unacceptable
 from cronnx_server.build_models.in_process import InProcessModel, Tensors
 from cronnx_server.build_models.quantisation import quantise
 from cronnx_server.errors import ModelFileError
@@ -49,7 +49,7 @@ class Int8Model:
         return f"INT8 against FP32 on {self.photographs} photographs\n{lines}"
 
 
-def int8_model(content: bytes, *, task: Task, folder: Path, force: bool) -> Int8Model:
+def int8_model(content: bytes, *, task: Task, folder: Path, force: bool, symmetric: bool = False) -> Int8Model:
     """Quantise the network of a model.
 
     Args:
@@ -57,17 +57,20 @@ def int8_model(content: bytes, *, task: Task, folder: Path, force: bool) -> Int8
         task: Its task.
         folder: Photographs like those that will be sent; subfolders are searched too.
         force: Whether to accept any change of the answers.
+        symmetric: Whether to quantise it for TensorRT; otherwise for a CPU.
 
     Raises:
         ModelFileError: There are no photographs, one cannot be read, the network cannot be quantised, or its answers
             change too much.
     """
     photographs = _photographs(folder)
-    progress.step(f"Quantising with {min(len(photographs), MOST_CALIBRATION)} photographs of {folder}")
+    target = " for TensorRT" if symmetric else ""
+    progress.step(f"Quantising{target} with {min(len(photographs), MOST_CALIBRATION)} photographs of {folder}")
     before = InProcessModel(content)
     try:
         calibration = _inputs(before, islice(photographs, MOST_CALIBRATION))
-        quantised = quantise(onnx.load_from_string(content), calibration=calibration).SerializeToString()
+        model = onnx.load_from_string(content)
+        quantised = quantise(model, calibration=calibration, symmetric=symmetric).SerializeToString()
         measured = [path.read_bytes() for path in photographs[:MOST_MEASURED]]
         change = tuple(measure_change(before, InProcessModel(quantised), measured, task=task))
     except ModelFileError:
@@ -75,11 +78,10 @@ def int8_model(content: bytes, *, task: Task, folder: Path, force: bool) -> Int8
     except Exception as error:  # ONNX Runtime's errors have no other base
         raise ModelFileError(f"the network cannot be quantised: {error_text(error)}; omit --quantise") from error
     found = Int8Model(quantised, change, len(measured))
-    if not force and not all(measure.is_acceptable for measure in change):
-        worst = "; ".join(str(measure) for measure in change if not measure.is_acceptable)
+    if not force and (worst := unacceptable(change)):
         raise ModelFileError(
-            f"INT8 changes the answers too much: {worst}; calibrate with more photographs like those that will be "
-            "sent, omit --quantise, or accept it with --force"
+            f"INT8{target} changes the answers too much: {worst}; calibrate with more photographs like those that will "
+            "be sent, omit --quantise, or accept it with --force"
         )
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import partial
 
 import numpy as np
 from onnx import TensorProto
@@ -18,7 +19,9 @@ from cronnx_server.add_model.placement import Placement, Repositories
 from cronnx_server.add_model.preprocess_model import PreprocessModel, preprocess_model
 from cronnx_server.add_model.proof import Proof, prove, prove_it_runs
 from cronnx_server.add_model.served_model import ServedModel
-from cronnx_server.errors import ModelFileError, RepositoryError
+from cronnx_server.build_models import gpu_file
+from cronnx_server.build_models.catalogue import GPU_FILE
+from cronnx_server.errors import BuildError, ModelFileError, RepositoryError
 from cronnx_server.exports.facts import Facts
 from cronnx_server.exports.graph_facts import Graph
 from cronnx_server.exports.source import Source
@@ -63,7 +66,7 @@ def new_model(served: ServedModel, options: Options, repositories: Repositories,
         RepositoryError: The `preprocess` model takes smaller batches than asked for.
     """
     max_batch_size = options.batch_size if served.network.batchable else 1
-    content, int8 = _content(served, options, version=1)
+    content, int8, for_gpus = _content(served, options, version=1)
     signature = Signature.of(session(content))
     geometry = any(tensor.name == "geometry" for tensor in signature.inputs)
     preprocess = preprocess_model(
@@ -84,6 +87,7 @@ def new_model(served: ServedModel, options: Options, repositories: Repositories,
             **warm_up,
             "1/.gitkeep": b"",
             "1/model.onnx": content,
+            **{f"1/{name}": file for name, file in for_gpus.items()},
         },
     )
     ensemble = configs.ensemble_config(
@@ -107,7 +111,7 @@ def next_model(served: ServedModel, options: Options, existing: ExistingModel, p
     """
     _check_same_answer(served.spec, existing.spec(), options.name)
     version = existing.next_version
-    content, int8 = _content(served, options, version=version)
+    content, int8, for_gpus = _content(served, options, version=version)
     existing.check(Signature.of(session(content)))
     if existing.config["max_batch_size"] > 1 and not served.network.batchable:
         raise ModelFileError(
@@ -115,17 +119,32 @@ def next_model(served: ServedModel, options: Options, existing: ExistingModel, p
             f"({served.network.reason}); choose another --name"
         )
     proof = prove(content, served)
-    placed.write(existing.folder / str(version), {"model.onnx": content})
+    placed.write(existing.folder / str(version), {"model.onnx": content, **for_gpus})
+    for path in existing.gpu_profiles if for_gpus else ():
+        placed.replace(path, configs.serve_on_gpus(path.read_text(), version).encode())
     return ModelVersion(existing.folder.name, version=version, proof=proof, ensemble=options.name, int8=int8)
 
 
-def _content(served: ServedModel, options: Options, *, version: int) -> tuple[bytes, Int8Model | None]:
-    """The model file, and what INT8 changed if that is wanted."""
+def _content(
+    served: ServedModel, options: Options, *, version: int
+) -> tuple[bytes, Int8Model | None, dict[str, bytes]]:
+    """The model file, what INT8 changed if that is wanted, and the file for GPUs if that is wanted, by its name."""
     content = served.content(name=options.name, version=version)
     if options.quantise is None:
-        return content, None
-    int8 = int8_model(content, task=served.spec.task, folder=options.quantise, force=options.force)
-    return int8.content, int8
+        return content, None, {GPU_FILE: _in_fp16(content)} if options.gpu else {}
+    quantised = partial(int8_model, content, task=served.spec.task, folder=options.quantise, force=options.force)
+    int8 = quantised()
+    for_gpus = {GPU_FILE: gpu_file.named(quantised(symmetric=True).content, "int8")} if options.gpu else {}
+    return int8.content, int8, for_gpus
+
+
+def _in_fp16(content: bytes) -> bytes:
+    try:
+        converted = gpu_file.fp16(content)
+        gpu_file.check(content, converted)
+    except BuildError as error:
+        raise ModelFileError(f"the file for GPUs cannot be made: {error}; omit --gpu") from error
+    return converted
 
 
 def inherit_limits(facts: Facts, earlier: ModelSpec, *, name: str) -> None:

@@ -26,6 +26,7 @@ class Options:
         max_queue_delay_ms: The longest time that a request waits for others to join its batch, in milliseconds.
         quantise: A folder of photographs to calibrate an INT8 version on.
         force: Whether to add an INT8 version whose answers change too much.
+        gpu: Whether to make the file that the profiles for GPUs serve too.
         raw: Whether to serve the graph unchanged.
     """
 
@@ -38,6 +39,7 @@ class Options:
     max_queue_delay_ms: float | None = None
     quantise: Path | None = None
     force: bool = False
+    gpu: bool = False
     raw: bool = False
 
     @property

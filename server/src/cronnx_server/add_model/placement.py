@@ -58,10 +58,12 @@ def check_name(name: str, repositories: Repositories) -> None:
 
 @dataclass
 class Placement:
-    """Folders written in a staging folder, by their final places."""
+    """Folders written in a staging folder, by their final places, and files that are replaced where they are."""
 
     staging: Path
     folders: dict[Path, Path] = field(default_factory=dict)
+    files: dict[Path, bytes] = field(default_factory=dict)
+    _is_swapped: bool = False
 
     def folder(self, place: Path) -> Path:
         """The staged folder that becomes `place`."""
@@ -71,6 +73,10 @@ class Placement:
         """Write the files of a folder, by their paths in it."""
         for name, content in files.items():
             write_whole(self.folder(place) / name, content)
+
+    def replace(self, path: Path, content: bytes) -> None:
+        """Give a file other content, once the folders are in their places."""
+        self.files[path] = content
 
     def publish(self) -> None:
         """Move every folder to its place, in the order of their first writes.
@@ -85,6 +91,7 @@ class Placement:
             for place, folder in self.folders.items():
                 folder.rename(place)
                 flush_folder(place.parent)
+            self._swap_files()
         except BaseException as error:
             self.withdraw()
             if isinstance(error, OSError):
@@ -93,9 +100,19 @@ class Placement:
         _journal(self.staging).unlink()
 
     def withdraw(self) -> None:
-        """Move published folders back, last first."""
+        """Move published folders back, last first, after the files that name them."""
         self._write_journal()
+        if self._is_swapped:
+            self._swap_files()
         _move_back(self.folders)
+
+    def _swap_files(self) -> None:
+        """Write the content of each replaced file, and keep the one that it had."""
+        for path, content in self.files.items():
+            before = path.read_bytes()
+            write_whole(path, content)
+            self.files[path] = before
+        self._is_swapped = not self._is_swapped
 
     def _write_journal(self) -> None:
         folders = {str(place): str(folder) for place, folder in self.folders.items()}

@@ -5,14 +5,17 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
-from cronnx_server import environment
+from cronnx_server import environment, repository
 from cronnx_server.add_model import placement
+from cronnx_server.build_models import gpu_file
 from cronnx_server.build_models.build import build
 from cronnx_server.build_models.catalogue import Model, catalogue
 from cronnx_server.build_models.download import MIRROR_VARIABLE
+from cronnx_server.build_models.profile import Profile
 from cronnx_server.errors import CommandError
-from cronnx_server.paths import ROOT
+from cronnx_server.paths import MODEL_REPOSITORY, ROOT
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,8 +30,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help="a model of the catalogue, or NAME/VERSION (default: all)"
     )
-    names = parser.parse_args(arguments).names
-    models = catalogue()
+    parser.add_argument(
+        "--gpu",
+        action="store_true",
+        help="also build the files for GPUs, in FP16 or TensorRT's INT8, of NAME/VERSION or of the versions that "
+        "configs/*.pbtxt serve",
+    )
+    parsed = parser.parse_args(arguments)
+    names, models = parsed.names, catalogue()
     chosen: list[tuple[Model, int]] = []
     for text in names or models:
         name, _, version = text.partition("/")
@@ -41,7 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with environment.setup_lock():
             placement.recover()
-            return _build(chosen)
+            status = _build(chosen)
+            return max(status, _build_for_gpus(names or models, chosen)) if parsed.gpu else status
     except CommandError as error:
         print(f"build_models: {error}", file=sys.stderr)
         return 1
@@ -59,6 +69,26 @@ def _build(chosen: Iterable[tuple[Model, int]]) -> int:
             print(f"build_models: {model.name} version {version}: {error}", file=sys.stderr)
             status = 1
     return status
+
+
+def _build_for_gpus(names: Iterable[str], chosen: Iterable[tuple[Model, int]]) -> int:
+    status = 0
+    for model, version in chosen:
+        folder = model.path(MODEL_REPOSITORY, version).parents[1]
+        is_built = model.path(MODEL_REPOSITORY, version).exists()
+        if not is_built or not (f"{model.name}/{version}" in names or version in _in_profiles(folder)):
+            continue
+        try:
+            print(gpu_file.make(folder, version, models=catalogue()).relative_to(ROOT))
+        except CommandError as error:
+            print(f"build_models: {error}", file=sys.stderr)
+            status = 1
+    return status
+
+
+def _in_profiles(folder: Path) -> set[int]:
+    profiles = repository.profiles([folder.parent])
+    return {version for profile in profiles for version in Profile(profile, {}).gpu_versions(folder)}
 
 
 if __name__ == "__main__":

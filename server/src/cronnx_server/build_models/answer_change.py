@@ -1,4 +1,4 @@
-"""How much the answers of a model change, over a folder of photographs, when it is quantised."""
+"""How much the answers of a model change, over photographs, when it is quantised or converted to FP16."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def measure_change(
 
     Args:
         before: The model in FP32.
-        after: The same model in INT8.
+        after: The same model in INT8 or FP16.
         images: Image files.
         task: The task of both.
 
@@ -68,6 +68,11 @@ def measure_change(
         raise ValueError("expected at least one image to measure the change of the answers, got none")
     means = np.asarray(values, np.float64).mean(axis=0)
     return [Measure(name, float(mean), *limit) for mean, (name, *limit) in zip(means, measures, strict=True)]
+
+
+def unacceptable(change: Iterable[Measure]) -> str:
+    """The measures that exceed their limits; empty if there are none."""
+    return "; ".join(str(measure) for measure in change if not measure.is_acceptable)
 
 
 def _classes(before: Answer, after: Answer) -> tuple[float, ...]:

@@ -12,6 +12,7 @@ from google.protobuf.message import DecodeError
 from cronnx_server import progress
 from cronnx_server.build_models import efficientnet_lite
 from cronnx_server.build_models.catalogue import (
+    GPU_FILE,
     LIVE_VERSION,
     DistributionDetector,
     EfficientNetLite,
@@ -64,19 +65,43 @@ def build(
             raise BuildError(f"cannot build {model.name} from {published.name}: {error}") from error
         _check(model, content)
         path = model.path(repository, version)
+        path.with_name(GPU_FILE).unlink(missing_ok=True)  # it is made of the file that is replaced
         write_whole(path, content)
     return path
 
 
+def symmetric_int8(model: Model, version: int, *, weights: Path = WEIGHTS) -> tuple[bytes, bytes]:
+    """A version that is quantised, in the symmetric INT8 of TensorRT and in FP32.
+
+    Raises:
+        DownloadError: The weights cannot be fetched.
+        BuildError: The graph cannot be built.
+    """
+    published = model.weights(version).fetch(weights)
+    try:
+        built = _in_floating_point(model, version, published)
+        int8 = _quantised(model, built, symmetric=True)
+    except UNUSABLE_WEIGHTS as error:
+        raise BuildError(f"cannot build {model.name} from {published.name}: {error}") from error
+    return int8.SerializeToString(), built.SerializeToString()
+
+
 def _graph(model: Model, version: int, published: Path) -> onnx.ModelProto:
+    built = _in_floating_point(model, version, published)
+    return _quantised(model, built) if isinstance(model.versions[version], Quantised) else built
+
+
+def _in_floating_point(model: Model, version: int, published: Path) -> onnx.ModelProto:
     source = model.versions[version]
     network = _network(model, source.of if isinstance(source, Quantised) else source, published)
     outputs = tuple(output.name for output in network.graph.output)
     spec = model.spec(image=network.graph.input[0].name, outputs=outputs)
-    built = image_model(network, spec, served_by=model.served_by(version))
-    if isinstance(source, Quantised):
-        return quantise(built, calibration=calibration_batches(sorted(PICTURES.glob("*.jpg")), size=model.height))
-    return built
+    return image_model(network, spec, served_by=model.served_by(version))
+
+
+def _quantised(model: Model, built: onnx.ModelProto, *, symmetric: bool = False) -> onnx.ModelProto:
+    calibration = calibration_batches(sorted(PICTURES.glob("*.jpg")), size=model.height)
+    return quantise(built, calibration=calibration, symmetric=symmetric)
 
 
 def _network(

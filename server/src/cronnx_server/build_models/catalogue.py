@@ -25,6 +25,8 @@ CROP = 0.875
 """What the crop leaves of the shorter side of a resized image."""
 LIVE_VERSION = 1
 """The version that the ensembles in git pin."""
+GPU_FILE = "model_gpu.onnx"
+"""The file of a version that the profiles for GPUs serve, beside its `model.onnx`."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cronnx_server import repository
 from cronnx_server.build_models.catalogue import LIVE_VERSION, Model, catalogue
+from cronnx_server.build_models.profile import Profile, called_models
 from cronnx_server.errors import BuildError, CommandError, RepositoryError
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY, WEIGHTS
 
@@ -39,19 +40,21 @@ def build_missing(
     names: Sequence[str] | None,
     *,
     models: Mapping[str, Model] | None = None,
+    profile: str = "",
     model_repository: Path = MODEL_REPOSITORY,
     ensembles: Path = ENSEMBLES,
     weights: Path = WEIGHTS,
 ) -> list[str]:
     """Download and build all that these models lack, and return the names to load; see `prepare`."""
     folders = {"model_repository": model_repository, "ensembles": ensembles, "weights": weights}
-    return prepare(names, models=models, postpone=False, **folders).names
+    return prepare(names, models=models, profile=profile, postpone=False, **folders).names
 
 
 def prepare(
     names: Sequence[str] | None,
     *,
     models: Mapping[str, Model] | None = None,
+    profile: str = "",
     postpone: bool = True,
     model_repository: Path = MODEL_REPOSITORY,
     ensembles: Path = ENSEMBLES,
@@ -63,6 +66,8 @@ def prepare(
         names: Ensembles or models. Without names, every ensemble; those that cannot be served are skipped, and stderr
             says why.
         models: The models that can be built; by default the catalogue's.
+        profile: Which `configs/<profile>.pbtxt` the server prefers. The files that it serves are built; versions that
+            it does not serve are not.
         postpone: Whether to leave for later what nothing needs in order to load. If there are no names and some
             ensembles lack nothing, the others are left too, so that a start does not wait for a download that failed.
         model_repository: The model repository in which they are built.
@@ -75,21 +80,30 @@ def prepare(
     """
     models = catalogue() if models is None else models
     known = {**repository.models(model_repository), **repository.models(ensembles)}
+    asked = Profile(profile, known)
     chosen = list(names or repository.models(ensembles))
     for name in chosen:
         if name not in known:
             raise RepositoryError(f"there is no model '{name}'; choose one of {', '.join(known)}")
     needed = {name: _needed_versions(known[name], known, models) for name in chosen}
-    in_question = {name for versions in needed.values() for name, _ in versions}
-    absent = _absent([model for model in models.values() if model.name in in_question], model_repository)
+    needed_parts = {part for versions in needed.values() for part in versions}
+    names_of_parts = {name for name, _ in needed_parts}
+    absent = [
+        (name, version)
+        for name, version in _absent([models[name] for name in models if name in names_of_parts], model_repository)
+        if (name, version) in needed_parts or asked.serves(known[f"{name}_onnx"], version)
+    ]
     lost = {name: each for name in chosen for each in _lost_files(known[name], model_repository, models)}
+    lost |= asked.unserved(chosen)
     lacking = [name for name in chosen if name not in lost and {*needed[name]} & {*absent}]
-    postponed = lacking if postpone and not names and {*chosen} - {*lacking, *lost} else []
+    can_postpone = postpone and not names and not profile and {*chosen} - {*lacking, *lost}
+    postponed = lacking if can_postpone else []
     at_once = [name for name in chosen if name not in postponed]
     needed_at_once = {part for name in at_once for part in needed[name]}
     later = [part for part in absent if postpone and part not in needed_at_once]
     failures = _build([part for part in absent if part not in later], models, model_repository, weights)
     reasons = {name: failures[version] for name in at_once for version in needed[name] if version in failures} | lost
+    reasons |= asked.build([name for name in at_once if name not in reasons], models=models, weights=weights)
     served = [name for name in at_once if name not in reasons]
     if reasons and (names or not served):
         name, reason = next(iter(reasons.items()))
@@ -114,15 +128,8 @@ def _absent(models: Iterable[Model], model_repository: Path) -> list[ModelVersio
 def _routed_models(served: Sequence[str], known: Mapping[str, Path]) -> list[str]:
     """The models that routers call and that no step of an ensemble loads."""
     loaded = {step for name in served for step in repository.steps(repository.read_config(known[name]))}
-    called = {model for name in served for model in _called_models(known[name], known)}
+    called = {model for name in served for model in called_models(known[name], known)}
     return sorted(called - loaded - set(served))
-
-
-def _called_models(folder: Path, known: Mapping[str, Path]) -> list[str]:
-    """The models that the routers of an ensemble call."""
-    parts = [folder.name, *repository.steps(repository.read_config(folder))]
-    configs = [repository.read_config(known[name]) for name in parts if name in known]
-    return [model for config in configs for model in repository.called(config)]
 
 
 def _needed_versions(folder: Path, known: Mapping[str, Path], models: Mapping[str, Model]) -> list[ModelVersion]:
@@ -132,7 +139,7 @@ def _needed_versions(folder: Path, known: Mapping[str, Path], models: Mapping[st
     Triton refuses a model that has the folder of a version without its file.
     """
     config = repository.read_config(folder)
-    versions = [(name, LIVE_VERSION) for name in (config.name, *_called_models(folder, known))]
+    versions = [(name, LIVE_VERSION) for name in (config.name, *called_models(folder, known))]
     for step in config.ensemble_scheduling.step:
         versions += [(step.model_name, LIVE_VERSION), (step.model_name, step.model_version)]
     onnx_names = {f"{name}_onnx": name for name in models}

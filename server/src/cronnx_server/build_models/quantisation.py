@@ -3,9 +3,10 @@
 Sources: B. Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
 Inference" (CVPR 2018); ONNX Runtime's "Quantize ONNX Models".
 
-Activations are UINT8 with a zero point; weights are INT8, symmetric, with one scale for each output channel. ONNX
-Runtime's integer convolution on x86-64 needs this: with symmetric INT8 activations, which TensorRT needs, it uses a
-path slower than FP32. On a CPU without VNNI it adds two products in 16 bits, which may saturate.
+Weights are INT8, symmetric, with one scale for each output channel. Activations are UINT8 with a zero point for a CPU:
+ONNX Runtime's integer convolution on x86-64 uses a path slower than FP32 for symmetric INT8. On a CPU without VNNI it
+adds two products in 16 bits, which may saturate. TensorRT takes symmetric INT8 alone, and biases in floating point
+("Working with Quantized Types" in NVIDIA's documentation of TensorRT).
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
-from onnx import GraphProto, ModelProto, NodeProto, TensorProto
+from onnx import GraphProto, ModelProto, TensorProto
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from PIL import Image
 
 from cronnx_server.build_models.byte_input import with_byte_input
 from cronnx_server.build_models.weight_rounding import input_moments, with_rounded_weights
-from cronnx_server.graphs.image_model import NETWORK
+from cronnx_server.graphs.image_model import is_of_network, name_nodes
 
 Inputs = Mapping[str, npt.NDArray[Any]]
 """The inputs of a model by name, [batch, ...]."""
@@ -40,19 +41,20 @@ CROP_SCALES = (1.0, 0.6)
 """The sides of the calibration crops, in shorter sides of their picture."""
 
 
-def quantise(model: ModelProto, *, calibration: Iterable[Inputs]) -> ModelProto:
+def quantise(model: ModelProto, *, calibration: Iterable[Inputs], symmetric: bool = False) -> ModelProto:
     """Quantise the network of a model; inputs, outputs and head stay. On one machine, equal arguments give equal bytes.
 
     Args:
         model: A model of `image_model` in FP32.
         calibration: Batches of inputs. They determine the range of every activation and the rounding of the weights.
+        symmetric: Whether activations are INT8 without a zero point, for TensorRT; otherwise for a CPU.
 
     Raises:
         ValueError: There is no calibration image, or the network is not in FP32.
     """
     _check_fp32(model)
-    prepared, batches = with_byte_input(model), list(calibration)
-    _name_nodes(prepared.graph)
+    prepared, batches = _copy(model) if symmetric else with_byte_input(model), list(calibration)
+    name_nodes(prepared.graph)
     # Without this, ONNX Runtime advises to fold operators that are folded already.
     prepared.metadata_props.add(key="onnx.quant.pre_process", value="onnxruntime.quant")
     with tempfile.TemporaryDirectory() as folder:
@@ -63,58 +65,62 @@ def quantise(model: ModelProto, *, calibration: Iterable[Inputs]) -> ModelProto:
             str(int8),
             _CalibrationBatches(batches),
             quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=_operators(prepared.graph),
+            op_types_to_quantize=[*LAYERS] if symmetric else _operators(prepared.graph),
             nodes_to_exclude=_in_fp32(prepared.graph),
             per_channel=True,
-            activation_type=QuantType.QUInt8,
+            activation_type=QuantType.QInt8 if symmetric else QuantType.QUInt8,
             weight_type=QuantType.QInt8,
-            extra_options={"OpTypesToExcludeOutputQuantization": FLOAT_OUTPUT, "MatMulConstBOnly": True},
+            extra_options={
+                # TensorRT fuses the quantisation of its inputs into a layer, with the activation that comes before.
+                "OpTypesToExcludeOutputQuantization": [*LAYERS] if symmetric else FLOAT_OUTPUT,
+                "MatMulConstBOnly": True,
+                "ActivationSymmetric": symmetric,
+                "QuantizeBias": not symmetric,
+            },
         )
         nearest = onnx.load(int8)
     return with_rounded_weights(nearest, model=prepared, inputs=input_moments(prepared, batches))
 
 
+def _copy(model: ModelProto) -> ModelProto:
+    copy = ModelProto()
+    copy.CopyFrom(model)
+    return copy
+
+
+def is_quantised(model: ModelProto) -> bool:
+    """Whether a model has operators of INT8."""
+    return any(node.op_type in ("QuantizeLinear", "QLinearConv", "ConvInteger") for node in model.graph.node)
+
+
 def _check_fp32(model: ModelProto) -> None:
     half = any(tensor.data_type == TensorProto.FLOAT16 for tensor in model.graph.initializer)
-    if half or any(node.op_type in ("QuantizeLinear", "QLinearConv", "ConvInteger") for node in model.graph.node):
+    if half or is_quantised(model):
         raise ValueError(f"expected a network in FP32, got one in {'FP16' if half else 'INT8'}; export it in FP32")
 
 
-def _name_nodes(graph: GraphProto) -> None:
-    """Give nodes without a name of their own one: nodes are chosen by their names."""
-    known: set[str] = set()
-    for node in graph.node:
-        if node.name in known or node.name == NETWORK:
-            node.name = f"{NETWORK}{node.output[0]}"
-        known.add(node.name)
-
-
 def _operators(graph: GraphProto) -> list[str]:
-    return WITH_MATMUL if any(node.op_type == "MatMul" and _is_of_network(node) for node in graph.node) else QUANTISED
+    return WITH_MATMUL if any(node.op_type == "MatMul" and is_of_network(node) for node in graph.node) else QUANTISED
 
 
 def _in_fp32(graph: GraphProto) -> list[str]:
     """The head, and the last layers of the network: their outputs mix positions with scores, or decide the answer."""
-    behind = {name for node in graph.node if _is_of_network(node) for name in node.output}
+    behind = {name for node in graph.node if is_of_network(node) for name in node.output}
     feeds_layer: set[str] = set()
     last: list[str] = []
     for node in reversed(graph.node):
         feeds = bool(feeds_layer & set(node.output))
-        is_layer = _is_of_network(node) and node.op_type in LAYERS
+        is_layer = is_of_network(node) and node.op_type in LAYERS
         if is_layer and not feeds and node.op_type not in FLOAT_OUTPUT:
             last.append(node.name)
         if feeds or is_layer:
             feeds_layer.update(node.input)
     head: list[str] = []
     for node in graph.node:
-        if not _is_of_network(node) and behind & set(node.input):
+        if not is_of_network(node) and behind & set(node.input):
             head.append(node.name)
             behind.update(node.output)
     return [*head, *last]
-
-
-def _is_of_network(node: NodeProto) -> bool:
-    return node.name.startswith(NETWORK)
 
 
 def calibration_batches(pictures: Iterable[Path], *, size: int) -> Iterator[dict[str, npt.NDArray[np.uint8]]]:

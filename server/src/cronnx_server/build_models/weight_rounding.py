@@ -52,7 +52,7 @@ def with_rounded_weights(int8: ModelProto, *, model: ModelProto, inputs: Mapping
 
     Args:
         int8: The quantised model. Each of these convolutions takes its weights, INT8 with one scale for each output
-            channel, and its bias, INT32, from `DequantizeLinear`.
+            channel, from `DequantizeLinear`; so it does its bias, INT32, unless that is in FP32.
         model: The model in FP32.
         inputs: The moments of the inputs of these convolutions, by the names of their nodes.
     """
@@ -60,12 +60,21 @@ def with_rounded_weights(int8: ModelProto, *, model: ModelProto, inputs: Mapping
     constants = {node.name: source.constants(node.input[1:]) for node in source.graph.node if node.name in inputs}
     dequantisers = {node.output[0]: node for node in edit.graph.node if node.op_type == "DequantizeLinear"}
     for layer in [node for node in edit.graph.node if _is_quantised(node, dequantisers, inputs)]:
-        (weight, scale), (bias, bias_scale) = (dequantisers[name].input[:2] for name in layer.input[1:])
-        scales, bias_scales = edit.constants([scale, bias_scale])
+        weight, scale = dequantisers[layer.input[1]].input[:2]
+        (scales,) = edit.constants([scale])
         integers, mean_error = rounded(constants[layer.name][0], scales, inputs[layer.name])
         edit.set_constant(weight, integers)
-        edit.set_constant(bias, np.rint((constants[layer.name][1] + mean_error) / bias_scales).astype(np.int32))
+        _set_bias(edit, layer.input[2], dequantisers, constants[layer.name][1] + mean_error)
     return edit.model
+
+
+def _set_bias(edit: GraphEdit, name: str, dequantisers: Mapping[str, NodeProto], bias: npt.NDArray[np.float64]) -> None:
+    if name not in dequantisers:
+        edit.set_constant(name, bias.astype(np.float32))
+        return
+    integers, scale = dequantisers[name].input[:2]
+    (scales,) = edit.constants([scale])
+    edit.set_constant(integers, np.rint(bias / scales).astype(np.int32))
 
 
 def rounded(
@@ -189,7 +198,7 @@ def _fits(kernel: Sequence[npt.NDArray[Any]]) -> bool:
 
 
 def _is_quantised(node: NodeProto, dequantisers: Mapping[str, NodeProto], inputs: Mapping[str, Moments]) -> bool:
-    return node.name in inputs and dequantisers.keys() >= set(node.input[1:])
+    return node.name in inputs and node.input[1] in dequantisers
 
 
 def _is_plain(node: NodeProto) -> bool:

@@ -22,6 +22,7 @@ OF_REPOSITORIES: dict[str, Callable[[Repositories], Iterator[Finding]]] = {
 }
 ON_A_MACHINE: dict[str, Callable[[Repositories, Machine], Iterator[Finding]]] = {
     "backends": backends.installed,
+    "gpus": capacity.gpus,
     "threads": capacity.threads,
     "shared_memory": capacity.shared_memory,
     "open_files": capacity.open_files,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from onnx import ModelProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto, compose, helper
+from onnx import GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto, compose, helper
 
 from cronnx_server.graphs.builder import GraphBuilder
 from cronnx_server.graphs.heads.classification import add_classification_head
@@ -124,6 +124,20 @@ def read_spec(model: ModelProto) -> ModelSpec | None:
     """The specification that a model of `image_model` carries; None if it carries none."""
     texts = [each.value for each in model.metadata_props if each.key == SPEC_KEY]
     return ModelSpec.from_json(texts[0]) if texts else None
+
+
+def name_nodes(graph: GraphProto) -> None:
+    """Give nodes of the network without a name of their own one: nodes are chosen by their names."""
+    known: set[str] = set()
+    for node in graph.node:
+        if node.name in known or node.name == NETWORK:
+            node.name = f"{NETWORK}{node.output[0]}"
+        known.add(node.name)
+
+
+def is_of_network(node: NodeProto) -> bool:
+    """Whether a node of a model is part of its network, not of the normalisation or the head."""
+    return node.name.startswith(NETWORK)
 
 
 def _inputs(spec: ModelSpec) -> list[ValueInfoProto]:

@@ -9,6 +9,7 @@ import select
 import signal
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from threading import Thread
 from types import FrameType
 from typing import IO, cast
@@ -44,6 +45,7 @@ class ServerProcess:
         environment: Mapping[str, str],
         *,
         rewrite_log: Callable[[Iterable[str]], Iterable[str]] = iter,
+        folder: Path = ROOT,
     ) -> None:
         """Start the server, with its log on standard error.
 
@@ -51,6 +53,7 @@ class ServerProcess:
             command: The program and its flags.
             environment: The environment variables of the server.
             rewrite_log: Turns the lines of the log, without line ends, into those to print.
+            folder: The working folder of the server; configurations may name files relative to it.
 
         Raises:
             StartError: The program cannot be started.
@@ -59,7 +62,7 @@ class ServerProcess:
             self._process = subprocess.Popen(
                 command,
                 env=dict(environment),
-                cwd=ROOT,  # configurations name the folder of TensorRT's engines relative to it: docs/profiles.md
+                cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

@@ -8,6 +8,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from threading import Event, Thread
 
+from tritonclient.grpc.model_config_pb2 import ModelInstanceGroup
+
 from cronnx_onnxruntime.cache import VARIABLE as CACHE_BYTES
 from cronnx_server import environment, progress, repository
 from cronnx_server.add_model import placement
@@ -40,13 +42,16 @@ def serve(options: Options) -> int:
     """
     folders = options.repositories or [MODEL_REPOSITORY, ENSEMBLES]
     repository.check(folders, profile=options.profile)
+    check_gpu(folders, profile=options.profile)
     with environment.setup_lock():
         placement.recover()
         loadable = repository.loadable(folders)
         with ThreadPoolExecutor(1) as meanwhile:
             found = meanwhile.submit(tritonserver.distribution)
-            own = not options.repositories
-            prepared = prepare(options.models or None) if own else Prepared(list(options.models) or loadable, {})
+            if options.repositories:
+                prepared = Prepared(list(options.models) or loadable, {})
+            else:
+                prepared = prepare(options.models or None, profile=options.profile)
         distribution, names = found.result(), prepared.names
     command = [
         *distribution.command(map(Path.resolve, folders)),
@@ -55,6 +60,7 @@ def serve(options: Options) -> int:
         *(f"--load-model={name}" for name in names),
         *options.flags(),
     ]
+    working_folder = tritonserver.working_folder(options.profile)
     decisions = Decisions(options.addresses, key=options.key)
     # Python models inherit the server's environment and have no use for the key.
     variables = {name: value for name, value in distribution.environment().items() if name != KEY}
@@ -79,7 +85,7 @@ def serve(options: Options) -> int:
 
     def start(extra_flags: Sequence[str]) -> ServerProcess:
         arguments = [*command, regions.flag(), *options.server_flags, *extra_flags]
-        server = ServerProcess(arguments, variables, rewrite_log=shown)
+        server = ServerProcess(arguments, variables, rewrite_log=shown, folder=working_folder)
         decisions.follow(server)
         return server
 
@@ -121,6 +127,22 @@ def _reload_changed(folders: Sequence[Path], reload: Callable[[Path], None], end
     while not ended.wait(WATCH_PERIOD_S):
         for folder in files.changed():
             reload(folder)
+
+
+def check_gpu(folders: Iterable[Path], *, profile: str, gpus: int | None = None) -> None:
+    """Raise StartError if a profile is for GPUs and this machine has none.
+
+    Args:
+        folders: The model repositories.
+        profile: The profile; empty for none.
+        gpus: The number of GPUs; None to count them.
+    """
+    if not profile or (tritonserver.gpu_count() if gpus is None else gpus):
+        return
+    for path in (path for folder in folders for path in sorted(folder.glob(f"*/configs/{profile}.pbtxt"))):
+        config = repository.read_config(path.parents[1], profile=profile)
+        if any(group.kind == ModelInstanceGroup.KIND_GPU for group in config.instance_group):
+            raise StartError(f"the profile {profile} is for GPUs, and this machine has none; omit --profile")
 
 
 def are_complete(folders: Iterable[Path], *, profile: str = "") -> bool:

@@ -12,12 +12,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cronnx_server import packages
-from cronnx_server.paths import BACKENDS, REQUIREMENTS, ROOT, SERVER, VENV
+from cronnx_server import engines, packages
+from cronnx_server.paths import BACKENDS, ENGINES, REQUIREMENTS, ROOT, SERVER, VENV
 from cronnx_server.plain_paths import plain
 from cronnx_server.serve import stub
 
 NVIDIA = Path("/opt/tritonserver")
+RELEASE = "2.51.0"
+"""The release in the wheel."""
 NVIDIA_ONNXRUNTIME = "backends/onnxruntime/libtriton_onnxruntime.so"
 OUR_BACKENDS = {
     name.removesuffix("_backend"): ROOT / name
@@ -66,8 +68,18 @@ class Distribution:
 
 
 def gpu_count() -> int:
-    """The number of NVIDIA GPUs of this machine."""
-    return len(list(Path("/dev").glob("nvidia[0-9]*")))
+    """The number of NVIDIA GPUs of this machine; under Windows, WSL shows them as one device."""
+    return len([*Path("/dev").glob("nvidia[0-9]*"), *Path("/dev").glob("dxg")])
+
+
+def working_folder(profile: str) -> Path:
+    """The folder that a server starts in: the project's, or, with a profile, that of the engines that fit the GPU."""
+    gpus = engines.gpu_names() if profile and gpu_count() else []
+    if not gpus:
+        return ROOT
+    folder = engines.folder(ENGINES, release=os.environ.get(engines.RELEASE, RELEASE), gpus=gpus)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def distribution(*, nvidia: Path = NVIDIA, backends: Path = BACKENDS) -> Distribution:
@@ -110,7 +122,7 @@ def unpacked() -> Path:
         SetupError: The wheel cannot be installed.
     """
     requirement = (REQUIREMENTS / "tritonserver.txt").read_text()
-    packages.install_folder(requirement, SERVER, what="tritonserver 2.51.0 (55 MB)")
+    packages.install_folder(requirement, SERVER, what=f"tritonserver {RELEASE} (55 MB)")
     return SERVER / "pytriton" / "tritonserver"
 
 

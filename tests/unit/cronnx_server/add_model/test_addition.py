@@ -225,3 +225,44 @@ def test_a_raw_graph_of_the_same_signature_is_the_next_version(repositories: Rep
     added(repositories, graphs.identity(["N", 3]), raw=True)
     added(repositories, graphs.identity(["N", 3], operator="Neg"), raw=True)
     assert (repositories.models / "mine_onnx" / "2" / "model.onnx").exists()
+
+
+def gpu_files(repositories: Repositories) -> dict[str, str]:
+    """The datatype of the weights of each file for GPUs, by version."""
+    found = {}
+    for path in sorted(repositories.models.glob("mine_onnx/*/model_gpu.onnx")):
+        types = {TensorProto.DataType.Name(tensor.data_type) for tensor in onnx.load(path).graph.initializer}
+        found[path.parent.name] = "FLOAT16" if "FLOAT16" in types else "INT8"
+    return found
+
+
+def served_on_gpus(repositories: Repositories) -> list[list[int]]:
+    folder = repositories.models / "mine_onnx"
+    configs = [repository.read_config(folder, profile=profile) for profile in ("cuda", "tensorrt")]
+    return [[*each.version_policy.specific.versions] for each in configs]
+
+
+def test_with_gpu_the_file_for_gpus_is_in_fp16(repositories: Repositories) -> None:
+    added(repositories, graphs.classifier(scale=0.1), gpu=True)
+    assert gpu_files(repositories) == {"1": "FLOAT16"}
+
+
+def test_without_gpu_there_is_none(repositories: Repositories) -> None:
+    added(repositories, graphs.classifier())
+    assert gpu_files(repositories) == {}
+
+
+def test_the_profiles_serve_a_next_version_that_has_a_file_for_gpus(repositories: Repositories) -> None:
+    added(repositories, graphs.classifier(scale=0.1), gpu=True)
+    added(repositories, graphs.classifier(scale=0.1))
+    assert served_on_gpus(repositories) == [[1], [1]]
+    added(repositories, graphs.classifier(scale=0.1), gpu=True)
+    assert served_on_gpus(repositories) == [[1, 3], [1, 3]]
+    assert gpu_files(repositories) == {"1": "FLOAT16", "3": "FLOAT16"}
+
+
+def test_quantised_with_gpu_it_is_the_int8_of_tensorrt(repositories: Repositories) -> None:
+    added(repositories, graphs.classifier(scale=0.1), quantise=PICTURES, force=True, gpu=True)
+    assert gpu_files(repositories) == {"1": "INT8"}
+    file = onnx.load(repositories.models / "mine_onnx" / "1" / "model_gpu.onnx")
+    assert "_int8_" in file.graph.name

@@ -105,8 +105,14 @@ def test_a_cpu_is_warmed_up_with_two_requests_together_and_a_gpu_with_the_larges
 def test_tensorrt_does_not_get_the_suppression_of_a_detector(tmp_path: Path) -> None:
     _, profiles = of_task(planted_detectors.ultralytics(), tmp_path)
     for profile in profiles.values():
-        (accelerator,) = profile.optimization.execution_accelerators.gpu_execution_accelerator
-        assert accelerator.name == "cuda"
+        assert not profile.optimization.execution_accelerators.gpu_execution_accelerator
+
+
+def test_a_profile_serves_the_next_version_too() -> None:
+    text = "version_policy: { specific { versions: [ 1 ] } }"
+    both = configs.serve_on_gpus(text, 2)
+    assert both == "version_policy: { specific { versions: [ 1, 2 ] } }"
+    assert configs.serve_on_gpus(both, 3) == "version_policy: { specific { versions: [ 1, 2, 3 ] } }"
 
 
 def test_images_of_any_size_are_warmed_up_with_one_size(tmp_path: Path) -> None:

@@ -50,6 +50,19 @@ def test_published_folders_can_be_withdrawn(tmp_path: Path) -> None:
     assert not any(tmp_path.iterdir())
 
 
+def test_a_file_is_replaced_when_folders_are_published_and_restored_when_they_are_withdrawn(tmp_path: Path) -> None:
+    file = tmp_path / "one.pbtxt"
+    file.write_bytes(b"before")
+    with placement(at(tmp_path)) as placed:
+        placed.write(tmp_path / "one", {"config.pbtxt": b""})
+        placed.replace(file, b"after")
+        assert file.read_bytes() == b"before"
+        placed.publish()
+        assert file.read_bytes() == b"after"
+        placed.withdraw()
+    assert file.read_bytes() == b"before"
+
+
 def test_files_that_an_interrupted_addition_left_are_not_published(tmp_path: Path) -> None:
     left = tmp_path / "staging" / tmp_path.name / "one"
     left.mkdir(parents=True)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from cronnx_server import environment
-from cronnx_server.build_models.catalogue import Model
+from cronnx_server.add_model.configs import serve_on_gpus
+from cronnx_server.build_models.catalogue import GPU_FILE, Model, OnnxFile, Quantised
 from cronnx_server.build_models.missing_models import Prepared, build_missing, prepare
 from cronnx_server.errors import BuildError, RepositoryError
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
@@ -25,15 +26,15 @@ class Project:
     def build_missing(self, *names: str) -> list[str]:
         return build_missing(names or None, models=self.models, **self._folders())
 
-    def prepare(self) -> Prepared:
-        return prepare(None, models=self.models, **self._folders())
+    def prepare(self, *names: str, profile: str = "") -> Prepared:
+        return prepare(names or None, models=self.models, profile=profile, **self._folders())
 
     def _folders(self) -> dict[str, Path]:
         weights = self.model_repository.parent / "weights"
         return {"model_repository": self.model_repository, "ensembles": self.ensembles, "weights": weights}
 
-    def built(self) -> list[str]:
-        return sorted(f"{path.parts[-3]}/{path.parts[-2]}" for path in self.model_repository.glob("*/*/model.onnx"))
+    def built(self, file: str = "model.onnx") -> list[str]:
+        return sorted(f"{path.parts[-3]}/{path.parts[-2]}" for path in self.model_repository.glob(f"*/*/{file}"))
 
 
 @pytest.fixture
@@ -86,6 +87,36 @@ def test_a_router_that_is_left_for_later_is_loaded_after_the_models_that_it_call
 def test_of_versions_whose_model_cannot_be_built_none_is_left_for_later(project: Project, zoo: Mirror) -> None:
     del zoo.files["mobilenetv2-7.onnx"]
     assert project.prepare() == Prepared(["resnet50"], {})
+def test_a_start_without_a_profile_builds_nothing_for_gpus(project: Project) -> None:
+    project.prepare()
+    assert project.built(GPU_FILE) == []
+
+
+def test_a_profile_for_gpus_asks_for_the_versions_and_files_that_it_serves(project: Project) -> None:
+    assert project.prepare(profile="cuda").names == ["mobilenet_v2", "resnet50"]
+    assert project.built() == project.built(GPU_FILE) == ["mobilenet_v2_onnx/1", "resnet50_onnx/1"]
+
+
+def test_a_model_that_cannot_be_served_on_a_gpu_is_skipped_with_one_line(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project.prepare("resnet50")
+    model = project.model_repository / "resnet50_onnx" / "1" / "model.onnx"
+    model.write_bytes(b"noise")
+    assert project.prepare(profile="cuda").names == ["mobilenet_v2"]
+    (line,) = (line for line in capsys.readouterr().err.splitlines() if "skipping" in line)
+    assert line.startswith("skipping resnet50: resnet50 version 1 cannot be served on a GPU: ")
+
+
+def test_an_ensemble_of_a_version_that_a_profile_does_not_serve_says_where_to_add_it(project: Project) -> None:
+    config = project.ensembles / "mobilenet_v2" / "config.pbtxt"
+    config.write_text(config.read_text().replace("model_version: 1", "model_version: 2"))
+    with pytest.raises(BuildError, match=r"calls version 2 of mobilenet_v2_onnx, which configs/cuda\.pbtxt does not"):
+        project.prepare("mobilenet_v2", profile="cuda")
+    profile = project.model_repository / "mobilenet_v2_onnx" / "configs" / "cuda.pbtxt"
+    profile.write_text(serve_on_gpus(profile.read_text(), 2))
+    assert project.prepare("mobilenet_v2", profile="cuda").names == ["mobilenet_v2"]
+    assert project.built(GPU_FILE) == ["mobilenet_v2_onnx/1", "mobilenet_v2_onnx/2"]
 
 
 def test_what_is_built_is_not_built_or_fetched_again(project: Project, zoo: Mirror) -> None:

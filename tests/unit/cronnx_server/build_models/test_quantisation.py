@@ -7,7 +7,7 @@ import numpy.typing as npt
 import onnx
 import onnxruntime
 import pytest
-from onnx import ModelProto, checker
+from onnx import ModelProto, checker, numpy_helper
 from PIL import Image
 
 from cronnx_server.build_models.quantisation import calibration_batches, quantise
@@ -82,7 +82,7 @@ def test_the_same_arguments_give_the_same_bytes(model: ModelProto, int8: ModelPr
     assert quantise(model, calibration=CALIBRATION).SerializeToString() == int8.SerializeToString()
 
 
-@pytest.mark.usefixtures("int8")
+@pytest.mark.usefixtures("int8", "symmetric")
 def test_the_model_given_is_not_changed(model: ModelProto) -> None:
     assert model.SerializeToString(deterministic=True) == small_classifier(size=SIZE).SerializeToString(
         deterministic=True
@@ -100,6 +100,34 @@ def test_a_model_of_another_normalisation_is_quantised_behind_it(tmp_path: Path)
     operators = optimised_operators(int8, tmp_path)
     assert "Conv" not in operators
     assert operators.count("QuantizeLinear") == 1
+
+
+@pytest.fixture(scope="module")
+def symmetric(model: ModelProto) -> ModelProto:
+    return quantise(model, calibration=CALIBRATION, symmetric=True)
+
+
+def test_for_tensorrt_all_is_symmetric_and_signed_and_biases_are_in_floating_point(symmetric: ModelProto) -> None:
+    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in symmetric.graph.initializer}
+    quantising = [node for node in symmetric.graph.node if node.op_type in ("QuantizeLinear", "DequantizeLinear")]
+    zero_points = [constants[node.input[2]] for node in quantising]
+    assert {zero_point.dtype for zero_point in zero_points} == {np.dtype(np.int8)}
+    assert not any(zero_point.any() for zero_point in zero_points)
+    layers = [node for node in symmetric.graph.node if node.op_type in ("Conv", "Gemm")]
+    assert {constants[node.input[2]].dtype for node in layers} == {np.dtype(np.float32)}
+
+
+def test_for_tensorrt_the_inputs_of_layers_are_quantised_alone(symmetric: ModelProto) -> None:
+    made = {name: node.op_type for node in symmetric.graph.node for name in node.output}
+    for node in symmetric.graph.node:
+        of_layer = [made.get(name) for name in node.input[:2]] == ["DequantizeLinear"] * 2
+        assert of_layer is (node.op_type in ("Conv", "Gemm"))
+
+
+def test_for_tensorrt_the_logits_are_close_to_those_in_fp32(model: ModelProto, symmetric: ModelProto) -> None:
+    checker.check_model(symmetric, full_check=True)
+    expected, found = (logits(version, pixels(seed=4)) for version in (model, symmetric))
+    assert 0 < np.square(found - expected).mean() / np.square(expected - expected.mean()).mean() < 0.1
 
 
 def test_without_pictures_there_is_nothing_to_calibrate_by(model: ModelProto) -> None:

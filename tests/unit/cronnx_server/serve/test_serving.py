@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from cronnx_server.errors import StartError
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
-from cronnx_server.serve.serving import are_complete
+from cronnx_server.serve.serving import are_complete, check_gpu
 
 COMPLETE = """
 backend: "onnxruntime"
@@ -39,3 +40,17 @@ def test_a_model_without_backend_inputs_or_outputs_needs_completion(
     if config is not None:
         (tmp_path / "net" / "config.pbtxt").write_text(config)
     assert are_complete([tmp_path]) is expected
+
+
+@pytest.mark.parametrize("profile", ["cuda", "tensorrt"])
+def test_a_profile_for_gpus_is_refused_where_there_is_none(profile: str) -> None:
+    with pytest.raises(StartError, match=f"the profile {profile} is for GPUs, and this machine has none; omit"):
+        check_gpu([MODEL_REPOSITORY, ENSEMBLES], profile=profile, gpus=0)
+    check_gpu([MODEL_REPOSITORY, ENSEMBLES], profile=profile, gpus=1)
+
+
+def test_other_profiles_need_no_gpu(tmp_path: Path) -> None:
+    (tmp_path / "net" / "configs").mkdir(parents=True)
+    (tmp_path / "net" / "configs" / "fast.pbtxt").write_text(COMPLETE)
+    check_gpu([tmp_path], profile="fast", gpus=0)
+    check_gpu([tmp_path], profile="", gpus=0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from tritonclient.grpc.model_config_pb2 import DataType
+from tritonclient.grpc.model_config_pb2 import DataType, ModelInstanceGroup
 
 from cronnx_server.doctor.findings import Finding, counted, error, warning
 from cronnx_server.doctor.machine import SHARED_MEMORY, Machine
@@ -27,6 +27,18 @@ STUB_BYTES = 2**20
 
 ENOUGH_FILES = 4096
 """Some thousand connections, and the files of libraries and models."""
+
+
+def gpus(repositories: Repositories, machine: Machine) -> Iterator[Finding]:
+    """Find models for GPUs on a machine without one."""
+    for model in repositories.steps:
+        needs_gpu = any(group.kind == ModelInstanceGroup.KIND_GPU for group in model.config.instance_group)
+        if needs_gpu and not machine.gpus:
+            yield error(
+                model.config_path,
+                "an instance_group of KIND_GPU, and no GPU",
+                "Serve it on a machine with a GPU, or without this profile.",
+            )
 
 
 def threads(repositories: Repositories, machine: Machine) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cronnx_onnxruntime.runner import DEFAULT_MODEL_FILENAME
+from cronnx_server.build_models.catalogue import GPU_FILE
 from cronnx_server.doctor.findings import Finding, error, warning
 from cronnx_server.doctor.repositories import Model, Repositories
 from cronnx_server.plain_paths import PLAIN
@@ -76,7 +77,7 @@ def not_loaded(who: str, model: Model, version: int) -> tuple[str, str]:
         )
     return (
         f"{who} calls {model.name} version {version}, which its version_policy does not load",
-        f"Write version_policy: {{ all {{ }} }} in {model.config_path}.",
+        f"Add it to version_policy in {model.config_path}.",
     )
 
 
@@ -96,12 +97,13 @@ def weights(repositories: Repositories) -> Iterator[Finding]:
         if model.backend != "onnxruntime":
             continue
         name = model.config.default_model_filename or DEFAULT_MODEL_FILENAME
+        option = " --gpu" if name == GPU_FILE else ""
         for version in model.loaded_versions:
             if not {f"{version}/{name}", f"{version}/{name}/{DEFAULT_MODEL_FILENAME}"} & model.files:
                 yield error(
                     model.folder / str(version),
                     f"no {name}",
-                    f"Build it with scripts/build_models {model.name.removesuffix('_onnx')}, or copy it there.",
+                    f"Build it with scripts/build_models {model.name.removesuffix('_onnx')}{option}, or copy it there.",
                 )
 
 

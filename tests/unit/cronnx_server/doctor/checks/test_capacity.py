@@ -47,6 +47,13 @@ def test_sessions_on_a_gpu_need_no_core_each(disk: OnDisk, laptop: Machine) -> N
     assert not list(capacity.threads(disk.read(), dataclasses.replace(laptop, gpus=1)))
 
 
+def test_a_model_for_gpus_is_named_where_there_is_none(disk: OnDisk, laptop: Machine) -> None:
+    path = disk.change("net", "count: 1", "count: 1 kind: KIND_GPU")
+    (finding,) = capacity.gpus(disk.read(), laptop)
+    assert (finding.path, finding.problem) == (path, "an instance_group of KIND_GPU, and no GPU")
+    assert not list(capacity.gpus(disk.read(), dataclasses.replace(laptop, gpus=1)))
+
+
 NET_BYTES = 2**20 + 8 * (48 + 5 * 4 + 4)
 PREPROCESS_BYTES = 2**20 + 16 * 48
 
