@@ -97,3 +97,7 @@ def test_a_version_that_is_built_later_is_loaded(watched: Watched, capsys: pytes
     later.wait()
     assert watched.served_by(3).startswith("toy/1@")
     assert "==> Loaded toy_onnx: versions 1, 2, 3\n" in capsys.readouterr().err
+    watched.reloads.load_absent("toy_onnx")
+    assert capsys.readouterr().err == "", "it is loaded"
+    watched.reloads.load_absent("absent")
+    assert "cannot load absent: " in capsys.readouterr().err

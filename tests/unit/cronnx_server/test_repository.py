@@ -31,6 +31,13 @@ def test_a_config_without_a_name_has_its_folders(tmp_path: Path) -> None:
     assert repository.read_config(add(tmp_path / "other", 'name: "given"')).name == "given"
 
 
+def test_each_reader_of_a_config_has_its_own(tmp_path: Path) -> None:
+    folders = [add(tmp_path / name, "max_batch_size: 3") for name in ("a", "b")]
+    first = repository.read_config(folders[0])
+    first.max_batch_size = 4
+    assert [(each.name, each.max_batch_size) for each in map(repository.read_config, folders)] == [("a", 3), ("b", 3)]
+
+
 def test_a_profile_is_preferred_where_the_model_has_it(tmp_path: Path) -> None:
     folder = add(tmp_path / "net", "max_batch_size: 1", fast="max_batch_size: 2")
     assert repository.read_config(folder).max_batch_size == 1
