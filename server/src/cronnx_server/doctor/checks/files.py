@@ -75,9 +75,11 @@ def not_loaded(who: str, model: Model, version: int) -> tuple[str, str]:
             f"{who} calls {model.name} version {version}, but {_existing(model)}",
             f"Build {model.folder}/{version} with scripts/build_models or add it, or call a version that exists.",
         )
+    listed = model.config.version_policy.HasField("specific")
+    remedy = "Add it to the version_policy" if listed else "Write version_policy: { all { } }"
     return (
         f"{who} calls {model.name} version {version}, which its version_policy does not load",
-        f"Add it to version_policy in {model.config_path}.",
+        f"{remedy} in {model.config_path}.",
     )
 
 
