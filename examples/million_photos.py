@@ -3,9 +3,9 @@
     pip install './client[parquet]' 'ray[data]'
     python examples/million_photos.py s3://bucket/photos s3://bucket/answers --url grpc://one:8001 --url grpc://two:8001
 
-Each worker is a process with a client of its own, and each client spreads its requests over all servers and leaves out
-those that do not answer. Ray reads the photos, starts again what fails, and writes Parquet files. To add workers helps
-until the servers are busy: `cronnx stats` shows their queues.
+Each worker is a process with its own client. A client spreads its requests over all servers and skips those that do not
+answer. Ray reads the photos, restarts what fails and writes Parquet files. More workers help until the servers are
+busy: `cronnx stats` shows their queues.
 """
 
 from __future__ import annotations

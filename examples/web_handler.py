@@ -4,8 +4,8 @@
     uvicorn --app-dir examples web_handler:app --port 8080
     curl --data-binary @photo.jpg http://127.0.0.1:8080/classify
 
-One `AsyncClient` serves all requests: it keeps connections open, repeats what may be repeated, and lets requests wait
-in turn when the server's queue is full. CRONNX_URL names the server.
+One `AsyncClient` serves all requests. It keeps connections open, retries what is safe to retry, and holds requests back
+while the server's queue is full. CRONNX_URL names the server.
 """
 
 from __future__ import annotations

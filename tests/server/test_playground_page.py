@@ -222,7 +222,7 @@ def test_the_viewers_calls_are_answered(browser: Browser, origin: str) -> None:
         for call, answer in (
             ("health-isServerReady", ""),
             (f"ask-infer_{DETECTOR}", "red_rectangle_onnx/1@"),
-            ("models-repositoryIndex", "UNAVAILABLE"),
+            ("models-repositoryIndex", MARKUP_NAME),
         ):
             block = page.locator(f"#operations-{call}")
             block.get_by_role("button").first.click()

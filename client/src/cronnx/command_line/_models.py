@@ -55,12 +55,12 @@ def add_models(commands: Commands) -> None:
     promote = add_command(
         commands,
         "promote",
-        summary="make an ensemble answer with another version of its classifier",
+        summary="make an ensemble answer with another version of its network",
         examples=["cronnx promote efficientnet_lite0 2"],
     )
     add_connection(promote, several=_ALL_OR_NONE)
     promote.add_argument("name", metavar="NAME", help="an ensemble")
-    promote.add_argument("version", metavar="VERSION", help="a loaded version of its classifier")
+    promote.add_argument("version", metavar="VERSION", help="a loaded version of its network")
     promote.set_defaults(run=_promote)
     split = add_command(
         commands,

@@ -96,7 +96,11 @@ def add_predict(commands: Commands) -> None:
     parser.add_argument(
         "--concurrency", type=count, default=16, metavar="N", help="requests at a time; default: %(default)s"
     )
-    parser.add_argument("--output", metavar="FILE", help="append to a file: FILE.jsonl, FILE.csv or FILE.parquet")
+    parser.add_argument(
+        "--output",
+        metavar="FILE",
+        help="append to FILE.jsonl or FILE.csv; write FILE.parquet, or FILE.json with COCO's results",
+    )
     formats = parser.add_mutually_exclusive_group()
     formats.add_argument(
         "--format",
