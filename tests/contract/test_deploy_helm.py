@@ -31,7 +31,7 @@ SETUPS: dict[str, tuple[str, ...]] = {
     "identity": ("--set=models.bucket=as://account/container/folder",),
     "placed": (
         f"--values={CHART / 'values-gpu.yaml'}",
-        "--set=nodeSelector.pool=gpu,runtimeClassName=nvidia,priorityClassName=high,gpu.resource=nvidia.com/mig-1g.10gb",
+        "--set=resources.limits.cpu=8,resources.requests.cpu=8,nodeSelector.pool=gpu,runtimeClassName=nvidia,priorityClassName=high,gpu.resource=nvidia.com/mig-1g.10gb",
         '--set-json=affinity={"nodeAffinity": {}}',
         "--set=imagePullSecrets[0].name=registry,podLabels.team=a,podAnnotations.note=b,flags[0]=--log-verbose=1",
         "--set=env[0].name=A,env[0].value=b,spreadOver[0]=topology.kubernetes.io/zone",
@@ -108,7 +108,7 @@ def test_without_values_it_needs_no_operator() -> None:
         ("models.load=null", "/models"),
         ("autoscaling.by=keda", "/monitoring/enabled"),
         ("profile=cuda", "/gpu/enabled"),
-        ("resources.limits.nvidia\\.com/gpu=1", "/resources/limits"),
+        ("resources.limits.nvidia\\.com/gpu=1", "nvidia.com/gpu"),
         ("gatway.enabled=true", "gatway"),
     ],
 )
