@@ -17,9 +17,10 @@ from typing import Any
 import yaml
 
 from cronnx_server.paths import ROOT
+from tests.contract.helm import rendered
 
 DOCKERFILE, COMPOSE, SETTINGS = ROOT / "Dockerfile", ROOT / "docker-compose.yml", ROOT / ".env.example"
-MANIFESTS = (ROOT / "deploy" / "kubernetes", ROOT / "deploy" / "kserve")
+KSERVE = ROOT / "deploy" / "kserve"
 SERVER_STAGE, SERVER_IMAGE = "server", "cronnx"
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
@@ -119,12 +120,12 @@ def compose_commands(values: Mapping[str, str]) -> Iterator[Command]:
 
 
 def _manifest_commands() -> Iterator[Command]:
-    for path in sorted(path for folder in MANIFESTS for path in folder.rglob("*.yaml")):
-        for container in _containers(list(yaml.safe_load_all(path.read_text()))):
-            name = f"{path.relative_to(ROOT)} {container.get('name', '')}"
+    manifests = {path.name: list(yaml.safe_load_all(path.read_text())) for path in sorted(KSERVE.rglob("*.yaml"))}
+    for name, nodes in {"the chart": rendered(), **manifests}.items():
+        for container in _containers(nodes):
             arguments = _resolved(container.get("command"), container.get("args"))
             if "tritonserver" in arguments:
-                yield Command(name, arguments)
+                yield Command(f"{name} {container.get('name', '')}", arguments)
 
 
 def _containers(node: object) -> Iterator[dict[str, Any]]:
@@ -141,7 +142,7 @@ def _containers(node: object) -> Iterator[dict[str, Any]]:
 
 
 def _is_ours(image: str) -> bool:
-    return image.partition(":")[0] == SERVER_IMAGE
+    return image.rpartition("/")[2].partition(":")[0] == SERVER_IMAGE
 
 
 def _resolved(entrypoint: str | list[str] | None, arguments: str | list[str] | None) -> tuple[str, ...]:

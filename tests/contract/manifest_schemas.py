@@ -12,8 +12,8 @@ import yaml
 
 from tests.contract.kustomize import Manifest
 
-# The oldest version that supports every field in use (`preStop.sleep`), and the newest with a schema.
-VERSIONS = ("1.34", "1.37")
+# The oldest version that supports every field in use (`preStop.sleep`) by default, and the newest with a schema.
+VERSIONS = ("1.30", "1.37")
 
 
 def problem(manifest: Manifest, *, version: str) -> str:

@@ -118,7 +118,7 @@ def test_prometheus_takes_its_configuration_with_the_rules_that_are_mounted_besi
     promtool = shutil.which("promtool")
     if promtool is None:
         pytest.skip("Debian's prometheus is not installed: apt-get install prometheus")
-    shutil.copytree(ROOT / "deploy" / "prometheus" / "rules", tmp_path / "rules")
+    shutil.copytree(ROOT / "deploy" / "helm" / "files" / "rules", tmp_path / "rules")
     config = shutil.copy(ROOT / "deploy" / "compose" / "prometheus.yml", tmp_path)
     ended = subprocess.run([promtool, "check", "config", config], capture_output=True, text=True)
     assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -1,91 +1,58 @@
-"""The shell commands of the manifests and of docs/kubernetes.md, executed."""
+"""The values and the `helm` commands of docs/kubernetes.md."""
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
+import shlex
 from pathlib import Path
 
 import pytest
 import yaml
 
 from cronnx_server.paths import ROOT
-from tests.contract.kustomize import Manifest, rendered
+from tests.contract.helm import CHART, RELEASE, helm, rendered
 from tests.contract.manifest_schemas import VERSIONS, problem
 
-KUBERNETES = ROOT / "deploy" / "kubernetes"
+PAGE = (ROOT / "docs" / "kubernetes.md").read_text()
+VALUES = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+COMMANDS = [
+    shlex.split(line)
+    for block in re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)
+    for line in block.replace("\\\n", "").splitlines()
+    if re.match(r"helm (install|upgrade) \w+ deploy/helm ", line)
+]
 
 
 @pytest.fixture
-def image(tmp_path: Path) -> Path:
-    """The files that the Job finds at /models."""
-    for path in ("models/model_repository/a_onnx/1/model.onnx", "models/ensembles/a/config.pbtxt"):
-        (tmp_path / path).parent.mkdir(parents=True)
-        (tmp_path / path).write_text(path)
-    (tmp_path / "volume").mkdir()
-    return tmp_path
+def values(tmp_path: Path) -> Path:
+    """The first values of the page, as the file that its commands name."""
+    path = tmp_path / "values.yaml"
+    path.write_text(VALUES[0])
+    return path
 
 
-def copy_models(root: Path) -> None:
-    (job,) = (each for each in rendered(KUBERNETES / "overlays" / "cpu") if each["kind"] == "Job")
-    (container,) = job["spec"]["template"]["spec"]["containers"]
-    (script,) = container["args"]
-    here = re.sub(r"(?<= )\"?/(models|volume)", rf"{root}/\1", script)
-    subprocess.run([*container["command"], here], check=True)
+@pytest.mark.parametrize("text", VALUES, ids=lambda text: text.partition(":")[0])
+def test_values_make_manifests_that_are_valid_and_other_than_the_defaults(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "values.yaml"
+    path.write_text(text)
+    gpu = [f"--values={CHART / 'values-gpu.yaml'}"] if "profile" in yaml.safe_load(text) else []
+    manifests = rendered(*gpu, f"--values={path}")
+    assert [found for each in manifests if (found := problem(each, version=VERSIONS[-1]))] == []
+    assert manifests != rendered(*gpu)
 
 
-def files(folder: Path) -> dict[str, str]:
-    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
-
-
-def test_the_job_fills_an_empty_volume_with_the_images_models(image: Path) -> None:
-    copy_models(image)
-    assert files(image / "volume") == files(image / "models")
-
-
-def test_a_job_that_was_cut_off_begins_anew(image: Path) -> None:
-    for left in ("partial/model_repository/cut", "model_repository/cut"):
-        (image / "volume" / left).mkdir(parents=True)
-    copy_models(image)
-    assert files(image / "volume") == files(image / "models")
-    assert not (image / "volume" / "model_repository" / "cut").exists()
-
-
-def test_a_volume_that_is_full_stays_as_it_is(image: Path) -> None:
-    copy_models(image)
-    before = files(image / "volume")
-    (image / "models" / "model_repository" / "a_onnx" / "1" / "model.onnx").write_text("other")
-    copy_models(image)
-    assert files(image / "volume") == before
-
-
-def test_servers_wait_for_what_the_job_moves_last() -> None:
-    manifests = {each["kind"]: each for each in rendered(KUBERNETES / "overlays" / "cpu")}
-    (script,) = manifests["Job"]["spec"]["template"]["spec"]["containers"][0]["args"]
-    (waiting,) = manifests["Deployment"]["spec"]["template"]["spec"]["initContainers"]
-    last = script.strip().splitlines()[-1]
-    assert last == "mv /volume/partial/ensembles /volume/"
-    assert "-d /models/ensembles" in waiting["command"][-1]
-
-
-def applied(tmp_path: Path) -> list[Manifest]:
-    """Return the resources that the documentation's command passes to kubectl."""
-    (command,) = re.findall(r"```bash\n(.*?)```", (ROOT / "docs" / "kubernetes.md").read_text(), re.DOTALL)
-    kubectl = tmp_path / "kubectl"
-    kubectl.write_text("#!/bin/sh\necho ---\ncat\n")
-    kubectl.chmod(0o755)
-    path = os.pathsep.join((str(tmp_path), os.environ["PATH"]))
-    done = subprocess.run(["bash", "-ec", command], cwd=ROOT, env={"PATH": path}, capture_output=True, text=True)
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_command_installs_what_it_says(command: list[str], values: Path) -> None:
+    _, _, release, _, *options = command
+    named = {"values.yaml": str(values), "deploy/helm/values-gpu.yaml": str(CHART / "values-gpu.yaml")}
+    options = [named.get(option, option) for option in options]
+    done = helm("template", release, str(CHART), *options)
     assert done.returncode == 0, done.stderr
-    return [each for each in yaml.safe_load_all(done.stdout) if each]
+    manifests = [each for each in yaml.safe_load_all(done.stdout) if each]
+    assert {each["metadata"]["namespace"] for each in manifests} == {RELEASE}
+    assert release in {each["metadata"]["name"] for each in manifests if each["kind"] == "Deployment"}
 
 
-def test_the_rules_become_resources_of_the_prometheus_operator_as_they_are(tmp_path: Path) -> None:
-    resources = applied(tmp_path)
-    files = sorted((ROOT / "deploy" / "prometheus" / "rules").glob("*.yml"))
-    assert {each["metadata"]["name"] for each in resources} == {f"triton-{path.stem}" for path in files}
-    assert [found for each in resources if (found := problem(each, version=VERSIONS[0]))] == []
-    groups = [group for each in resources for group in each["spec"]["groups"]]
-    expected = [group for path in files for group in yaml.safe_load(path.read_text())["groups"]]
-    assert sorted(groups, key=lambda group: group["name"]) == sorted(expected, key=lambda group: group["name"])
+def test_the_page_has_commands_and_values() -> None:
+    assert len(COMMANDS) >= 4
+    assert len(VALUES) >= 5

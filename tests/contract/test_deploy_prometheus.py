@@ -11,6 +11,8 @@ import pytest
 from cronnx_server.paths import ROOT
 
 FOLDER = ROOT / "deploy" / "prometheus"
+RULES = ROOT / "deploy" / "helm" / "files"
+TESTS = sorted(FOLDER.glob("tests*.yml"))
 
 
 def promtool(*arguments: str) -> None:
@@ -25,12 +27,13 @@ def test_the_configuration_and_the_rules_that_it_names_are_valid() -> None:
 
 
 def test_the_rules_hold_with_the_times_that_they_have() -> None:
-    promtool("test", "rules", "tests.yml")
+    promtool("test", "rules", *(path.name for path in TESTS))
 
 
 def test_every_alert_is_tested_and_says_what_to_do() -> None:
-    alerts = re.findall(r"- alert: (\w+)\n(.*?)(?=\n\n|\Z)", (FOLDER / "rules" / "alerts.yml").read_text(), re.DOTALL)
-    tested = (FOLDER / "tests.yml").read_text()
+    text = "\n\n".join(path.read_text() for path in (RULES / "rules" / "alerts.yml", RULES / "gpu_alerts.yml"))
+    alerts = re.findall(r"- alert: (\w+)\n(.*?)(?=\n\n|\Z)", text, re.DOTALL)
+    tested = "".join(path.read_text() for path in TESTS)
     assert alerts
     for name, rule in alerts:
         assert name in tested

@@ -74,7 +74,8 @@ def test_the_index_leads_to_every_page_in_docs() -> None:
 
 
 def test_every_alert_has_its_entry_in_the_runbook() -> None:
-    rules = (ROOT / "deploy" / "prometheus" / "rules" / "alerts.yml").read_text()
+    files = ROOT / "deploy" / "helm" / "files"
+    rules = "".join(path.read_text() for path in (files / "rules" / "alerts.yml", files / "gpu_alerts.yml"))
     alerts = {alert.lower() for alert in re.findall(r"^ *- alert: (\w+)$", rules, re.MULTILINE)}
     assert alerts
     assert alerts <= anchors(DOCS / "runbook.md")

@@ -22,6 +22,7 @@ from cronnx_server.serve.addresses import free_addresses
 from tests.server.polling import until
 
 CONFIG = ROOT / "deploy" / "prometheus" / "prometheus.yml"
+RULES = ROOT / "deploy" / "helm" / "files" / "rules"
 
 Labels = frozenset[tuple[str, str]]
 
@@ -67,7 +68,7 @@ def quick(text: str) -> str:
     """Shorten the intervals and ranges of a configuration, of rules or of a query."""
     text = re.sub(r"(scrape|evaluation)_interval: \w+", r"\1_interval: 250ms", text)
     text = re.sub(r"for: \d+m", "for: 250ms", text)
-    return re.sub(r"\[(\d+m|\$__rate_interval)\]", "[3s]", text)
+    return re.sub(r"\[(\d+[mh]|\$__rate_interval)\]", "[3s]", text)
 
 
 @contextlib.contextmanager
@@ -80,12 +81,12 @@ def scraping(targets: Mapping[str, str], folder: Path) -> Iterator[Prometheus]:
     """
     if shutil.which("prometheus") is None:
         pytest.skip("Debian's prometheus is not installed: apt-get install prometheus")
-    config = quick(CONFIG.read_text())
+    config = quick(CONFIG.read_text()).replace("../helm/files/rules/", "rules/")
     for target, instead in targets.items():
         config = config.replace(json.dumps([target]), instead)
     (folder / "rules").mkdir()
     (folder / CONFIG.name).write_text(config)
-    for rules in (CONFIG.parent / "rules").glob("*.yml"):
+    for rules in RULES.glob("*.yml"):
         (folder / "rules" / rules.name).write_text(quick(rules.read_text()))
     port = free_addresses().http_port
     command = [
