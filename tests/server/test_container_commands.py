@@ -36,7 +36,7 @@ class Container:
     root: Path
     url: str
     environment: dict[str, str]
-    pid: int
+    process: ServerProcess
 
     def healthcheck(self, **environment: str) -> subprocess.CompletedProcess[str]:
         script, *options = containers.image_list("HEALTHCHECK")
@@ -80,16 +80,19 @@ def running(command: containers.Command, root: Path) -> Iterator[Container]:
     server = ServerProcess(program, environment)
     try:
         server.wait_until_ready(addresses)
-        yield Container(root, addresses.http, environment, server.pid)
+        yield Container(root, addresses.http, environment, server)
     finally:
         server.end()
 
 
-@pytest.mark.parametrize("command", different(containers.commands()), ids=lambda command: command.source)
+COMMANDS = different(containers.commands())
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.source)
 def test_a_container_serves_is_healthy_and_asks_for_the_key(command: containers.Command, tmp_path: Path) -> None:
     build_missing([MODEL])
     with running(command, tmp_path) as container:
-        (server,) = psutil.Process(container.pid).children()
+        (server,) = psutil.Process(container.process.pid).children()
         assert server.name() == "tritonserver", "something stands between the entrypoint and it"
         checked = container.healthcheck()
         assert checked.returncode == 0, checked.stdout + checked.stderr
@@ -99,3 +102,6 @@ def test_a_container_serves_is_healthy_and_asks_for_the_key(command: containers.
         assert container.index(**{HEADER: KEY}) == 200
         with Client(container.url, key=KEY) as client:
             assert MODEL in {model.name for model in client.models()}
+        if command is COMMANDS[0]:  # the entrypoint is everybody's
+            server.children()[0].kill()
+            assert container.process.wait() == 1, "a server that has lost a Python process goes on"

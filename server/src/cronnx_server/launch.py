@@ -26,7 +26,7 @@ NVIDIA_ENTRYPOINT = Path("/opt/nvidia/nvidia_entrypoint.sh")
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 LOOK_S = 1.0
 LOOKS_UNTIL_CERTAIN = 3  # Triton collects the stubs that it ends itself within a second
-LOOKS_UNTIL_KILLED = LOOKS_UNTIL_CERTAIN + 5  # a server that has lost a stub does not end by itself for half a minute
+LOOKS_UNTIL_KILLED = 6  # a server that has lost a stub may wait half a minute for it
 PROFILE = "--model-config-name"
 ENGINES = ".triton/tensorrt"
 """The folder of the engines of every release and GPU, relative to the image's working folder; a volume."""
@@ -99,33 +99,50 @@ def run(arguments: Sequence[str], *, look_s: float = LOOK_S) -> int:
     awaited = {signal.SIGCHLD, *ENDING}
     signal.pthread_sigmask(signal.SIG_BLOCK, awaited)  # before the start, so that none is missed
     server = os.posix_spawnp(arguments[0], arguments, os.environ, setsigmask=())
-    looks: dict[int, int] = {}  # how often in a row each dead stub was seen
-    is_ending = False
+    watch = _Watch(server)
+    is_stopped = False
     while True:
         received = signal.sigtimedwait(awaited, look_s)
         if received is None:
-            looks = {} if is_ending else {pid: looks.get(pid, 0) + 1 for pid in _dead_stubs(server)}
-            _end_if_certain(server, max(looks.values(), default=0))
+            if not is_stopped:
+                watch.look()
         elif received.si_signo != signal.SIGCHLD:
-            is_ending = True
+            is_stopped = True
             os.kill(server, received.si_signo)
         elif (status := _collected(server)) is not None:
-            return 1 if max(looks.values(), default=0) >= LOOKS_UNTIL_CERTAIN else status
+            return 1 if watch.looks_since_end else status
 
 
-def _dead_stubs(server: int) -> set[int]:
-    """The stubs of a server that have ended without its doing; it collects those that it ends."""
-    found = {pid: process_table.process(pid) for pid in process_table.children(server)}
-    name = stub.NAME[: process_table.NAME_LENGTH]
-    return {pid for pid, each in found.items() if each.is_dead and each.name == name}
+class _Watch:
+    """Ends a server that has lost a stub.
 
+    Attributes:
+        looks_since_end: How often it has looked since it asked the server to end; 0 if it has not.
+    """
 
-def _end_if_certain(server: int, looks: int) -> None:
-    if looks == LOOKS_UNTIL_CERTAIN:
-        print("launch: a Python process of the server has died; ending the server", file=sys.stderr, flush=True)
-        os.kill(server, signal.SIGTERM)
-    elif looks == LOOKS_UNTIL_KILLED:
-        os.kill(server, signal.SIGKILL)
+    def __init__(self, server: int) -> None:
+        self._server = server
+        self._looks: dict[int, int] = {}  # how often in a row each dead stub was seen
+        self.looks_since_end = 0
+
+    def look(self) -> None:
+        """Look once."""
+        if self.looks_since_end:
+            self.looks_since_end += 1
+            if self.looks_since_end == LOOKS_UNTIL_KILLED:
+                os.kill(self._server, signal.SIGKILL)
+            return
+        self._looks = {pid: self._looks.get(pid, 0) + 1 for pid in self._dead_stubs()}
+        if LOOKS_UNTIL_CERTAIN in self._looks.values():
+            print("launch: a Python process of the server has died; ending the server", file=sys.stderr)
+            os.kill(self._server, signal.SIGTERM)
+            self.looks_since_end = 1
+
+    def _dead_stubs(self) -> set[int]:
+        """The stubs that have ended without the server's doing: it collects those that it ends."""
+        found = {pid: process_table.process(pid) for pid in process_table.children(self._server)}
+        name = stub.NAME[: process_table.NAME_LENGTH]
+        return {pid for pid, each in found.items() if each.is_dead and each.name == name}
 
 
 def _collected(server: int) -> int | None:

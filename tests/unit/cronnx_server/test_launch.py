@@ -130,6 +130,8 @@ import signal, subprocess, sys, time
 stub = subprocess.Popen([sys.argv[1]])
 if sys.argv[2] == "ignores SIGTERM":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if sys.argv[2] == "ends in good order":
+    signal.signal(signal.SIGTERM, lambda *_: (stub.wait(), time.sleep(0.2), sys.exit(0)))
 if sys.argv[2] == "collects it":
     stub.wait()
     time.sleep(0.5)
@@ -138,7 +140,9 @@ else:
 """
 
 
-@pytest.mark.parametrize(("server", "status"), [("waits", 1), ("ignores SIGTERM", 1), ("collects it", 0)])
+@pytest.mark.parametrize(
+    ("server", "status"), [("waits", 1), ("ignores SIGTERM", 1), ("ends in good order", 1), ("collects it", 0)]
+)
 def test_a_server_that_has_lost_a_stub_is_ended(tmp_path: Path, server: str, status: int) -> None:
     (tmp_path / stub.NAME).symlink_to("/bin/true")
     code = "import sys; from cronnx_server.launch import run; sys.exit(run(sys.argv[1:], look_s=0.05))"
