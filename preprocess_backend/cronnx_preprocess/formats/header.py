@@ -23,6 +23,7 @@ class Header(NamedTuple):
         fixed_bytes_per_pixel: What a pixel of a JPEG costs in addition, even if it is decoded at a smaller size.
         cost_of_a_byte: What a byte of the file costs at least; a small picture in a long file takes time, too.
         kind: What it is, in case Pillow does not support it; empty if Pillow supports every kind that passes.
+        is_plain: Whether it is of the kind that cameras write and every JPEG decoder reads alike.
     """
 
     format: str
@@ -33,6 +34,7 @@ class Header(NamedTuple):
     fixed_bytes_per_pixel: float = 0.0
     cost_of_a_byte: float = 5.0
     kind: str = ""
+    is_plain: bool = False
 
     @property
     def can_shrink(self) -> bool:
