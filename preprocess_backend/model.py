@@ -12,6 +12,7 @@ import triton_python_backend_utils as pb_utils
 from cronnx_preprocess import (
     Answer,
     CancelledError,
+    DeviceImages,
     Images,
     InvalidImageError,
     Options,
@@ -20,6 +21,7 @@ from cronnx_preprocess import (
     Preprocessor,
     Scheduler,
     Tensors,
+    gpu_renderer,
 )
 
 
@@ -31,7 +33,8 @@ class TritonPythonModel:
         config = json.loads(args["model_config"])
         options = Options.from_model_config(config)
         self._tensors = options.tensors
-        self._preprocessor = Preprocessor(options)
+        gpu = gpu_renderer(options, kind=args["model_instance_kind"], device_id=int(args["model_instance_device_id"]))
+        self._preprocessor = Preprocessor(options, gpu)
         self._scheduler = Scheduler(
             self._preprocessor.read,
             self._preprocessor.render,
@@ -117,8 +120,9 @@ def _counter_family(name: str, description: str) -> Any:
 
 
 def _response(answer: Answer, tensors: Tensors, request_id: str) -> Any:
-    if isinstance(answer, Images):
-        outputs = [pb_utils.Tensor(tensors.output_name, answer.pixels)]
+    if isinstance(answer, Images | DeviceImages):
+        make = pb_utils.Tensor if isinstance(answer, Images) else pb_utils.Tensor.from_dlpack
+        outputs = [make(tensors.output_name, answer.pixels)]
         if answer.geometry is not None:
             outputs.append(pb_utils.Tensor(tensors.geometry_name, answer.geometry))
         return pb_utils.InferenceResponse(outputs)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
+
+from cronnx_onnxruntime.cores import usable_cores
 
 # The tensors between operators of two images still fit a core's cache: docs/bench.md.
 ROWS_A_RUN = 2
@@ -18,7 +19,7 @@ Run = list[tuple[int, slice]]
 
 def cores() -> int:
     """The number of cores that this process may use."""
-    return len(os.sched_getaffinity(0))
+    return usable_cores()
 
 
 def shares(sizes: Sequence[int], threads: int) -> list[Run]:

@@ -9,8 +9,9 @@ from cronnx_preprocess.errors import (
     OverloadError,
     PreprocessError,
 )
+from cronnx_preprocess.gpu import gpu_renderer
 from cronnx_preprocess.options import Options, Tensors
-from cronnx_preprocess.preprocessor import Answer, Images, Payloads, Pictures, Preprocessor
+from cronnx_preprocess.preprocessor import Answer, DeviceImages, Images, Payloads, Pictures, Preprocessor
 from cronnx_preprocess.scheduler import Scheduler
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Answer",
     "CancelledError",
     "ConfigError",
+    "DeviceImages",
     "Images",
     "InvalidImageError",
     "Options",
@@ -29,4 +31,5 @@ __all__ = [
     "Preprocessor",
     "Scheduler",
     "Tensors",
+    "gpu_renderer",
 ]

@@ -103,6 +103,7 @@ class Fit:
     """The part of an image to draw, and where to draw it.
 
     Attributes:
+        resized: The size of the whole image on the canvas, before it is cropped.
         box: The part of the image.
         size: The size of the part on the canvas.
         offset: The (left, top) of the part on the canvas.
@@ -110,6 +111,7 @@ class Fit:
         geometry: How points of the image map to the canvas.
     """
 
+    resized: Size
     box: Box
     size: Size
     offset: tuple[int, int]
@@ -135,6 +137,7 @@ def fit(image: Size, recipe: Recipe) -> Fit:
     scale_x, scale_y = (gain, gain) if gain else (resized[0] / image[0], resized[1] / image[1])
     # The product comes first, because it is exact: a quotient that was rounded up would pass the image's edge.
     return Fit(
+        resized=resized,
         box=(
             left * image[0] / resized[0],
             top * image[1] / resized[1],

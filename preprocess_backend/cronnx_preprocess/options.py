@@ -20,6 +20,14 @@ Colour = tuple[int, int, int]
 _RESAMPLINGS = {resampling.name.lower(): resampling for resampling in FILTERS}
 
 
+class Decoder(Enum):
+    """Where images are decoded."""
+
+    CPU = "cpu"
+    GPU = "gpu"
+    """On the GPU of the instance where it decodes them as Pillow does, else on the CPU."""
+
+
 class Layout(Enum):
     """The layout of the output, given by its `data_type`."""
 
@@ -60,7 +68,9 @@ class Options:
         std: What the difference is divided by; FP32 output only.
         max_bytes: The largest image file accepted, in bytes.
         max_pixels: The largest image accepted, in pixels, judged by its header.
-        threads: The number of images preprocessed at a time; 0 means one for each core.
+        decoder: Where images are decoded.
+        threads: The number of images preprocessed at a time; 0 means this process's share of the cores.
+        processes: The number of processes that serve the model; its `instance_group` says it.
         max_queue_size: The number of queued images from which further requests are refused.
         default_timeout_microseconds: The longest time that a request may be queued.
     """
@@ -74,7 +84,9 @@ class Options:
     std: Channels = (1.0, 1.0, 1.0)
     max_bytes: int = 20 * 2**20
     max_pixels: int = 65_000_000
+    decoder: Decoder = Decoder.CPU
     threads: int = 0
+    processes: int = 1
     max_queue_size: int = 128
     default_timeout_microseconds: int = 10_000_000
 
@@ -97,13 +109,19 @@ class Options:
         fitted = {name: parameters.pop(name) for name in _RECIPE_PARAMETERS & parameters.keys()}
         recipe = Recipe(canvas=tensors.canvas, **fitted)
         _check_recipe(recipe)
-        options = cls(tensors=tensors, recipe=recipe, **parameters)
+        options = cls(tensors=tensors, recipe=recipe, processes=_processes(config), **parameters)
         if not options.antialias and options.resample not in INTERPOLATIONS:
             raise ConfigError(
                 "parameter 'antialias'",
                 f"expected resample bilinear or bicubic for false, got {options.resample.name.lower()}",
             )
         return options
+
+
+def _processes(config: ModelConfig) -> int:
+    """The number of processes that serve a model; Triton has filled in the GPUs of each group."""
+    groups: list[ModelConfig] = config.get("instance_group", [])
+    return max(1, sum(max(1, int(group.get("count", 0))) * max(1, len(group.get("gpus", ()))) for group in groups))
 
 
 def _check_recipe(recipe: Recipe) -> None:
@@ -271,7 +289,8 @@ _PARAMETERS = {
     "max_pixels": _at_least_one("pixels"),
     "max_queue_size": _at_least_one("images"),
     "default_timeout_microseconds": _at_least_one("microseconds"),
-    "threads": _Parameter(lambda text: _whole_number(text, minimum=0), "a whole number, 0 for one thread a core"),
+    "decoder": _one_of(Decoder),
+    "threads": _Parameter(lambda text: _whole_number(text, minimum=0), "a whole number, 0 for the share of the cores"),
 }
 
 _RECIPE_PARAMETERS = {"resize", "resize_size", "longest_edge", "multiple", "position", "rounding"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,16 @@ from cronnx_preprocess.geometry import Size
 from cronnx_preprocess.options import Layout, Options
 
 Pixels = npt.NDArray[Any]
+
+
+class DeviceTensor(Protocol):
+    """An array on a GPU, which its consumer takes over by DLPack."""
+
+    def __dlpack__(self, stream: Any = ...) -> Any:  # noqa: ANN401 - a capsule, for a stream of the consumer
+        """Hand the array over."""
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        """The kind and the number of the device."""
 
 
 class PixelWriter:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice, repeat
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from cronnx_preprocess.cores import usable_cores
 from cronnx_preprocess.errors import InvalidImageError
 from cronnx_preprocess.geometry import Geometry
 from cronnx_preprocess.options import Options
-from cronnx_preprocess.pixels import Pixels, PixelWriter
+from cronnx_preprocess.pixels import DeviceTensor, Pixels, PixelWriter
 from cronnx_preprocess.rendering import Picture, read_picture, render
 
 Payloads = npt.NDArray[Any]
@@ -32,7 +34,19 @@ class Images(NamedTuple):
     geometry: npt.NDArray[np.float32] | None
 
 
-Answer = Images | Exception
+class DeviceImages(NamedTuple):
+    """The preprocessed images of a request that a device rendered.
+
+    Attributes:
+        pixels: As in `Images`, in the memory of the device.
+        geometry: As in `Images`.
+    """
+
+    pixels: DeviceTensor
+    geometry: npt.NDArray[np.float32] | None
+
+
+Answer = Images | DeviceImages | Exception
 
 NICENESS = 10
 """Added to the niceness of the process for the threads: a tenth of the CPU weight, see Linux `sched(7)`."""
@@ -66,6 +80,18 @@ class Pictures(NamedTuple):
         return any(isinstance(each, Picture) and each.cost_bytes > LARGE_BYTES for each in self.pictures)
 
 
+class Device(Protocol):
+    """Renders requests elsewhere than on the CPU."""
+
+    def render(self, requests: Sequence[Pictures], /) -> Sequence[DeviceTensor | None]:
+        """Render several requests; None in the place of one that is left to the CPU."""
+
+
+def thread_count(options: Options) -> int:
+    """The number of threads of this process: those asked for, or its share of the cores."""
+    return options.threads or math.ceil(usable_cores() / options.processes)
+
+
 class _Image(NamedTuple):
     element: str
     picture: Picture | Exception
@@ -83,10 +109,10 @@ class Preprocessor:
     What is under way has a bound in memory: a picture of up to LARGE_BYTES on each thread, and one larger one.
     """
 
-    def __init__(self, options: Options) -> None:
-        self._options = options
+    def __init__(self, options: Options, device: Device | None = None) -> None:
+        self._options, self._device = options, device
         self._writer = PixelWriter(options)
-        threads = options.threads or len(os.sched_getaffinity(0))
+        threads = thread_count(options)
         # Pillow decodes and resizes without the GIL. A network on the same cores has priority, so that requests wait
         # and are refused before this step, not after it, when they have cost its work.
         self._pool = _threads(threads, NICENESS) if threads > 1 else None
@@ -118,6 +144,27 @@ class Preprocessor:
             For each request its images, or the exception of its first image that failed: InvalidImageError if the
             payload is at fault, any other exception if this package is.
         """
+        on_device = self._render_on_device(requests)
+        left = [request for request, answer in zip(requests, on_device, strict=True) if answer is None]
+        on_cpu = iter(self._render_on_cpu(left))
+        return [next(on_cpu) if answer is None else answer for answer in on_device]
+
+    def _render_on_device(self, requests: Sequence[Pictures]) -> list[Answer | None]:
+        if self._device is None:
+            return [None] * len(requests)
+        try:
+            tensors = self._device.render(requests)
+        except Exception as error:  # noqa: BLE001 - raised, it would have the server answer queued requests twice
+            return [error] * len(requests)
+        return [
+            None if tensor is None else DeviceImages(tensor, self._places(request))
+            for request, tensor in zip(requests, tensors, strict=True)
+        ]
+
+    def _places(self, request: Pictures) -> npt.NDArray[np.float32] | None:
+        return self._geometry(request, [each.fit.geometry for each in request.pictures if isinstance(each, Picture)])
+
+    def _render_on_cpu(self, requests: Sequence[Pictures]) -> list[Answer]:
         outputs = [self._output(request) for request in requests]
         images = [image for pair in zip(requests, outputs, strict=True) for image in self._images(*pair)]
         is_large = any(request.is_large for request in requests)
@@ -163,9 +210,12 @@ class Preprocessor:
             if len(sizes) > 1:
                 return InvalidImageError(_different(sizes))
             out = np.stack([image.pixels for image in images]).reshape(*batch, *sizes.pop())
+        return Images(out, self._geometry(request, [image.geometry for image in images]))
+
+    def _geometry(self, request: Pictures, places: Sequence[Geometry]) -> npt.NDArray[np.float32] | None:
         if not self._options.tensors.geometry_name:
-            return Images(out, None)
-        return Images(out, np.array([image.geometry for image in images], np.float32).reshape(*batch, 6))
+            return None
+        return np.array(places, np.float32).reshape(*request.batch, 6)
 
     def _render_all(self, images: Sequence[_Image], *, is_large: bool) -> Iterable[_Done | Exception]:
         if is_large:

@@ -8,6 +8,8 @@ import numpy as np
 import onnxruntime
 import pytest
 
+import cronnx_onnxruntime.cores
+import cronnx_preprocess.cores
 from cronnx_onnxruntime.providers import CPU, CUDA, TENSORRT, providers
 from cronnx_onnxruntime.settings import settings
 from cronnx_onnxruntime.signature import Signature
@@ -34,6 +36,12 @@ def built() -> set[str]:
 @pytest.mark.parametrize("path", configs.PREPROCESS_MODELS, ids=configs.name)
 def test_a_preprocess_model_loads(path: Path) -> None:
     Options.from_model_config(configs.triton_json(path))
+
+
+def test_the_backends_count_cores_alike() -> None:
+    # Each backend is a folder of its own for Triton, and cannot import another: they have the same module.
+    ours, theirs = (Path(module.__file__).read_text() for module in (cronnx_onnxruntime.cores, cronnx_preprocess.cores))
+    assert ours == theirs
 
 
 @every_onnx_config

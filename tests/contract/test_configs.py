@@ -53,7 +53,11 @@ def test_a_model_has_a_version_folder_that_git_keeps(path: Path) -> None:
 
 @every_default
 def test_a_default_config_leaves_triton_to_choose_gpus_or_the_cpu(path: Path) -> None:
-    assert {group.kind for group in configs.read(path).instance_group} <= {ModelInstanceGroup.KIND_AUTO}
+    # `preprocess` computes on the CPU; without a kind, eight GPUs would start eight processes with all cores each.
+    config = configs.read(path)
+    kind = ModelInstanceGroup.KIND_CPU if config.backend == "preprocess" else ModelInstanceGroup.KIND_AUTO
+    assert {group.kind for group in config.instance_group} <= {kind}
+    assert config.instance_group or config.backend != "preprocess"
 
 
 @every_profile

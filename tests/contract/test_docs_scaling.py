@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from cronnx_lab.gpu.ways import CORES_A_PROCESS
 from cronnx_server.paths import ROOT
 
 TEXT = (ROOT / "docs" / "scaling.md").read_text()
@@ -49,3 +50,13 @@ def test_a_pod_does_the_smaller_of_its_gpus_rate_and_its_cores_at_three_quarters
     assert loads[2] == pytest.approx(LOAD * POD_CORES["cpu"] * 1000 / whole_ms, rel=0.02)
     for asked, *pods in table("| requests/s |"):
         assert [int(each) for each in pods] == [math.ceil(int(asked) / load) for load in loads]
+
+
+def test_a_process_does_the_work_of_five_cores_and_the_cores_are_enough_for_its_share() -> None:
+    per_core = 1000 / SMALL_MS
+    for cores, count, images_per_s in table("| cores of the server | `count` |")[1:]:
+        assert int(count) == math.ceil(int(cores) / CORES_A_PROCESS)
+        assert float(images_per_s.replace(",", "")) == int(cores) * per_core
+    assert "about 2,000 small pictures per second" in TEXT
+    assert per_core * CORES_A_PROCESS == 2000
+    assert "about 2,000 small pictures per second" in (ROOT / "docs" / "triton.md").read_text()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import platform
 import re
 import subprocess
 from datetime import datetime, timezone
 from pathlib import Path
 
+from cronnx_preprocess.cores import usable_cores
 from cronnx_server.paths import ROOT
 
 PACKAGES = ("onnxruntime", "pillow", "numpy", "fastapi", "uvicorn")
@@ -41,7 +41,7 @@ def commit() -> str:
 
 def machine() -> str:
     """The number of usable cores, the processor and the GPUs."""
-    return ", ".join([f"{len(os.sched_getaffinity(0))} cores", _processor(), *_gpus()])
+    return ", ".join([f"{usable_cores()} cores", _processor(), *_gpus()])
 
 
 def _gpus() -> list[str]:

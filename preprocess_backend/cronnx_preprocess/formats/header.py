@@ -25,6 +25,7 @@ class Header(NamedTuple):
             longer than its memory suggests counts more.
         fixed_bytes_per_pixel: What a pixel of a JPEG costs in addition, even if it is decoded at a smaller size.
         kind: What it is, in case Pillow does not support it; empty if Pillow supports every kind that passes.
+        is_plain: Whether it is of the kind that cameras write and every JPEG decoder reads alike.
     """
 
     format: str
@@ -34,6 +35,7 @@ class Header(NamedTuple):
     orientation: int = UPRIGHT
     fixed_bytes_per_pixel: float = 0.0
     kind: str = ""
+    is_plain: bool = False
 
     @property
     def can_shrink(self) -> bool:

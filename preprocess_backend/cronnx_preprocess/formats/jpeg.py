@@ -24,6 +24,10 @@ _FRAMES = range(0xC0, 0xD0)
 _BASELINE, _SEQUENTIAL, _PROGRESSIVE = 0xC0, 0xC1, 0xC2
 _HUFFMAN_TABLES, _EXTENSION, _ARITHMETIC_TABLES = 0xC4, 0xC8, 0xCC  # among the frames, but none
 _START, _END, _SCAN, _TABLES, _RESTARTS, _JFIF, _APP1, _ADOBE = 0xD8, 0xD9, 0xDA, 0xDB, 0xDD, 0xE0, 0xE1, 0xEE
+_YCBCR_IDS = b"\1\2\3"
+_USUAL_FACTORS = (b"\x11\x11\x11", b"\x21\x11\x11", b"\x12\x11\x11", b"\x22\x11\x11")  # 4:4:4, 4:2:2, 4:4:0, 4:2:0
+_ADOBE_TRANSFORM = 15  # its place in the segment, with the marker
+_END_OF_IMAGE = bytes((0xFF, _END))
 _EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 
 _BYTES_PER_PIXEL = 7.0  # Pillow's four and the array's three
@@ -60,6 +64,7 @@ def read(file: bytes) -> Header:
         _CMYK_BYTES_PER_PIXEL if channels == 4 else _BYTES_PER_PIXEL,
         orientation=segments.orientation,
         fixed_bytes_per_pixel=_fixed_bytes(file, segments),
+        is_plain=_is_plain(file, segments),
     )
 
 
@@ -104,6 +109,24 @@ def _walk(file: bytes) -> _Segments:
     if not frame:
         raise damaged("JPEG")
     return _Segments(kept, kind, frame, found_in.get(_EXIF) or found_in.get(_XMP) or UPRIGHT, start)
+
+
+def _is_plain(file: bytes, segments: _Segments) -> bool:
+    """Whether it is baseline and YCbCr in a usual subsampling, and has one scan and its end.
+
+    Decoders differ in what they make of RGB and CMYK, of a file without its end, and of rare subsampling.
+    """
+    frame, start = segments.frame, segments.scan
+    is_ycbcr = frame[8:17:3] == _YCBCR_IDS and not any(
+        segment[1] == _ADOBE and segment[_ADOBE_TRANSFORM : _ADOBE_TRANSFORM + 1] != b"\1" for segment in segments.kept
+    )
+    return (
+        segments.kind == _BASELINE
+        and is_ycbcr
+        and frame[9:18:3] in _USUAL_FACTORS
+        and file[start + 4] == len(_YCBCR_IDS)
+        and file.endswith(_END_OF_IMAGE)
+    )
 
 
 def _fixed_bytes(file: bytes, segments: _Segments) -> float:

@@ -20,7 +20,7 @@ ELEMENT_BYTES = {
 """The bytes of one element by data type; strings have no fixed size."""
 
 THREAD_PARAMETERS = {"onnxruntime": "intra_op_thread_count", "preprocess": "threads"}
-"""The parameter that sets the threads of an instance, by backend; 0 is one thread for each core."""
+"""The parameter that sets the threads of an instance, by backend; 0 leaves it to the backend."""
 
 _DEFAULT_CPU_COUNTS = {"onnxruntime": 2}
 """Instances on a CPU if no count is given and the default is not 1.

@@ -8,7 +8,7 @@ from PIL.Image import Resampling
 
 from cronnx_preprocess.errors import ConfigError
 from cronnx_preprocess.geometry import Position, Recipe, Resize, Rounding
-from cronnx_preprocess.options import Layout, Options, Tensors, read_parameters, read_tensors
+from cronnx_preprocess.options import Decoder, Layout, Options, Tensors, read_parameters, read_tensors
 
 IMAGE = {"name": "photo", "data_type": "TYPE_STRING", "dims": [1]}
 
@@ -33,6 +33,19 @@ def test_a_config_without_parameters_has_the_documented_defaults() -> None:
 def test_parameters_replace_the_defaults() -> None:
     options = Options.from_model_config(config({"resize_size": "9", "mean": "0.5", "threads": "3"}, fp32=True))
     assert (options.recipe.resize_size, options.mean, options.threads) == ((9, 9), (0.5, 0.5, 0.5), 3)
+
+
+@pytest.mark.parametrize(
+    ("groups", "processes"),
+    [
+        ([], 1),
+        ([{"count": 3, "kind": "KIND_CPU", "gpus": []}], 3),
+        ([{"count": 2, "kind": "KIND_GPU", "gpus": [0, 1, 2]}], 6),
+        ([{"count": 2, "kind": "KIND_CPU"}, {"kind": "KIND_GPU", "gpus": [4]}], 3),
+    ],
+)
+def test_the_processes_of_a_model_are_its_instances(groups: list[dict[str, Any]], processes: int) -> None:
+    assert Options.from_model_config(config({}) | {"instance_group": groups}).processes == processes
 
 
 @pytest.mark.parametrize("name", ["mean", "std"])
@@ -97,6 +110,7 @@ def test_every_parameter_is_read() -> None:
         std="0.5",
         max_bytes="1000",
         max_pixels="2000",
+        decoder="gpu",
         threads="0",
         max_queue_size="16",
         default_timeout_microseconds="5",
@@ -114,6 +128,7 @@ def test_every_parameter_is_read() -> None:
         "std": (0.5, 0.5, 0.5),
         "max_bytes": 1000,
         "max_pixels": 2000,
+        "decoder": Decoder.GPU,
         "threads": 0,
         "max_queue_size": 16,
         "default_timeout_microseconds": 5,
@@ -150,6 +165,7 @@ def test_an_unknown_parameter_is_refused_by_name() -> None:
         ("max_bytes", "0"),
         ("max_bytes", "20M"),
         ("max_pixels", "-1"),
+        ("decoder", "cuda"),
         ("threads", "-1"),
         ("threads", "1.5"),
         ("max_queue_size", "0"),

@@ -10,10 +10,11 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+from cronnx_preprocess.cores import usable_cores
 from cronnx_preprocess.errors import InvalidImageError
 from cronnx_preprocess.geometry import Resize
 from cronnx_preprocess.options import Layout, Options
-from cronnx_preprocess.preprocessor import LARGE_NICENESS, NICENESS, Answer, Images, Preprocessor
+from cronnx_preprocess.preprocessor import LARGE_NICENESS, NICENESS, Answer, Images, Preprocessor, thread_count
 
 Encode = Callable[..., bytes]
 MakeOptions = Callable[..., Options]
@@ -146,6 +147,14 @@ def test_the_threads_of_a_pool_yield_to_the_network_and_the_process_does_not(
     assert {os.getpriority(os.PRIO_PROCESS, thread) for thread in made} == {min(own + NICENESS, LEAST_PRIORITY)}
     assert os.getpriority(os.PRIO_PROCESS, 0) == own
     preprocessor.close()
+
+
+def test_the_processes_of_a_model_share_the_cores(make_options: MakeOptions) -> None:
+    cores = usable_cores()
+    assert thread_count(make_options()) == cores
+    assert thread_count(make_options(processes=2)) == -(-cores // 2)
+    assert thread_count(make_options(processes=100)) == 1
+    assert thread_count(make_options(processes=2, threads=3)) == 3
 
 
 def threads() -> set[int]:

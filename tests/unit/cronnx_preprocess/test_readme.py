@@ -19,7 +19,7 @@ DEFAULTS = dict(re.findall(r"^\| `(\w+)` \| (?:`([\w.]+)`|none) \|", README, re.
 PARAMETERS = {
     field.name: field.default
     for field in (*fields(Recipe), *fields(Options))
-    if field.name not in ("canvas", "tensors", "recipe")
+    if field.name not in ("canvas", "tensors", "recipe", "processes")
 }
 
 

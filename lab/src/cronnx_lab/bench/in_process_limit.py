@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,8 +15,9 @@ from cronnx_lab.load.answers import WARM_UP_S, speed
 from cronnx_lab.measurement import IN_PROCESS, Case, Measurement
 from cronnx_lab.pictures import PictureSet
 from cronnx_lab.servers import ProcessTree
+from cronnx_preprocess.cores import usable_cores
 
-CORES = len(os.sched_getaffinity(0))
+CORES = usable_cores()
 BATCH = 8
 
 

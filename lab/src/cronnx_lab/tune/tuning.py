@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from cronnx_lab.tune.candidates import (
 )
 from cronnx_lab.tune.halving import Standing, best, cases_per_round, halving
 from cronnx_lab.tune.trial import CASE_S, WHOLE_CASE_S, start_trial, write_candidates
+from cronnx_preprocess.cores import usable_cores
 from cronnx_server import progress, repository
 from cronnx_server.errors import RepositoryError
 from cronnx_server.files import write_whole
@@ -82,7 +82,7 @@ class Tuning:
             raise RepositoryError(
                 f"cannot tune '{name}': expected an ensemble of {' and '.join(THREAD_PARAMETERS)} models, got {got}"
             )
-        self._cores = cores or len(os.sched_getaffinity(0))
+        self._cores = cores or usable_cores()
         self._case_s = case_s
 
     def run(self, *, minutes: float, concurrency: int) -> tuple[Candidate, list[Stage]]:

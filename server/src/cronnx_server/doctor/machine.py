@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import math
 import os
 import resource
 import shutil
@@ -13,10 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from cronnx_preprocess.cores import quota_cores
 from cronnx_server.serve.tritonserver import NVIDIA, NVIDIA_ONNXRUNTIME, OUR_BACKENDS, gpu_count
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where Triton's Python stubs keep tensors
-CGROUP = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True)
@@ -59,21 +58,6 @@ def this_machine() -> Machine:
         missing_library=None if nvidia else _missing_library(),
         most_open_files=resource.getrlimit(resource.RLIMIT_NOFILE)[1],
     )
-
-
-def quota_cores(cgroup: Path = CGROUP) -> float:
-    """How many cores' time a container may use: its CPU quota divided by the period; infinite without a quota.
-
-    Source: `cpu.max` in the kernel's cgroup-v2 documentation, and `cpu.cfs_quota_us` of version 1.
-    """
-    try:
-        quota, period = (cgroup / "cpu.max").read_text().split()
-    except (OSError, ValueError):
-        try:
-            quota, period = ((cgroup / "cpu" / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
-        except OSError:
-            return math.inf
-    return int(quota) / int(period) if quota.strip() not in ("max", "-1") else math.inf
 
 
 def _nvidia_backends() -> dict[str, bool]:

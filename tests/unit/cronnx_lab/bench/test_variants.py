@@ -14,5 +14,5 @@ def test_each_profile_has_a_server_and_is_compared_with_the_default() -> None:
 
 
 def test_an_unknown_profile_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(RepositoryError, match=r"no model has a configs/none.pbtxt; expected one of cuda, tensorrt"):
+    with pytest.raises(RepositoryError, match=r"no model has a configs/none.pbtxt; expected one of cuda, gpu_d"):
         profile_variants(["none"])

@@ -95,7 +95,7 @@ def test_the_lines_that_differ_make_the_settings_in_a_config_of_their_own() -> N
     changed = with_settings(PREPROCESS, OTHER)
     lines = list(differing_lines(PREPROCESS, changed))
     assert lines == [
-        "instance_group { count: 2 }",
+        "instance_group { count: 2 kind: KIND_CPU }",
         "dynamic_batching { preferred_batch_size: 4 preferred_batch_size: 8 max_queue_delay_microseconds: 500 }",
         'parameters { key: "threads" value { string_value: "1" } }',
     ]

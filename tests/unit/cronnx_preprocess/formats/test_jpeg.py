@@ -43,6 +43,25 @@ def test_the_orientation_comes_from_exif_or_else_from_xmp(photo: Image.Image, en
     assert read(with_more(encode(photo, "JPEG", exif=exif), xmp)).orientation == 6
 
 
+def test_a_plain_jpeg_is_one_that_every_decoder_reads_alike(photo: Image.Image, plain: bytes, encode: Encode) -> None:
+    for subsampling in ("4:4:4", "4:2:2", "4:2:0"):
+        assert read(encode(photo, "JPEG", subsampling=subsampling)).is_plain
+    adobe = b"Adobe\0\x64\0\0\0\0"
+    assert read(with_more(plain, segment(0xEE, adobe + b"\1"))).is_plain
+    others = {
+        "grey": encode(photo.convert("L"), "JPEG"),
+        "CMYK": encode(photo.convert("CMYK"), "JPEG"),
+        "RGB by its names": encode(photo, "JPEG", keep_rgb=True),
+        "RGB by Adobe's segment": with_more(plain, segment(0xEE, adobe + b"\0")),
+        "a short segment of Adobe": with_more(plain, segment(0xEE, b"Adobe")),
+        "progressive": encode(photo, "JPEG", progressive=True),
+        "4:1:1": plain.replace(b"\1\x22\0", b"\1\x41\0", 1),
+        "without its end": plain[:-2],
+        "more after its end": plain + b"\0",
+    }
+    assert [name for name, file in others.items() if read(file).is_plain] == []
+
+
 def test_segments_without_end_are_refused(plain: bytes) -> None:
     with pytest.raises(InvalidImageError, match=r"^expected a JPEG with at most 1000 segments before its pixels"):
         read(with_more(plain, COMMENT * MAX_SEGMENTS))

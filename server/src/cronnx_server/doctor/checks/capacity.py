@@ -53,6 +53,8 @@ def _threads(model: Model, machine: Machine) -> Iterator[Finding]:
     configured = model.config.parameters[parameter].string_value if parameter in model.config.parameters else "0"
     if not configured.isdecimal():
         return  # the backend refuses it, which the check of parameters finds
+    if model.backend == "preprocess" and int(configured) == 0:
+        return  # its instances share the cores that the container may use
     instances, per_instance = cpu_instances(_config(model), gpus=machine.gpus), machine.threads(int(configured))
     if instances * per_instance <= machine.core_limit:
         return
