@@ -154,6 +154,8 @@ def _collected(server: int) -> int | None:
             return code if code >= 0 else 128 - code
         if not pid:
             return None
+
+
 def _change_to_engines(root: Path, *, release: str) -> None:
     """Change to the folder of TensorRT's engines if there is a GPU; a folder that cannot be made is only a warning."""
     gpus = engines.gpu_names() if release else []

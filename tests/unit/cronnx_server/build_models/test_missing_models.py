@@ -8,7 +8,7 @@ import pytest
 
 from cronnx_server import environment
 from cronnx_server.add_model.configs import serve_on_gpus
-from cronnx_server.build_models.catalogue import GPU_FILE, Model, OnnxFile, Quantised
+from cronnx_server.build_models.catalogue import GPU_FILE, Model
 from cronnx_server.build_models.missing_models import Prepared, build_missing, prepare
 from cronnx_server.errors import BuildError, RepositoryError
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
@@ -87,6 +87,8 @@ def test_a_router_that_is_left_for_later_is_loaded_after_the_models_that_it_call
 def test_of_versions_whose_model_cannot_be_built_none_is_left_for_later(project: Project, zoo: Mirror) -> None:
     del zoo.files["mobilenetv2-7.onnx"]
     assert project.prepare() == Prepared(["resnet50"], {})
+
+
 def test_a_start_without_a_profile_builds_nothing_for_gpus(project: Project) -> None:
     project.prepare()
     assert project.built(GPU_FILE) == []
