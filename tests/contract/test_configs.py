@@ -18,6 +18,7 @@ IN_PROFILES = (
     "dynamic_batching",
     "default_model_filename",
     "version_policy",
+    "model_warmup",
 )
 
 every_config = pytest.mark.parametrize("path", ALL, ids=configs.name)

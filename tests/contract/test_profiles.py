@@ -22,7 +22,10 @@ SHAPES = re.compile(r"^ *(#|parameters \{ key:) .?trt_profile_.*\n", re.MULTILIN
 
 every_model = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 every_classifier = pytest.mark.parametrize("model", CLASSIFIERS.values(), ids=CLASSIFIERS)
+NETWORK_PROFILES = [path for path in configs.PROFILES if path.stem in ("cuda", "tensorrt")]
+
 every_profile = pytest.mark.parametrize("path", configs.PROFILES, ids=configs.name)
+every_network_profile = pytest.mark.parametrize("path", NETWORK_PROFILES, ids=configs.name)
 
 
 def accelerators(path: Path) -> dict[str, dict[str, str]]:
@@ -49,7 +52,7 @@ def test_a_profile_for_gpus_runs_on_a_gpu_or_not_at_all(path: Path) -> None:
     assert [group.kind for group in configs.read(path).instance_group] == [ModelInstanceGroup.KIND_GPU]
 
 
-@every_profile
+@every_network_profile
 def test_a_profile_serves_only_versions_that_have_a_file_for_gpus(path: Path) -> None:
     config = configs.read(path)
     sources = MODELS[configs.folder(path).name.removesuffix("_onnx")].versions

@@ -93,7 +93,9 @@ def prepare(
         for name, version in _absent([models[name] for name in models if name in names_of_parts], model_repository)
         if (name, version) in needed_parts or asked.serves(known[f"{name}_onnx"], version)
     ]
-    lost = {name: each for name in chosen for each in _lost_files(known[name], model_repository, models)}
+    lost: dict[str, CommandError] = {
+        name: each for name in chosen for each in _lost_files(known[name], model_repository, models)
+    }
     lost |= asked.unserved(chosen)
     lacking = [name for name in chosen if name not in lost and {*needed[name]} & {*absent}]
     can_postpone = postpone and not names and not profile and {*chosen} - {*lacking, *lost}
