@@ -144,7 +144,9 @@ def _draw_pose(draw: ImageDraw.ImageDraw, detection: Detection, width: int) -> N
             draw.line([points[start][:2], points[end][:2]], fill=color_of(number), width=width)
     for x, y, visibility in points:
         if visibility >= _VISIBLE:
-            draw.circle((x, y), width * 1.5, fill=(255, 255, 255), outline=(0, 0, 0), width=max(1, width // 3))
+            radius = width * 1.5
+            bounds = (x - radius, y - radius, x + radius, y + radius)
+            draw.ellipse(bounds, fill=(255, 255, 255), outline=(0, 0, 0), width=max(1, width // 3))
 
 
 def _label_corner(detection: Detection) -> tuple[float, float]:

@@ -188,5 +188,7 @@ def _table(lines: bytes) -> list[list[str]]:
 
 def _csv(values: list[Any]) -> bytes:
     line = io.StringIO(newline="")
-    csv.writer(line, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n").writerow(values)
+    # Before Python 3.11, `csv` neither writes nor reads null characters.
+    kept = [value.replace("\0", "\N{REPLACEMENT CHARACTER}") if isinstance(value, str) else value for value in values]
+    csv.writer(line, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n").writerow(kept)
     return line.getvalue().encode(ENCODING, ERRORS)
