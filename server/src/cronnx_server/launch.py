@@ -91,7 +91,7 @@ def run(arguments: Sequence[str], *, look_s: float = LOOK_S) -> int:
     """
     awaited = {signal.SIGCHLD, *ENDING}
     signal.pthread_sigmask(signal.SIG_BLOCK, awaited)  # before the start, so that none is missed
-    server = os.posix_spawnp(arguments[0], arguments, os.environ, setsigmask=())
+    server = os.posix_spawnp(arguments[0], [*arguments], os.environ, setsigmask=())
     watch = _Watch(server)
     is_stopped = False
     while True:
