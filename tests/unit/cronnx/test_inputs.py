@@ -94,8 +94,8 @@ def test_a_closed_file_is_refused() -> None:
 def test_a_pil_image_keeps_every_pixel(mode: str) -> None:
     picture = Image.new(mode, (3, 2), 1)
     decoded = Image.open(io.BytesIO(image_file(picture)))
-    assert decoded.mode == mode
-    assert decoded.tobytes() == picture.tobytes()
+    assert decoded.mode.partition(";")[0] == mode.partition(";")[0]  # older Pillow opens 16 bits as I
+    assert np.array_equal(np.asarray(decoded), np.asarray(picture))
 
 
 def photo(kind: str, orientation: int | None = 6) -> io.BytesIO:
