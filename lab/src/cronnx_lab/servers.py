@@ -55,8 +55,23 @@ class ProcessTree:
         with _alive():
             return sum(_rolled_up_bytes(process.pid, "Pss") for process in self._members())
 
+    def own_bytes(self) -> int:
+        """The part of `pss_bytes` that is no file.
+
+        A library's pages are divided among all processes of the machine that map it, so that `pss_bytes` grows when
+        others end.
+
+        Raises:
+            MeasurementError: A process has exited.
+        """
+        with _alive():
+            return sum(
+                _rolled_up_bytes(process.pid, "Pss") - _rolled_up_bytes(process.pid, "Pss_File")
+                for process in self._members()
+            )
+
     def shared_memory_bytes(self) -> int:
-        """The part of `pss_bytes` that is shared memory, which carries tensors between the server and its stubs.
+        """The part of `own_bytes` that is shared memory, which carries tensors between the server and its stubs.
 
         Raises:
             MeasurementError: A process has exited.

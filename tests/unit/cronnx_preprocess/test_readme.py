@@ -7,12 +7,11 @@ from pathlib import Path
 from google.protobuf import json_format, text_format
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
-import cronnx_preprocess
 from cronnx_preprocess import Options
 from cronnx_preprocess.geometry import Recipe
 from cronnx_preprocess.options import read_parameters
 
-README = (Path(cronnx_preprocess.__file__).parents[1] / "README.md").read_text()
+README = (Path(__file__).parents[3] / "preprocess_backend" / "README.md").read_text()
 DEFAULTS = dict(re.findall(r"^\| `(\w+)` \| (?:`([\w.]+)`|none) \|", README, re.MULTILINE))
 
 

@@ -3,13 +3,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import cronnx_router
 from cronnx_router import Metrics, Options
 from cronnx_router.metrics import ShadowOutcome
 from cronnx_router.options import PARAMETERS
 from tests.unit.cronnx_router.conftest import SHADOW, STABLE, Port
 
-README = (Path(cronnx_router.__file__).parents[1] / "README.md").read_text()
+README = (Path(__file__).parents[3] / "router_backend" / "README.md").read_text()
 
 
 def test_every_parameter_is_explained() -> None:

@@ -147,7 +147,7 @@ class _ServerUnderTest:
     def compare_memory(self) -> None:
         """Compare the memory with that of the last call."""
         try:
-            memory_bytes = self._processes.pss_bytes()
+            memory_bytes = self._processes.own_bytes()
         except MeasurementError:  # counted by `send`
             return
         if self._memory_bytes:

@@ -71,7 +71,7 @@ def _test(options: argparse.Namespace, folder: Path) -> bool:
 
 
 def _print(sample: Sample) -> None:
-    memory = f"{sample.pss_bytes / 1e6:.1f} MB, of which {sample.shared_memory_bytes / 1e6:.1f} MB shared"
+    memory = f"{sample.own_bytes / 1e6:.1f} MB, of which {sample.shared_memory_bytes / 1e6:.1f} MB shared"
     latency = f"p50 {1000 * sample.p50_s:.0f} ms, p99 {1000 * sample.p99_s:.0f} ms"
     print(f"{sample.requests:>9} requests: {memory}, {sample.descriptors} descriptors, {latency}", file=sys.stderr)
 

@@ -20,7 +20,7 @@ def by_requests(samples: Sequence[Sample]) -> list[str]:
         "99th percentile": [1000 * each.p99_s for each in samples],
     }
     return [
-        _plot(samples, "memory, MB", {"memory": [each.pss_bytes / 1e6 for each in samples]}),
+        _plot(samples, "memory, MB", {"memory": [each.own_bytes / 1e6 for each in samples]}),
         _plot(samples, "shared memory, MB", {"shared memory": [each.shared_memory_bytes / 1e6 for each in samples]}),
         _plot(samples, "descriptors", {"descriptors": [float(each.descriptors) for each in samples]}),
         _plot(samples, "latency, ms", latency_ms),

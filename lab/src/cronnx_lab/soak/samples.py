@@ -24,7 +24,7 @@ class Sample:
         failed: Requests of the slice that failed.
         p50_s: The median latency of the slice, in seconds.
         p99_s: Its 99th percentile.
-        pss_bytes: Memory of the server's processes; each shared page counts once.
+        own_bytes: Memory of the server's processes without files; each shared page counts once.
         shared_memory_bytes: The part of it that is shared memory.
         descriptors: Open file descriptors.
     """
@@ -33,7 +33,7 @@ class Sample:
     failed: int
     p50_s: float
     p99_s: float
-    pss_bytes: int
+    own_bytes: int
     shared_memory_bytes: int
     descriptors: int
 
@@ -72,7 +72,7 @@ def growth(samples: Sequence[Sample], quantity: Callable[[Sample], float]) -> fl
 
 def verdicts(samples: Sequence[Sample]) -> list[Verdict]:
     """Hold a soak to the targets."""
-    memory = growth(samples, lambda each: each.pss_bytes)
+    memory = growth(samples, lambda each: each.own_bytes)
     descriptors = growth(samples, lambda each: each.descriptors)
     failed = sum(each.failed for each in samples)
     return [
@@ -96,7 +96,7 @@ def _slice(target: Target, before: int, *, concurrency: int, seconds: float) -> 
         failed=len(answers.answers) - answers.count(OK),
         p50_s=float(p50_s),
         p99_s=float(p99_s),
-        pss_bytes=target.processes.pss_bytes(),
+        own_bytes=target.processes.own_bytes(),
         shared_memory_bytes=target.processes.shared_memory_bytes(),
         descriptors=target.processes.descriptors(),
     )
