@@ -54,11 +54,12 @@ def test_a_model_has_a_version_folder_that_git_keeps(path: Path) -> None:
 
 @every_default
 def test_a_default_config_leaves_triton_to_choose_gpus_or_the_cpu(path: Path) -> None:
-    # `preprocess` computes on the CPU; without a kind, eight GPUs would start eight processes with all cores each.
+    # Python computes on the CPU; without a kind, eight GPUs would start eight times as many processes.
     config = configs.read(path)
-    kind = ModelInstanceGroup.KIND_CPU if config.backend == "preprocess" else ModelInstanceGroup.KIND_AUTO
+    in_python = config.backend in ("preprocess", "router")
+    kind = ModelInstanceGroup.KIND_CPU if in_python else ModelInstanceGroup.KIND_AUTO
     assert {group.kind for group in config.instance_group} <= {kind}
-    assert config.instance_group or config.backend != "preprocess"
+    assert config.instance_group or not in_python
 
 
 @every_profile

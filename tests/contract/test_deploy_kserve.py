@@ -161,6 +161,8 @@ def test_the_gpu_variant_asks_for_a_gpu() -> None:
     asked = {folder: server(folder)["resources"]["limits"].get("nvidia.com/gpu") for folder in (CPU, GPU)}
     assert asked == {CPU: None, GPU: "1"}
     assert [each["key"] for each in runtime(GPU)["tolerations"]] == ["nvidia.com/gpu"]
+    profiles = {folder: "--model-config-name=cuda" in server(folder)["args"] for folder in (CPU, GPU)}
+    assert profiles == {CPU: False, GPU: True}
 
 
 @BOTH
