@@ -66,7 +66,8 @@ def test_nothing_is_found_on_a_laptop_not_even_a_warning() -> None:
 def test_with_a_profile_for_gpus_nothing_is_found_but_ab_tests_of_versions_that_it_does_not_serve(profile: str) -> None:
     problems = found(profile, replace(LAPTOP, gpus=1))
     assert problems.keys() == (set() if profile == "gpu_decoding" else {"routing"})
-    assert all("version 2, which its version_policy does not load" in problem for problem in problems.get("routing", ()))
+    unserved = "version 2, which its version_policy does not load"
+    assert all(unserved in problem for problem in problems.get("routing", ()))
 
 
 def test_with_a_profile_for_gpus_a_laptop_is_told_that_it_has_none() -> None:
