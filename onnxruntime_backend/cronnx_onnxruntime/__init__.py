@@ -4,3 +4,9 @@
 `providers`: CPU, CUDA, TensorRT; `autocomplete`; `batches`; `shares`, a batch cut into parallel runs; `ragged`;
 `strings`; `runner` puts them together.
 """
+
+import os
+
+# From 1.29, ONNX Runtime's wheels for Linux report models and machines to Microsoft unless this is set before they are
+# imported: microsoft/onnxruntime#27379.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

@@ -52,6 +52,7 @@ def run(module: str, arguments: Sequence[str]) -> int:
     name = module.rpartition(".")[2]
     for variable in FOREIGN:
         os.environ.pop(variable, None)
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # as in the backend: cronnx_onnxruntime
     try:
         check_place(ROOT)
         add(SERVER, module.partition(".")[0].removeprefix("cronnx_"))
