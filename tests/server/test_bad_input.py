@@ -25,6 +25,7 @@ from cronnx_server.paths import PICTURES as PHOTOGRAPHS
 from tests.corpus.catalogue import PICTURES, REQUESTS
 from tests.corpus.malformed import MODEL
 from tests.server.conftest import Served
+from tests.server.triton import started_by
 
 COFFEE = Payload((PHOTOGRAPHS / "coffee.jpg").read_bytes())
 
@@ -37,8 +38,9 @@ def connection(served: Served) -> Iterator[Connection]:
 
 @pytest.fixture(scope="module", autouse=True)
 def processes(served: Served) -> Iterator[ProcessTree]:
-    """The server's processes, none of which ends whatever the tests send."""
-    processes = ProcessTree([served.process.pid])
+    """Triton's processes, none of which ends whatever the tests send."""
+    (server,) = (each for each in started_by(served.process.pid) if each.name() == "tritonserver")
+    processes = ProcessTree([server.pid])
     before = processes.pids()
     yield processes
     assert processes.pids() >= before
@@ -118,14 +120,14 @@ def test_a_good_picture_is_answered_while_large_ones_are_decoded(
     large = Payload(webp_of_one_colour(3800, 3800)).text
     tensor = {"name": "image", "datatype": "BYTES", "shape": [8, 1], "data": [large] * 8}
     request = HttpRequest(f"/v2/models/{MODEL}/infer", json.dumps({"inputs": [tensor]}).encode())
-    before = processes.pss_bytes()
+    before = processes.own_bytes()
     expected, answered, peak_bytes = labels(connection.send(over_generate(MODEL, COFFEE))), 0, 0
     with ThreadPoolExecutor(1) as thread:
         bombs = thread.submit(connection.send, request)
         while not bombs.done():
             assert labels(connection.send(over_generate(MODEL, COFFEE))) == expected
             answered += not bombs.done()
-            peak_bytes = max(peak_bytes, processes.pss_bytes() - before)
+            peak_bytes = max(peak_bytes, processes.own_bytes() - before)
     assert bombs.result().status == 200
     assert answered >= 1
     assert peak_bytes < 2 * MAX_COST_BYTES  # one at a time: 8 at once take 2 GB
@@ -161,7 +163,7 @@ def test_refusals_leave_no_memory_behind(connection: Connection, processes: Proc
                 assert connection.send(transport(MODEL, Payload(content))).status == 400
 
     refuse(5)
-    before = processes.pss_bytes()
+    before = processes.own_bytes()
     refuse(25)
-    grown = processes.pss_bytes() - before
+    grown = processes.own_bytes() - before
     assert grown < 25 * len(content)  # a quarter of what was sent
