@@ -67,7 +67,7 @@ def test_a_soak_notes_what_the_server_keeps_after_each_slice(targets: dict[str, 
     assert sample.failed == 0
     assert sample.requests > 0
     assert 0 < sample.p50_s <= sample.p99_s
-    assert 0 < sample.shared_memory_bytes < sample.pss_bytes
+    assert 0 < sample.shared_memory_bytes < sample.own_bytes
     assert sample.descriptors > 0
     page = TargetReport("soak", soak.verdicts(samples), soak_plots.by_requests(samples), {"samples": 1}).write(
         tmp_path, run={}

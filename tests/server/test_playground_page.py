@@ -286,8 +286,8 @@ def test_the_page_is_usable_with_the_keyboard_alone(page: Page) -> None:
     tab_to(photo_list(page).last.get_by_role("button"))
     page.keyboard.press("Enter")
     expect(answers(page).get_by_role("img")).to_have_accessible_name(f"two.png with the answer of {DETECTOR}")
-    tab_to(page.get_by_role("tab", name="Python"))
-    page.keyboard.press("ArrowRight")
+    tab_to(page.get_by_role("tab", name="curl"))
+    page.keyboard.press("ArrowLeft")
     expect(page.get_by_role("tab", name="Command line")).to_be_focused()
     expect(page.get_by_role("tabpanel", name="Command line")).to_contain_text("cronnx predict photo.jpg")
 
