@@ -194,6 +194,8 @@ def _part(inputs: dict[str, Array], rows: slice) -> dict[str, Array]:
 
 def _joined(parts: Sequence[Answer]) -> Answer:
     """The answer to a request from those to its parts."""
+    if len(parts) == 1:
+        return parts[0]
     outputs: list[dict[str, Array]] = []
     for part in parts:
         if isinstance(part, InferenceError):
