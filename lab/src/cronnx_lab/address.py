@@ -6,6 +6,8 @@ import argparse
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from cronnx_server.serve.addresses import Addresses
+
 
 @dataclass(frozen=True)
 class Address:
@@ -44,3 +46,13 @@ def server_url(text: str) -> str:
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
     return text
+
+
+def add_url(parser: argparse.ArgumentParser) -> None:
+    """Add the option `--url`: the address of a running server."""
+    parser.add_argument(
+        "--url",
+        type=server_url,
+        default=Addresses().grpc,
+        help="grpc://HOST:PORT or http://HOST:PORT (default: %(default)s)",
+    )

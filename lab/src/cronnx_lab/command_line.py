@@ -1,4 +1,4 @@
-"""What the command lines of `scripts/overload` and `scripts/soak` share: both hold a server of their own to targets."""
+"""What command lines share: how a measurement ends, and the options and report of those that have targets."""
 
 from __future__ import annotations
 
@@ -76,6 +76,25 @@ def parser(name: str, description: str, epilog: str) -> argparse.ArgumentParser:
         "--model", default="efficientnet_lite0", metavar="NAME", help="the ensemble to test (default: %(default)s)"
     )
     return made
+
+
+def measured(name: str, measure: Callable[[], int], *, interrupted: str = "all processes are stopped") -> int:
+    """Run a measurement; its exit status, 1 if it failed, or 130 if it was interrupted.
+
+    Args:
+        name: The name of the command.
+        measure: Measures, and returns the status.
+        interrupted: What an interruption has left.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM ends a run as Ctrl-C does
+    try:
+        return measure()
+    except CommandError as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"{name}: interrupted; {interrupted}", file=sys.stderr)
+        return 130
 
 
 def exit_status(parser: argparse.ArgumentParser, test: Callable[[argparse.Namespace, Path], bool]) -> int:

@@ -150,8 +150,7 @@ def _collected(server: int) -> int | None:
     while True:
         pid, status = os.waitpid(-1, os.WNOHANG)
         if pid == server:
-            code = os.waitstatus_to_exitcode(status)
-            return code if code >= 0 else 128 - code
+            return process_table.exit_status(os.waitstatus_to_exitcode(status))
         if not pid:
             return None
 

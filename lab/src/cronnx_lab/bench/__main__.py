@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from pathlib import Path
 
+from cronnx_lab import command_line
 from cronnx_lab.bench import backend_overhead, detector, variants
 from cronnx_lab.bench.comparison import ComparisonOptions, compare
 from cronnx_lab.pictures import SIZES
 from cronnx_lab.run_facts import machine
 from cronnx_server.arguments import positive_float, positive_int
-from cronnx_server.errors import CommandError, RepositoryError
+from cronnx_server.errors import RepositoryError
 from cronnx_server.paths import MODEL_REPOSITORY
 
 CONCURRENCY = (1, 4, 16, 64)
@@ -42,15 +42,8 @@ exit status: 0 measured, whether or not the targets are met; 1 failed; 2 usage; 
 def main() -> int:
     """Measure; the exit status."""
     options = _parser().parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM ends a run as Ctrl-C does
-    try:
-        return _bench(options)
-    except CommandError as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("bench: interrupted; all processes are stopped and nothing was recorded", file=sys.stderr)
-        return 130
+    lost = "all processes are stopped and nothing was recorded"
+    return command_line.measured("bench", lambda: _bench(options), interrupted=lost)
 
 
 def _bench(options: argparse.Namespace) -> int:

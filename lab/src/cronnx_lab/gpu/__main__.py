@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 import tempfile
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
+from cronnx_lab import command_line
 from cronnx_lab.errors import MeasurementError
 from cronnx_lab.gpu.comparison import Plan, compare, prepare
 from cronnx_lab.gpu.requisites import Requisite, gpu_facts, requisites
@@ -17,7 +17,6 @@ from cronnx_lab.report import REPORTS, Table
 from cronnx_lab.run_facts import commit, machine
 from cronnx_server import environment
 from cronnx_server.arguments import positive_float, positive_int
-from cronnx_server.errors import CommandError
 from cronnx_server.files import write_whole
 from cronnx_server.serve import tritonserver
 
@@ -42,21 +41,17 @@ exit status: 0 measured, or with --dry-run every step that needs no GPU works; 1
 def main() -> int:
     """Compare; the exit status."""
     options = _parser().parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM ends a run as Ctrl-C does
     plan = Plan(options.models, options.concurrency, options.seconds, options.profile)
-    try:
-        found = requisites(plan.models)
-        print(*found, sep="\n", flush=True)
-        if options.dry_run:
-            _try(plan)
-        else:
-            write_report(plan, found)
-    except CommandError as error:
-        print(f"gpu: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("gpu: interrupted; all processes are stopped", file=sys.stderr)
-        return 130
+    return command_line.measured("gpu", lambda: _compare(plan, dry_run=options.dry_run))
+
+
+def _compare(plan: Plan, *, dry_run: bool) -> int:
+    found = requisites(plan.models)
+    print(*found, sep="\n", flush=True)
+    if dry_run:
+        _try(plan)
+    else:
+        write_report(plan, found)
     return 0
 
 

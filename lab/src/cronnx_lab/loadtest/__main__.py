@@ -8,12 +8,11 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from cronnx_lab.address import server_url
+from cronnx_lab.address import add_url
 from cronnx_lab.loadtest.options import add_options, arguments
 from cronnx_lab.loadtest.shapes import SHAPES
 from cronnx_server.arguments import port, positive_int
 from cronnx_server.paths import ROOT
-from cronnx_server.serve.addresses import Addresses
 
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 REPORTS = ROOT / "reports"
@@ -58,12 +57,7 @@ def _parse() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("shape", nargs="?", choices=SHAPES, default="steady", help="default: %(default)s")
-    parser.add_argument(
-        "--url",
-        type=server_url,
-        default=Addresses().grpc,
-        help="grpc://HOST:PORT or http://HOST:PORT (default: %(default)s)",
-    )
+    add_url(parser)
     parser.add_argument(
         "--users",
         type=positive_int,

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from cronnx import Client, CronnxError
-from cronnx_lab.address import parse_url, server_url
+from cronnx_lab.address import add_url, parse_url
 from cronnx_lab.perf_analyzer.inputs import input_data, inputs_of
 from cronnx_lab.perf_analyzer.program import perf_analyzer
 from cronnx_lab.pictures import read_folder
@@ -18,7 +18,6 @@ from cronnx_lab.report import REPORTS
 from cronnx_server.errors import CommandError
 from cronnx_server.files import write_whole
 from cronnx_server.paths import PICTURES
-from cronnx_server.serve.addresses import Addresses
 
 MOST_IMAGES = 64
 
@@ -71,12 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--model", default="efficientnet_lite0", metavar="NAME", help="default: %(default)s")
-    parser.add_argument(
-        "--url",
-        type=server_url,
-        default=Addresses().grpc,
-        help="grpc://HOST:PORT or http://HOST:PORT (default: %(default)s)",
-    )
+    add_url(parser)
     parser.add_argument(
         "--images",
         type=Path,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import re
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from cronnx_lab import command_line
 from cronnx_lab.report import Table
 from cronnx_lab.tune.candidates import Settings
 from cronnx_lab.tune.halving import Standing
@@ -16,7 +16,6 @@ from cronnx_lab.tune.tuning import Stage, Tuning
 from cronnx_server import environment
 from cronnx_server.arguments import positive_float, positive_int
 from cronnx_server.build_models.missing_models import build_missing
-from cronnx_server.errors import CommandError
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
 from cronnx_server.serve import tritonserver
 
@@ -38,17 +37,13 @@ exit status: 0 tuned, whether or not a gain was found; 1 failed; 2 usage; 130 in
 def main() -> int:
     """Tune; the exit status."""
     options = _parser().parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM ends a run as Ctrl-C does
-    try:
+
+    def tune() -> int:
         for name in options.models:
             _tune(name, options)
-    except CommandError as error:
-        print(f"tune: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("tune: interrupted; all processes are stopped", file=sys.stderr)
-        return 130
-    return 0
+        return 0
+
+    return command_line.measured("tune", tune)
 
 
 def stage_table(stage: Stage) -> Table:

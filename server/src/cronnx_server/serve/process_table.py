@@ -1,4 +1,4 @@
-"""Processes as Linux's /proc lists them."""
+"""Processes as Linux's /proc lists them, and how they ended."""
 
 from __future__ import annotations
 
@@ -29,6 +29,11 @@ def process(pid: int, *, proc: Path = PROC) -> Process:
     except OSError:
         return Process("", is_dead=False)
     return Process(name, is_dead=rest.split()[0] == "Z")
+
+
+def exit_status(returncode: int) -> int:
+    """A status as shells report it: 128 + N for a process that signal N ended, which is -N in Python."""
+    return returncode if returncode >= 0 else 128 - returncode
 
 
 def children(pid: int, *, proc: Path = PROC) -> set[int]:

@@ -11,6 +11,7 @@ from cronnx_server import progress
 from cronnx_server.errors import StartError
 from cronnx_server.serve.addresses import Addresses
 from cronnx_server.serve.process import POLL_S, ServerProcess, is_ready
+from cronnx_server.serve.process_table import exit_status
 
 MOST_FAILED_STARTS = 5
 FIRST_PAUSE_S = 0.5
@@ -83,7 +84,7 @@ class Supervisor:
             with self._started(*flags) as server:
                 status = self._watched(server)
             if self._is_stopped or not status:
-                return status if status >= 0 else 128 - status  # a signal's number, as shells report it
+                return exit_status(status)
             failed_starts = 0 if server.was_up else failed_starts + 1
             flags = LENIENT if server.was_up else flags
             refused = status > 0 and not flags
