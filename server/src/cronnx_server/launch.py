@@ -140,7 +140,7 @@ class _Watch:
 
     def _dead_stubs(self) -> set[int]:
         """The stubs that have ended without the server's doing: it collects those that it ends."""
-        found = {pid: process_table.process(pid) for pid in process_table.children(self._server)}
+        found = process_table.children(self._server)
         name = stub.NAME[: process_table.NAME_LENGTH]
         return {pid for pid, each in found.items() if each.is_dead and each.name == name}
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cronnx_server import repository
-from cronnx_server.build_models import gpu_file
 from cronnx_server.build_models.catalogue import GPU_FILE, Model
 from cronnx_server.errors import CommandError, RepositoryError
 
@@ -55,6 +54,8 @@ class Profile:
             for version in self.gpu_versions(folder):
                 if (folder / str(version) / GPU_FILE).exists():
                     continue
+                from cronnx_server.build_models import gpu_file  # takes half a second, which most starts can save
+
                 try:
                     gpu_file.make(folder, version, models=models, weights=weights)
                 except CommandError as failure:

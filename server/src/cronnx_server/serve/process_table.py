@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ class Process(NamedTuple):
     """A process.
 
     Attributes:
-        name: The first `NAME_LENGTH` characters of its program's name; empty if it is gone.
+        name: The first `NAME_LENGTH` characters of its program's name.
         is_dead: Whether it has ended and its parent has not collected it.
     """
 
@@ -22,13 +23,14 @@ class Process(NamedTuple):
     is_dead: bool
 
 
-def process(pid: int, *, proc: Path = PROC) -> Process:
-    """The process with this ID."""
-    try:
-        name, _, rest = (proc / str(pid) / "stat").read_text(errors="replace").partition("(")[2].rpartition(")")
-    except OSError:
-        return Process("", is_dead=False)
-    return Process(name, is_dead=rest.split()[0] == "Z")
+def children(pid: int, *, proc: Path = PROC) -> dict[int, Process]:
+    """The processes that a process has started, by their IDs.
+
+    The whole table is read: a server has more threads, each with a list of children, than a machine has processes.
+
+    Source: proc_pid_stat(5).
+    """
+    return {child: process for child, parent, process in _table(str(proc)) if parent == pid}
 
 
 def exit_status(returncode: int) -> int:
@@ -36,10 +38,17 @@ def exit_status(returncode: int) -> int:
     return returncode if returncode >= 0 else 128 - returncode
 
 
-def children(pid: int, *, proc: Path = PROC) -> set[int]:
-    """The IDs of the processes that a process has started."""
-    found: set[int] = set()
-    for thread in proc.glob(f"{pid}/task/*/children"):
-        with contextlib.suppress(OSError):  # the thread has ended
-            found |= set(map(int, thread.read_text().split()))
-    return found
+def _table(proc: str) -> Iterator[tuple[int, int, Process]]:
+    # Plain names, because this runs twice a second beside every server; paths take twice as long.
+    for entry in os.listdir(proc):  # noqa: PTH208
+        if not entry.isdecimal():
+            continue
+        try:
+            with open(f"{proc}/{entry}/stat", "rb", buffering=0) as file:  # noqa: PTH123
+                line = file.read()
+        except OSError:  # it is gone
+            continue
+        start, _, rest = line.rpartition(b") ")
+        state, parent, _ = rest.split(b" ", 2)
+        name = start.partition(b"(")[2].decode(errors="replace")
+        yield int(entry), int(parent), Process(name, is_dead=state == b"Z")

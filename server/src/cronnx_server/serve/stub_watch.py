@@ -80,9 +80,9 @@ class StubWatch:
     def watch(self, server: ServerProcess) -> None:
         """Look once. A process counts as dead if two looks find it so: between them the server may reap it."""
         children = process_table.children(server.pid, proc=self._proc)
-        dead = {pid for pid in children if process_table.process(pid, proc=self._proc).is_dead}
+        dead = {pid for pid, each in children.items() if each.is_dead}
         self._stubs = {pid: each for pid, each in self._stubs.items() if pid in children}
-        self._find(children - dead)
+        self._find(children.keys() - dead)
         certain = dead & self._suspects & self._stubs.keys()
         self._suspects = dead
         self._repair(server, [self._stubs.pop(pid) for pid in certain], n_dead=len(dead))

@@ -113,10 +113,13 @@ class Supervisor:
 
     def _watched(self, server: ServerProcess) -> int:
         # The watch begins with the start: it cannot name a process that died before it looked.
+        next_watch_s = time.monotonic()
         while not server.ends_within(POLL_S if self._report else WATCH_S):
             if self._is_stopped:
                 continue
-            self._watch(server)
+            if (now_s := time.monotonic()) >= next_watch_s:
+                next_watch_s = now_s + WATCH_S
+                self._watch(server)
             if (self._report or not server.was_up) and is_ready(self._addresses):
                 server.was_up = True
                 if self._report:

@@ -6,6 +6,7 @@ onnxruntime backend takes the place of the project's.
 
 from __future__ import annotations
 
+import compileall
 import os
 import sysconfig
 from collections.abc import Iterable, Mapping
@@ -60,11 +61,13 @@ class Distribution:
 
     def environment(self) -> dict[str, str]:
         """The server's environment variables: the stubs use the first `python3` on PATH, that of `.venv`."""
+        # Nothing here calls BLAS, and NumPy starts a thread for it on each core in every stub.
+        blas = {"OPENBLAS_NUM_THREADS": os.environ.get("OPENBLAS_NUM_THREADS", "1")}
         bytecode = {"PYTHONDONTWRITEBYTECODE": "1"}  # a new __pycache__ would make a model look changed
         path = {"PATH": os.pathsep.join((str(VENV / "bin"), os.environ.get("PATH", os.defpath)))}
         known = os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)
         libraries = os.pathsep.join(filter(None, [*map(str, self.libraries), *known]))
-        return {**os.environ, **bytecode, **path, **({"LD_LIBRARY_PATH": libraries} if libraries else {})}
+        return {**os.environ, **blas, **bytecode, **path, **({"LD_LIBRARY_PATH": libraries} if libraries else {})}
 
 
 def gpu_count() -> int:
@@ -109,6 +112,8 @@ def _of_wheel(backends: Path) -> Distribution:
     program = stub.stub(served / "python_backend_stubs", made=SERVER / stub.NAME)
     _point(python_backend / stub.NAME, program)
     _link(backends, {**OUR_BACKENDS, "python": python_backend})
+    for folder in OUR_BACKENDS.values():  # once, not in every stub: `environment` keeps them from writing bytecode
+        compileall.compile_dir(folder, quiet=2)
     libraries = (SERVER / "nvidia_pytriton.libs", Path(sysconfig.get_config_var("LIBDIR")))
     found = Distribution(served / "bin" / "tritonserver", backends, served / "caches", libraries)
     stub.check(program, found.environment())

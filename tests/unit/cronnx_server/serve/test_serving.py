@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -54,3 +56,9 @@ def test_other_profiles_need_no_gpu(tmp_path: Path) -> None:
     (tmp_path / "net" / "configs" / "fast.pbtxt").write_text(COMPLETE)
     check_gpu([tmp_path], profile="fast", gpus=0)
     check_gpu([tmp_path], profile="", gpus=0)
+
+
+def test_a_start_does_not_load_what_only_builds_need() -> None:
+    program = "import sys, cronnx_server.serve.serving; print({'onnx', 'onnxruntime', 'PIL'} & sys.modules.keys())"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert loaded.stdout == "set()\n"

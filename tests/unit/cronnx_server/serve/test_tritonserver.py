@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
 
@@ -113,6 +114,22 @@ def test_the_stubs_find_the_environments_python_first() -> None:
 
 def test_no_bytecode_is_written_beside_a_model() -> None:
     assert environment()["PYTHONDONTWRITEBYTECODE"] == "1"
+
+
+def test_the_stubs_find_our_backends_compiled(tmp_path: Path, backends: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = tmp_path / "router_backend"
+    backend.mkdir()
+    (backend / "model.py").touch()
+    monkeypatch.setattr(tritonserver, "OUR_BACKENDS", {"router": backend})
+    distribution(nvidia=tmp_path, backends=backends)
+    assert Path(importlib.util.cache_from_source(str(backend / "model.py"))).exists()
+
+
+def test_numpy_starts_no_threads_for_blas_unless_the_user_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    assert environment()["OPENBLAS_NUM_THREADS"] == "1"
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "4")
+    assert environment()["OPENBLAS_NUM_THREADS"] == "4"
 
 
 def test_the_distributions_libraries_come_before_the_users() -> None:
