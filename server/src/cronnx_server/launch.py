@@ -20,7 +20,8 @@ from cronnx_server import engines
 from cronnx_server.errors import KeyFileError
 from cronnx_server.key import read_key, restricted_api_flags
 from cronnx_server.limits import raise_limits
-from cronnx_server.serve import process_table, stub
+from cronnx_server.serve import stub
+from cronnx_server.serve.process_table import NAME_LENGTH, Children, exit_status
 
 NVIDIA_ENTRYPOINT = Path("/opt/nvidia/nvidia_entrypoint.sh")
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -122,6 +123,7 @@ class _Watch:
 
     def __init__(self, server: int) -> None:
         self._server = server
+        self._children = Children(server)
         self._looks: dict[int, int] = {}  # how often in a row each dead stub was seen
         self.looks_since_end = 0
 
@@ -140,9 +142,8 @@ class _Watch:
 
     def _dead_stubs(self) -> set[int]:
         """The stubs that have ended without the server's doing: it collects those that it ends."""
-        found = process_table.children(self._server)
-        name = stub.NAME[: process_table.NAME_LENGTH]
-        return {pid for pid, each in found.items() if each.is_dead and each.name == name}
+        name = stub.NAME[:NAME_LENGTH]
+        return {pid for pid, each in self._children.look().items() if each.is_dead and each.name == name}
 
 
 def _collected(server: int) -> int | None:
@@ -150,7 +151,7 @@ def _collected(server: int) -> int | None:
     while True:
         pid, status = os.waitpid(-1, os.WNOHANG)
         if pid == server:
-            return process_table.exit_status(os.waitstatus_to_exitcode(status))
+            return exit_status(os.waitstatus_to_exitcode(status))
         if not pid:
             return None
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,21 +14,38 @@ class Process(NamedTuple):
 
     Attributes:
         name: The first `NAME_LENGTH` characters of its program's name.
+        parent: The ID of the process that started it.
         is_dead: Whether it has ended and its parent has not collected it.
     """
 
     name: str
+    parent: int
     is_dead: bool
 
 
-def children(pid: int, *, proc: Path = PROC) -> dict[int, Process]:
-    """The processes that a process has started, by their IDs.
+class Children:
+    """The processes that a process has started.
 
-    The whole table is read: a server has more threads, each with a list of children, than a machine has processes.
+    Only its children and what is new are read at each look: a process gets no other parent before its own has ended.
 
-    Source: proc_pid_stat(5).
+    Attributes:
+        parent: The ID of the process.
     """
-    return {child: process for child, parent, process in _table(str(proc)) if parent == pid}
+
+    def __init__(self, parent: int, *, proc: Path = PROC) -> None:
+        """Prepare; `look` reads the table `proc`."""
+        self.parent = parent
+        self._proc = proc
+        self._others: set[int] = set()
+
+    def look(self) -> dict[int, Process]:
+        """The children of now, by their IDs."""
+        listed = {int(path.name) for path in self._proc.iterdir() if path.name.isdecimal()}
+        self._others &= listed
+        processes = {pid: _process(self._proc / str(pid)) for pid in listed - self._others}
+        children = {pid: each for pid, each in processes.items() if each and each.parent == self.parent}
+        self._others |= processes.keys() - children.keys()
+        return children
 
 
 def exit_status(returncode: int) -> int:
@@ -38,17 +53,15 @@ def exit_status(returncode: int) -> int:
     return returncode if returncode >= 0 else 128 - returncode
 
 
-def _table(proc: str) -> Iterator[tuple[int, int, Process]]:
-    # Plain names, because this runs twice a second beside every server; paths take twice as long.
-    for entry in os.listdir(proc):  # noqa: PTH208
-        if not entry.isdecimal():
-            continue
-        try:
-            with open(f"{proc}/{entry}/stat", "rb", buffering=0) as file:  # noqa: PTH123
-                line = file.read()
-        except OSError:  # it is gone
-            continue
-        start, _, rest = line.rpartition(b") ")
-        state, parent, _ = rest.split(b" ", 2)
-        name = start.partition(b"(")[2].decode(errors="replace")
-        yield int(entry), int(parent), Process(name, is_dead=state == b"Z")
+def _process(folder: Path) -> Process | None:
+    """The process that a folder of the table describes, if it is still there.
+
+    Source: proc_pid_stat(5).
+    """
+    try:
+        line = (folder / "stat").read_text(errors="replace")
+    except OSError:
+        return None
+    start, _, rest = line.rpartition(") ")
+    state, parent, _ = rest.split(" ", 2)
+    return Process(start.partition("(")[2], int(parent), is_dead=state == "Z")

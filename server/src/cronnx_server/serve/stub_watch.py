@@ -17,10 +17,11 @@ from pathlib import Path
 
 from cronnx_server import progress
 from cronnx_server.errors import NoAnswerError
-from cronnx_server.serve import process_table, shared_memory, stub
+from cronnx_server.serve import shared_memory, stub
 from cronnx_server.serve.access import Key
 from cronnx_server.serve.addresses import Addresses
 from cronnx_server.serve.process import ServerProcess
+from cronnx_server.serve.process_table import PROC, Children
 from cronnx_server.triton_http import TritonHttp
 
 LOAD_TIMEOUT_S = 120.0
@@ -58,7 +59,7 @@ class StubWatch:
         addresses: Addresses,
         *,
         key: Key | None = None,
-        proc: Path = process_table.PROC,
+        proc: Path = PROC,
         regions: Path = shared_memory.FOLDER,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -74,12 +75,15 @@ class StubWatch:
         self._addresses = addresses
         self._key = key.text if key else ""
         self._proc, self._regions, self._clock = proc, regions, clock
+        self._children = Children(0, proc=proc)
         self._stubs: dict[int, _Stub] = {}
         self._suspects: set[int] = set()
 
     def watch(self, server: ServerProcess) -> None:
         """Look once. A process counts as dead if two looks find it so: between them the server may reap it."""
-        children = process_table.children(server.pid, proc=self._proc)
+        if self._children.parent != server.pid:
+            self._children = Children(server.pid, proc=self._proc)
+        children = self._children.look()
         dead = {pid for pid, each in children.items() if each.is_dead}
         self._stubs = {pid: each for pid, each in self._stubs.items() if pid in children}
         self._find(children.keys() - dead)
