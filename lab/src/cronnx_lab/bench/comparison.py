@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -12,10 +12,19 @@ from pathlib import Path
 from cronnx_lab import pictures
 from cronnx_lab.bench import fastapi_rival, report, triton
 from cronnx_lab.bench.in_process_limit import InProcessLimit
-from cronnx_lab.bench.plan import REFERENCE_VERSION, Plan
+from cronnx_lab.bench.plan import Plan
 from cronnx_lab.bench.results import Results
 from cronnx_lab.bench.targets import verdicts
-from cronnx_lab.measurement import FASTAPI, IN_PROCESS, TRITON, Contender, measure_rounds, warm_up
+from cronnx_lab.measurement import (
+    FASTAPI,
+    IN_PROCESS,
+    TRITON,
+    Case,
+    Contender,
+    Measurement,
+    measure_rounds,
+    warm_up,
+)
 from cronnx_lab.perf_analyzer.program import perf_analyzer
 from cronnx_lab.report import REPORTS
 from cronnx_lab.run_facts import run_facts
@@ -85,11 +94,20 @@ def _models(options: ComparisonOptions) -> dict[int, Path]:
     return {version: built[version] for version in sorted(options.versions or built)}
 
 
+@dataclass(frozen=True)
+class _OfEachVersion:
+    """A contender that runs each version on its own, and leaves the others idle."""
+
+    by_version: Mapping[int, Contender]
+
+    def measure(self, case: Case, *, seconds: float) -> Measurement:
+        return self.by_version[case.version].measure(case, seconds=seconds)
+
+
 @contextlib.contextmanager
 def _contenders(model: str, models: dict[int, Path], plan: Plan) -> Iterator[dict[str, Contender]]:
     """All contenders, started and idle until their turn."""
     *_, network = repository.steps(repository.read_config(ENSEMBLES / model))
-    reference = MODEL_REPOSITORY / network / str(REFERENCE_VERSION) / "model.onnx"
     size = repository.read_config(MODEL_REPOSITORY / network).input[0].dims[0]
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
@@ -97,7 +115,10 @@ def _contenders(model: str, models: dict[int, Path], plan: Plan) -> Iterator[dic
         served = stack.enter_context(
             triton.serve(model, list(models), pictures=made, perf_analyzer=perf_analyzer(), folder=folder)
         )
-        rival = stack.enter_context(fastapi_rival.serve(reference, size=size, pictures=made, folder=folder))
+        rivals = {
+            version: stack.enter_context(fastapi_rival.serve(path, size=size, pictures=made, folder=folder))
+            for version, path in models.items()
+        }
         limit = InProcessLimit(models, pictures=made)
         stack.callback(limit.close)
-        yield {TRITON: served, FASTAPI: rival, IN_PROCESS: limit}
+        yield {TRITON: served, FASTAPI: _OfEachVersion(rivals), IN_PROCESS: limit}

@@ -10,6 +10,7 @@ from cronnx_lab.measurement import CLOSED_LOOP, FASTAPI, PERF_ANALYZER, TRITON, 
 
 BUSY = 16
 REFERENCE_VERSION = 1
+"""The version in FP32, which FastAPI's users have."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Plan:
         for concurrency in self.concurrency:
             for version in self.versions:
                 cases += self._version_cases(version, concurrency)
-            cases.append(Case(FASTAPI, CLOSED_LOOP, REFERENCE_VERSION, concurrency, self.pictures[0]))
+                cases.append(Case(FASTAPI, CLOSED_LOOP, version, concurrency, self.pictures[0]))
         return cases
 
     def _version_cases(self, version: int, concurrency: int) -> list[Case]:

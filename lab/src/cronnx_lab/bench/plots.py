@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
-from cronnx_lab.bench.plan import REFERENCE_VERSION
 from cronnx_lab.bench.results import Results, images_per_s
 from cronnx_lab.measurement import CLOSED_LOOP, FASTAPI, IN_PROCESS, PERF_ANALYZER, TRITON, Case
 from cronnx_lab.report import svg
@@ -62,12 +61,13 @@ def steps(results: Results, version: int) -> str:
 
 
 def _curves(results: Results) -> dict[str, list[Case]]:
-    served = [(TRITON, load, version) for version in results.plan.versions for load in (PERF_ANALYZER, CLOSED_LOOP)]
+    compared = [(TRITON, PERF_ANALYZER), (TRITON, CLOSED_LOOP), (FASTAPI, CLOSED_LOOP)]
     return {
         f"{contender} v{version}, {load}": [
             _case(results, contender, load, version, concurrency) for concurrency in results.plan.concurrency
         ]
-        for contender, load, version in [*served, (FASTAPI, CLOSED_LOOP, REFERENCE_VERSION)]
+        for version in results.plan.versions
+        for contender, load in compared
     }
 
 

@@ -22,7 +22,7 @@ def test_both_generators_load_every_version_at_every_concurrency(version: int, l
 
 def test_fastapi_is_loaded_by_the_generator_that_loads_triton_too() -> None:
     rivals = [case for case in PLAN.cases() if case.contender == FASTAPI]
-    assert [case.concurrency for case in rivals] == [1, 4, 16, 64]
+    assert [(case.concurrency, case.version) for case in rivals] == [(n, v) for n in (1, 4, 16, 64) for v in (1, 2)]
     assert {case.load for case in rivals} == {CLOSED_LOOP}
 
 
