@@ -42,23 +42,23 @@ class Classifier:
 
 def main() -> None:
     """Run the job."""
-    import ray
-
     parser = argparse.ArgumentParser(description="Classify the photos of a folder with Ray Data.")
     parser.add_argument("photos", help="a folder, or a bucket of S3 or Google Cloud Storage")
     parser.add_argument("answers", help="the folder or bucket for the Parquet files")
     parser.add_argument("--url", action="append", required=True, help="a server; may be repeated")
-    parser.add_argument("--model", default="efficientnet_lite0")
-    parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--model", default="efficientnet_lite0", help="default: %(default)s")
+    parser.add_argument("--workers", type=int, default=4, help="default: %(default)s")
     options = parser.parse_args()
+
+    import ray  # imported here because the workers do not need it
 
     photos = ray.data.read_binary_files(options.photos, include_paths=True)
     answers = photos.map_batches(
         Classifier,
         fn_constructor_args=(options.url, options.model),
         batch_size=256,
-        concurrency=options.workers,
-        num_cpus=1,
+        compute=ray.data.ActorPoolStrategy(size=options.workers),
+        num_cpus=0,  # a worker waits for the servers; if it reserved a core, none might be left to read the photos
     )
     answers.write_parquet(options.answers)
 

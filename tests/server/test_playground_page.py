@@ -219,11 +219,24 @@ def test_the_viewer_takes_the_key_and_makes_a_call(browser: Browser, origin: str
         page.get_by_label("Value:").fill(KEY)
         page.get_by_role("button", name="Apply credentials").click()
         page.get_by_role("button", name="Close").last.click()
-        block = page.locator("#operations-health-isServerReady")
-        block.get_by_role("button").first.click()
-        block.get_by_role("button", name="Execute").click()
-        live = block.locator(".live-responses-table")
-        expect(live.locator(".response-col_status").last).to_contain_text("200")
+        expect(executed(page, "health-isServerReady").locator(".response-col_status").last).to_contain_text("200")
+
+
+def test_the_viewer_proposes_bodies_that_the_model_answers(browser: Browser, origin: str) -> None:
+    with chromium.tab(browser, origin, viewport=DESKTOP) as page:
+        page.goto(f"{origin}/viewer/")
+        for call in ("generate", "infer"):
+            answer = executed(page, f"ask-{call}_{DETECTOR}")
+            expect(answer.locator(".response-col_status").last).to_contain_text("200")
+            expect(answer.locator(".response-col_description").last).to_contain_text(f'"{LABEL}"')
+
+
+def executed(page: Page, operation: str) -> Locator:
+    """Execute an operation of the viewer as it stands, and return what the server answered."""
+    block = page.locator(f"#operations-{operation}")
+    block.get_by_role("button").first.click()
+    block.get_by_role("button", name="Execute").click()
+    return block.locator(".live-responses-table")
 
 
 def test_an_unreadable_file_gets_the_reason(page: Page) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,19 @@ def test_a_program_says_how_it_is_run_and_is_listed(program: Path) -> None:
     described = ast.get_docstring(ast.parse(program.read_text())) or ""
     assert re.search(rf"^    (python examples/{program.name} |uvicorn .*\b{program.stem}:app)", described, re.MULTILINE)
     assert f"]({program.name})" in (examples.FOLDER / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "program", [each for each in PROGRAMS if each.stem != "web_handler"], ids=lambda each: each.stem
+)
+def test_a_program_shows_its_options(
+    program: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", [program.name, "--help"])
+    with pytest.raises(SystemExit) as ended:
+        examples.imported(program.stem).main()
+    assert ended.value.code == 0
+    assert "--url" in capsys.readouterr().out
 
 
 def test_agreement_has_wilsons_interval() -> None:

@@ -20,7 +20,8 @@ def main() -> int:
         prog="scripts/test",
         usage="%(prog)s [PYTEST_ARGUMENT ...]",
         description="Check lint, format and types, and run all tests; with arguments, run only pytest.",
-        epilog="examples: scripts/test    scripts/test tests/unit    scripts/test tests/server -k batch",
+        epilog="examples:\n  scripts/test\n  scripts/test tests/unit\n  scripts/test tests/server -k batch",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _, pytest_arguments = parser.parse_known_args()
     try:

@@ -190,7 +190,10 @@ if process_id:
     os.waitpid(process_id, 0)
 """
     )
-    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    quiet = ("-W", "ignore:This process:DeprecationWarning")  # from Python 3.12, a fork of a process with threads warns
+    ran = subprocess.run(
+        [sys.executable, *quiet, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
     assert (ran.stdout.split(), ran.stderr) == (["cat", "cat", "dog", "dog"], "")
 
 

@@ -47,37 +47,45 @@ def add_models(commands: Commands) -> None:
     models.add_argument("--json", action="store_true", help="print one JSON document")
     add_connection(models, several="each of them is listed")
     models.set_defaults(run=_models)
-    _add_change(commands, "load", "load models, or reload them", "resnet50_onnx", _load)
-    _add_change(commands, "unload", "unload models that no ensemble needs", "resnet50", _unload)
-    _add_change(commands, "rollback", "undo the last promotion of ensembles", "efficientnet_lite0", _rollback)
+    _add_change(commands, "load", "load models, or reload them", "a model", "resnet50_onnx", _load)
+    _add_change(commands, "unload", "unload models that no ensemble needs", "a model", "resnet50", _unload)
+    _add_promote(commands)
+    undo = "undo the last promotion of ensembles"
+    _add_change(commands, "rollback", undo, "an ensemble", "efficientnet_lite0", _rollback)
+    _add_split(commands)
     undo_all = "undo all promotions and splits of ensembles: serve what config.pbtxt says"
-    _add_change(commands, "reset", undo_all, "efficientnet_lite0", _reset)
-    promote = add_command(
-        commands,
-        "promote",
-        summary="make an ensemble answer with another version of its network",
-        examples=["cronnx promote efficientnet_lite0 2"],
-    )
-    add_connection(promote, several=_ALL_OR_NONE)
-    promote.add_argument("name", metavar="NAME", help="an ensemble")
-    promote.add_argument("version", metavar="VERSION", help="a loaded version of its network")
-    promote.set_defaults(run=_promote)
-    split = add_command(
-        commands,
-        "split",
-        summary="split an ensemble's traffic between versions",
-        examples=["cronnx split efficientnet_lite0_ab 1=90 2=10"],
-    )
-    add_connection(split, several=_ALL_OR_NONE)
-    split.add_argument("name", metavar="NAME", help="an ensemble with a router")
-    split.add_argument(
+    _add_change(commands, "reset", undo_all, "an ensemble", "efficientnet_lite0", _reset)
+
+
+def _add_change(commands: Commands, name: str, summary: str, argument: str, example: str, change: _Change) -> None:
+    parser = add_command(commands, name, summary=summary, examples=[f"cronnx {name} {example}"])
+    add_connection(parser, several=_ALL_OR_NONE)
+    parser.add_argument("names", nargs="+", metavar="NAME", help=argument)
+    parser.set_defaults(run=partial(_change_all, change))
+
+
+def _add_promote(commands: Commands) -> None:
+    summary = "make an ensemble answer with another version of its network"
+    parser = add_command(commands, "promote", summary=summary, examples=["cronnx promote efficientnet_lite0 2"])
+    add_connection(parser, several=_ALL_OR_NONE)
+    parser.add_argument("name", metavar="NAME", help="an ensemble")
+    parser.add_argument("version", metavar="VERSION", help="a loaded version of its network")
+    parser.set_defaults(run=_promote)
+
+
+def _add_split(commands: Commands) -> None:
+    summary = "split an ensemble's traffic between versions"
+    parser = add_command(commands, "split", summary=summary, examples=["cronnx split efficientnet_lite0_ab 1=90 2=10"])
+    add_connection(parser, several=_ALL_OR_NONE)
+    parser.add_argument("name", metavar="NAME", help="an ensemble with a router")
+    parser.add_argument(
         "weights",
         nargs="+",
         type=_weight,
         metavar="VERSION=WEIGHT",
         help="for example 1=90 2=10, or MODEL/VERSION=WEIGHT; the first answers if another fails",
     )
-    split.set_defaults(run=_split)
+    parser.set_defaults(run=_split)
 
 
 def _models(options: argparse.Namespace, connect: Connect) -> ExitCode:
@@ -131,13 +139,6 @@ def _used_by(client: Client, models: Iterable[ModelStatus]) -> dict[tuple[str, s
 
 def _instead_of(configured: str) -> str:
     return f" (config.pbtxt: {configured})" if configured else ""
-
-
-def _add_change(commands: Commands, name: str, summary: str, example: str, change: _Change) -> None:
-    parser = add_command(commands, name, summary=summary, examples=[f"cronnx {name} {example}"])
-    add_connection(parser, several=_ALL_OR_NONE)
-    parser.add_argument("names", nargs="+", metavar="NAME", help="a model")
-    parser.set_defaults(run=partial(_change_all, change))
 
 
 def _change_all(change: _Change, options: argparse.Namespace, connect: Connect) -> ExitCode:

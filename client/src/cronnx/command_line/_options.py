@@ -19,6 +19,8 @@ from cronnx.command_line._report import EPILOG
 A = TypeVar("A")
 ImageT = TypeVar("ImageT", bound=ImageLike)
 
+_KEY_HELP = "The key that scripts/serve requires is read from the file $CRONNX_KEY_FILE or from $CRONNX_KEY"
+
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 """What a command adds its parser to."""
 
@@ -53,13 +55,16 @@ def examples_text(examples: Sequence[str]) -> str:
     return "".join(("examples:\n", *(f"  {example}\n" for example in examples)))
 
 
-def add_connection(parser: argparse.ArgumentParser, *, several: str, default_url: str = DEFAULT_URL) -> None:
+def add_connection(
+    parser: argparse.ArgumentParser, *, several: str, default_url: str = DEFAULT_URL, key: str = _KEY_HELP
+) -> None:
     """Add the options that say which server to ask, and how.
 
     Args:
         parser: The command.
         several: What the command does with several servers.
         default_url: The server to ask if none is named.
+        key: Where the command gets the server's key.
     """
     parser.set_defaults(default_url=default_url)
     group = parser.add_argument_group("server", f"With several servers, {several}.")
@@ -83,8 +88,7 @@ def add_connection(parser: argparse.ArgumentParser, *, several: str, default_url
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="send this header with every request; may be repeated. The key that scripts/serve requires is read from"
-        " the file $CRONNX_KEY_FILE or from $CRONNX_KEY",
+        help=f"send this header with every request; may be repeated. {key}",
     )
     group.add_argument("--ca-file", metavar="FILE", help="trust only the authorities in this PEM file")
 

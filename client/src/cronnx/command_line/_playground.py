@@ -14,8 +14,7 @@ DEFAULT_URL = "http://127.0.0.1:8000"  # only HTTP has the calls of the API view
 
 _DESCRIPTION = """\
 Serve a page to try the models of a server: choose a photo and a model, and see the answer drawn on it. It listens on
-loopback unless --host says otherwise, and runs until Ctrl-C. It never uses a key of its own: the page asks for it where
-one is needed.
+loopback unless --host says otherwise, and runs until Ctrl-C. Where the server's key is needed, the page asks for it.
 """
 
 _EXAMPLES = (
@@ -40,7 +39,12 @@ def add_playground(commands: Commands) -> None:
         "--port", type=_port, default=DEFAULT_PORT, metavar="PORT", help="0 for one that is free; default: %(default)s"
     )
     parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="photos for the page to offer")
-    add_connection(parser, several="calls go to one that answers", default_url=DEFAULT_URL)
+    add_connection(
+        parser,
+        several="calls go to one that answers",
+        default_url=DEFAULT_URL,
+        key="A key is refused: enter it on the page",
+    )
     parser.set_defaults(run=_playground)
 
 

@@ -174,17 +174,15 @@ def _add_answer_options(group: argparse._ArgumentGroup) -> None:
         metavar="FILE",
         help="a text file with a label per line, a JSON file, the word imagenet, or numbers for classes without names",
     )
-    group.add_argument("--output", dest="outputs", nargs="+", metavar="NAME", help="the outputs that the answer is of")
+    group.add_argument("--output", dest="outputs", nargs="+", metavar="NAME", help="the outputs that hold the answer")
     group.add_argument(
         "--format",
         dest="output_format",
         metavar="NAME",
         help="the layout of the outputs: see docs/add_model.md",
     )
-    group.add_argument("--activation", choices=("softmax", "sigmoid", "none"), help="what makes scores of the outputs")
-    group.add_argument(
-        "--first-class", type=_whole, metavar="N", help="the number by which the network means the first label"
-    )
+    group.add_argument("--activation", choices=("softmax", "sigmoid", "none"), help="how the outputs become scores")
+    group.add_argument("--first-class", type=_whole, metavar="N", help="the network's number for the first label")
     group.add_argument("--confidence", type=_share, metavar="SCORE", help="the lowest score of a detection")
     group.add_argument(
         "--iou", type=_share, metavar="IOU", help="the overlap above which the lower of two boxes is dropped"
@@ -207,7 +205,9 @@ def _add_preprocessing_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--crop", type=_fraction, metavar="SHARE", help="the share of the resized image that the network sees"
     )
-    group.add_argument("--position", choices=("centre", "top_left"), help="where the photograph lies")
+    group.add_argument(
+        "--position", choices=("centre", "top_left"), help="where the photograph lies in the network's image"
+    )
     group.add_argument("--fill", nargs=3, type=_byte, metavar=("R", "G", "B"), help="the colour of the padding")
     group.add_argument(
         "--resample",
@@ -225,19 +225,22 @@ def _add_input_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--input", metavar="NAME", help="the image input")
     group.add_argument("--layout", choices=("NCHW", "NHWC"), help="the order of its dimensions")
     group.add_argument(
-        "--bgr", action=argparse.BooleanOptionalAction, help="whether the network takes blue first, or red"
+        "--bgr", action=argparse.BooleanOptionalAction, help="whether the network takes blue first, instead of red"
     )
     group.add_argument(
         "--scale", type=_number, metavar="FACTOR", help="what bytes are multiplied by (1/255 is 0.00392157)"
     )
-    for name, what in (("mean", "subtracted from"), ("std", "divided by; from")):
+    for name, what in (
+        ("mean", "what is subtracted from each channel"),
+        ("std", "what each channel is then divided by"),
+    ):
         group.add_argument(
             f"--{name}",
             nargs="+",
             type=_number,
             action=_OneOrThree,
             metavar="VALUE",
-            help=f"{what} each channel after scaling, one number or three in the network's order of channels",
+            help=f"{what}, after scaling: one number, or three in the network's order of channels",
         )
 
 

@@ -80,6 +80,16 @@ def test_what_cannot_be_used_is_told(
     assert "a-secret-key" not in error
 
 
+def test_the_help_says_that_a_key_is_refused(
+    cronnx: Callable[[list[str]], int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        cronnx(["playground", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert "A key is refused" in text
+    assert "CRONNX_KEY" not in text
+
+
 def test_a_missing_extra_is_told(
     cronnx: Callable[[list[str]], int], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
