@@ -1,4 +1,4 @@
-"""The lines of the server's log, without floods, start-up tables and errors that are known to be harmless."""
+"""The lines of the server's log, without floods, errors that are known to be harmless, and its start and stop."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ PERIOD_S = 1.0
 
 _STAMP = re.compile(r"[IWEF]\d{4} \d\d:\d\d:\d\d\.\d{6} \d+ ")
 _LAST_OF_START = '"Started Metrics Service at '
+_FIRST_OF_STOP = '"Waiting for in-flight requests to complete."'
 _WITHOUT_GPU = re.compile(
     "CUDA driver version is insufficient|no CUDA-capable device|CudaDriverHelper has not been initialized|"
     "no pinned memory pool|Failed to initialize NVML|DCGM unable to start"
@@ -23,23 +24,27 @@ def without_gpu_errors(lines: Iterable[str]) -> Iterator[str]:
     return (line for line in lines if not _WITHOUT_GPU.search(line))
 
 
-def without_start_up(lines: Iterable[str]) -> Iterator[str]:
-    """Leave out Triton's messages and tables about its start, up to the line that says that it listens.
+def without_start_and_stop(lines: Iterable[str]) -> Iterator[str]:
+    """Leave out Triton's messages and tables about its start and its end.
 
-    Warnings, errors and what other libraries print stay.
+    These are all up to the line that says that it listens, and all after the one that says that it waits for requests
+    in order to end. Warnings, errors and what other libraries print stay.
     """
-    is_starting, in_table = True, False
+    is_running, in_table = False, False
     for line in lines:
         stamp = _STAMP.match(line)
         if in_table and not stamp:
             in_table = bool(line.strip())
             continue
         is_information = line.startswith("I") and stamp is not None
-        in_table = is_information and is_starting and line.rstrip().endswith("]")
-        if is_starting and is_information:
-            is_starting = _LAST_OF_START not in line
-        else:
+        in_table = is_information and not is_running and line.rstrip().endswith("]")
+        if not is_information:
             yield line
+        elif is_running:
+            yield line
+            is_running = _FIRST_OF_STOP not in line
+        else:
+            is_running = _LAST_OF_START in line
 
 
 def without_floods(lines: Iterable[str], *, clock: Callable[[], float] = time.monotonic) -> Iterator[str]:

@@ -22,7 +22,7 @@ from cronnx_server.serve import playground, shared_memory, summary, tritonserver
 from cronnx_server.serve.decisions import Decisions
 from cronnx_server.serve.later_versions import LaterVersions
 from cronnx_server.serve.log_events import json_lines
-from cronnx_server.serve.log_lines import without_floods, without_gpu_errors, without_start_up
+from cronnx_server.serve.log_lines import without_floods, without_gpu_errors, without_start_and_stop
 from cronnx_server.serve.model_files import ModelFiles, Reloads
 from cronnx_server.serve.options import MODEL_CONTROL, Options
 from cronnx_server.serve.process import ServerProcess, stopping_on_signals
@@ -96,7 +96,7 @@ def serve(options: Options) -> int:
         lines = without_floods(lines)
         if options.json_log:
             return json_lines(lines)
-        return lines if options.is_verbose else without_start_up(lines)
+        return lines if options.is_verbose else without_start_and_stop(lines)
 
     raise_limits()
     with shared_memory.claimed() as regions, ExitStack() as starting, playground.running(options) as page:

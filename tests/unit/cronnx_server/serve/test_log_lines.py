@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from cronnx_server.serve.log_lines import MOST_REPEATS, without_floods, without_gpu_errors, without_start_up
+from cronnx_server.serve.log_lines import MOST_REPEATS, without_floods, without_gpu_errors, without_start_and_stop
 
 ACCEPT = "[warn] Error from accept() call: Too many open files"
 
@@ -79,10 +79,20 @@ I1128 17:49:37.000000 17234 model_lifecycle.cc:839] "successfully loaded 'net'"
 
 
 def test_of_a_start_only_warnings_errors_and_lines_of_libraries_are_shown() -> None:
-    shown = [line.rpartition("] ")[2] for line in without_start_up(START.splitlines())]
+    shown = [line.rpartition("] ")[2] for line in without_start_and_stop(START.splitlines())]
     assert shown == [
         '"a warning"',
         "a line of a library",
         "\"failed to load 'net' version 1: Internal: broken\"",
         "\"successfully loaded 'net'\"",
     ]
+
+
+def test_of_its_end_the_server_says_that_it_waits_for_requests() -> None:
+    running = 'I1129 00:24:04.500000 1 model_lifecycle.cc:472] "loading: net:2"'
+    waiting = 'I1129 00:24:05.178432 1 server.cc:305] "Waiting for in-flight requests to complete."'
+    unloaded = """I1129 00:24:05.179993 1 model_lifecycle.cc:624] "successfully unloaded 'net' version 1\""""
+    error = 'E1129 00:24:05.184125 1 model_lifecycle.cc:1] "a stub did not end"'
+    started = START.splitlines()
+    shown = list(without_start_and_stop([*started, running, waiting, unloaded, error, unloaded]))
+    assert shown[-3:] == [running, waiting, error]
