@@ -10,9 +10,10 @@ from pathlib import Path
 
 from cronnx_lab import command_line
 from cronnx_lab.report import Table
-from cronnx_lab.tune.candidates import Settings
+from cronnx_lab.tune.candidates import Settings, instances_and_threads
 from cronnx_lab.tune.halving import Standing
 from cronnx_lab.tune.tuning import Stage, Tuning
+from cronnx_preprocess.cores import usable_cores
 from cronnx_server import environment
 from cronnx_server.arguments import positive_float, positive_int
 from cronnx_server.build_models.missing_models import build_missing
@@ -64,6 +65,20 @@ def summary(changes: Mapping[str, Sequence[str]], steps: Mapping[str, Path]) -> 
     return "\n".join(_block(steps[step] / "config.pbtxt", lines) for step, lines in changes.items())
 
 
+def outlook(cores: int) -> str:
+    """What would be tried on a machine with four times as many cores: what is fastest here need not be there.
+
+    Args:
+        cores: The cores of this machine.
+    """
+    more = 4 * cores
+    tried = [f"{each.instances} x {each.threads or more}" for each in instances_and_threads(Settings(), cores=more)]
+    return (
+        f"Found on {cores} cores. On {more}, instances x threads of each step would be {', '.join(tried[:-1])} or "
+        f"{tried[-1]}: tune again there."
+    )
+
+
 def _tune(name: str, options: argparse.Namespace) -> None:
     tuning = Tuning(name, options.model_repository or [MODEL_REPOSITORY, ENSEMBLES])
     with environment.setup_lock():
@@ -74,6 +89,7 @@ def _tune(name: str, options: argparse.Namespace) -> None:
     for stage in stages:
         print(f"{stage_table(stage)}\n")
     print(summary(tuning.changes(found), tuning.steps))
+    print(outlook(usable_cores()))
     if options.write:
         for path in tuning.write(found, profile=options.write):
             print(f"written: {path}")

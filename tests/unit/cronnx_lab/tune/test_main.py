@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cronnx_lab.tune.__main__ import stage_table, summary
+from cronnx_lab.tune.__main__ import outlook, stage_table, summary
 from cronnx_lab.tune.candidates import Settings
 from cronnx_lab.tune.halving import Standing
 from cronnx_lab.tune.tuning import Stage
@@ -25,3 +25,8 @@ def test_the_summary_says_which_lines_go_where() -> None:
 
 def test_where_nothing_is_better_the_summary_says_so() -> None:
     assert "Keep the present settings" in summary({}, {})
+
+
+def test_it_says_what_it_would_try_with_more_cores() -> None:
+    text = outlook(2)
+    assert "On 8, instances x threads of each step would be 1 x 8, 1 x 4, 2 x 4 or 8 x 1" in text
