@@ -248,7 +248,7 @@ def test_a_server_writes_nowhere_but_in_volumes_of_its_own_and_engines(options: 
     writable = {mount["name"] for mount in server(options)["volumeMounts"] if not mount.get("readOnly")}
     own = {name for name, volume in volumes(options).items() if "emptyDir" in volume}
     assert writable <= own | {"engines"}
-    assert {"/dev/shm", "/tmp", "/run/secrets/cronnx"} <= set(mounts(options))  # noqa: S108 - a container's
+    assert {"/dev/shm", "/tmp", "/run/secrets/cronnx/key"} <= set(mounts(options))  # noqa: S108 - a container's
 
 
 @ALL
@@ -257,6 +257,25 @@ def test_shared_memory_is_memory_and_fits_the_containers_limit(options: tuple[st
     assert shm["medium"] == "Memory"
     limit = server(options)["resources"]["limits"]["memory"]
     assert 2 * int(shm["sizeLimit"].removesuffix("Gi")) <= int(limit.removesuffix("Gi"))
+
+
+@ALL
+def test_a_pod_is_of_class_guaranteed_so_that_it_may_own_its_cores(options: tuple[str, ...]) -> None:
+    for container in pod(options)["containers"]:
+        resources = container["resources"]
+        assert {"cpu", "memory"} <= set(resources["limits"])
+        assert resources["requests"] == resources["limits"], container["name"]
+    assert float(server(options)["resources"]["limits"]["cpu"]).is_integer()
+
+
+@ALL
+def test_a_changed_key_does_not_reach_the_probes_of_a_server_that_was_started_with_another(
+    options: tuple[str, ...],
+) -> None:
+    for container in pod(options)["containers"]:
+        (mount,) = (each for each in container["volumeMounts"] if each["name"] == "key")
+        assert mount["subPath"] == "key"
+        assert {"name": "CRONNX_KEY_FILE", "value": mount["mountPath"]} in container["env"]
 
 
 @ALL

@@ -138,6 +138,13 @@ def test_a_server_writes_to_memory_and_tmp_alone(folder: Path) -> None:
 
 
 @BOTH
+def test_a_changed_key_does_not_reach_the_probes_of_a_server_that_was_started_with_another(folder: Path) -> None:
+    (mount,) = (each for each in server(folder)["volumeMounts"] if each["name"] == "key")
+    assert mount["subPath"] == "key"
+    assert server(folder)["env"] == [{"name": "CRONNX_KEY_FILE", "value": mount["mountPath"]}]
+
+
+@BOTH
 def test_a_server_stops_after_the_proxies_know_and_is_killed_after_its_last_answer(folder: Path) -> None:
     assert predictor(folder)["deploymentStrategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
     pause_s = server(folder)["lifecycle"]["preStop"]["sleep"]["seconds"]

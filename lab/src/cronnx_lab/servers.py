@@ -10,6 +10,7 @@ from typing import NamedTuple
 import psutil
 
 from cronnx_lab.errors import MeasurementError
+from cronnx_server import engines
 from cronnx_server.serve import tritonserver
 from cronnx_server.serve.addresses import Addresses, free_addresses
 from cronnx_server.serve.options import MODEL_CONTROL
@@ -117,7 +118,7 @@ def triton_server(
         repositories: The model repositories.
         models: The names of the models to load.
         flags: Further flags of `tritonserver`.
-        profile: The profile that the flags choose; empty for none.
+        profile: The profile of the networks, whose engines the server keeps; empty for none.
 
     Yields:
         The server, once its models are ready; it ends with the context.
@@ -138,6 +139,8 @@ def triton_server(
     server = ServerProcess(command, distribution.environment(), folder=folder)
     try:
         server.wait_until_ready(addresses)
+        if profile:
+            engines.prove(folder)
         yield TritonServer(addresses, ProcessTree([server.pid]))
     finally:
         server.end()

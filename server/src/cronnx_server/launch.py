@@ -3,8 +3,8 @@
 It passes the key to the server, raises limits, and ends a server that has lost a Python process (stub): no version of
 Triton starts one again, and a container engine restarts what has exited, but not what is unhealthy.
 
-With a profile, NVIDIA's `tritonserver` starts in the folder of the engines that fit its release and the GPU. The
-standard library suffices: NVIDIA's image has nothing else.
+With a profile, NVIDIA's `tritonserver` starts in the folder of the engines that fit its release and the GPU, and they
+are kept if it becomes ready. The standard library suffices: NVIDIA's image has nothing else.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from cronnx_server import engines
@@ -22,6 +22,7 @@ from cronnx_server.key import read_key, restricted_api_flags
 from cronnx_server.limits import raise_limits
 from cronnx_server.serve import stub
 from cronnx_server.serve.process_table import NAME_LENGTH, Children, exit_status
+from cronnx_server.triton_http import TritonHttp
 
 NVIDIA_ENTRYPOINT = Path("/opt/nvidia/nvidia_entrypoint.sh")
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -59,9 +60,10 @@ def main() -> int:
     try:
         arguments = command(program, os.environ)
         raise_limits()
+        on_ready = None
         if any(flag.startswith(PROFILE) for flag in program):
-            _change_to_engines(Path.cwd() / ENGINES, release=os.environ.get(engines.RELEASE, ""))
-        return run(arguments)
+            on_ready = _change_to_engines(Path.cwd() / ENGINES, release=os.environ.get(engines.RELEASE, ""))
+        return run(arguments, on_ready=on_ready)
     except KeyFileError as error:
         print(f"launch: {error}", file=sys.stderr)
     except OSError as error:
@@ -87,12 +89,20 @@ def command(program: Sequence[str], environ: Mapping[str, str], *, entrypoint: P
     return [*prefix, *program, *restricted_api_flags(read_key(environ))]
 
 
-def run(arguments: Sequence[str], *, look_s: float = LOOK_S) -> int:
+def run(
+    arguments: Sequence[str],
+    *,
+    look_s: float = LOOK_S,
+    on_ready: Callable[[], None] | None = None,
+    url: str = "http://127.0.0.1:8000",
+) -> int:
     """Run a server until it ends or has lost a stub, and return the exit status.
 
     Args:
         arguments: The program and its flags.
         look_s: How often to look for dead stubs, in seconds.
+        on_ready: Called once, when the server is ready; None for nothing.
+        url: The HTTP port of the server; the image's health check asks there too.
 
     Raises:
         OSError: The program cannot be started.
@@ -107,11 +117,19 @@ def run(arguments: Sequence[str], *, look_s: float = LOOK_S) -> int:
         if received is None:
             if not is_stopped:
                 watch.look()
+                if on_ready and _is_ready(url, timeout_s=look_s):
+                    on_ready()
+                    on_ready = None
         elif received.si_signo != signal.SIGCHLD:
             is_stopped = True
             os.kill(server, received.si_signo)
         elif (status := _collected(server)) is not None:
             return 1 if watch.looks_since_end else status
+
+
+def _is_ready(url: str, *, timeout_s: float) -> bool:
+    with TritonHttp(url, timeout_s=timeout_s) as triton:
+        return triton.is_server_ready()
 
 
 class _Watch:
@@ -156,17 +174,22 @@ def _collected(server: int) -> int | None:
             return None
 
 
-def _change_to_engines(root: Path, *, release: str) -> None:
-    """Change to the folder of TensorRT's engines if there is a GPU; a folder that cannot be made is only a warning."""
+def _change_to_engines(root: Path, *, release: str) -> Callable[[], None] | None:
+    """Change to the folder of TensorRT's engines if there is a GPU; a folder that cannot be made is only a warning.
+
+    Returns:
+        What to call when the server is ready, so that the engines are kept; None without engines.
+    """
     gpus = engines.gpu_names() if release else []
     if not gpus:
-        return
-    folder = engines.folder(root, release=release, gpus=gpus)
+        return None
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = engines.prepare(root, release=release, gpus=gpus)
         os.chdir(folder)
     except OSError as error:
-        print(f"launch: cannot keep TensorRT's engines in {folder}: {error.strerror}", file=sys.stderr)
+        print(f"launch: cannot keep TensorRT's engines in {root}: {error.strerror}", file=sys.stderr)
+        return None
+    return lambda: engines.prove(folder)
 
 
 if __name__ == "__main__":

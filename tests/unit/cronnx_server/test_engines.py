@@ -45,3 +45,44 @@ def test_a_release_and_a_gpu_have_a_folder_of_their_own(tmp_path: Path) -> None:
 def test_eight_gpus_of_a_kind_share_the_folder_of_one(tmp_path: Path) -> None:
     one, eight = (engines.folder(tmp_path, release="26.07", gpus=["NVIDIA L4"] * count) for count in (1, 8))
     assert one == eight
+
+
+def prepared(root: Path) -> Path:
+    return engines.prepare(root, release="26.07", gpus=["NVIDIA L4"])
+
+
+def test_an_engine_is_kept_if_a_server_has_become_ready_with_it(tmp_path: Path) -> None:
+    folder = prepared(tmp_path) / engines.ENGINES
+    folder.mkdir()
+    (folder / "whole.engine").write_bytes(b"engine")
+    engines.prove(folder.parent)
+    (folder / "half.engine").write_bytes(b"eng")
+    assert prepared(tmp_path) == folder.parent
+    assert [path.name for path in folder.iterdir()] == ["whole.engine"]
+
+
+@pytest.mark.parametrize("damage", ["engine", "list"])
+def test_an_engine_that_was_cut_off_or_is_not_listed_is_built_anew(tmp_path: Path, damage: str) -> None:
+    folder = prepared(tmp_path) / engines.ENGINES
+    folder.mkdir()
+    (folder / "a.engine").write_bytes(b"engine")
+    engines.prove(folder.parent)
+    damaged = folder / "a.engine" if damage == "engine" else folder.parent / engines.PROVEN
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    prepared(tmp_path)
+    assert not list(folder.iterdir())
+
+
+def test_a_folder_without_engines_is_made(tmp_path: Path) -> None:
+    folder = prepared(tmp_path / "new")
+    engines.prove(folder)
+    assert prepared(tmp_path / "new").is_dir()
+
+
+def test_a_folder_that_cannot_be_written_ends_no_server(tmp_path: Path) -> None:
+    engines.prove(tmp_path / "absent" / "folder")
+
+
+def test_a_folder_without_engines_stays_as_it_is(tmp_path: Path) -> None:
+    engines.prove(tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -122,6 +123,31 @@ def test_a_signal_reaches_the_program_and_is_its_to_answer() -> None:
         launched.send_signal(signal.SIGTERM)
         assert launched.stdout.readline() == "stopped\n"
         assert launched.wait() == 3
+
+
+# A server that is ready at once, and ends soon after it was asked.
+SERVER_THAT_IS_READY = """
+import http.server, sys, threading
+class Ready(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        threading.Timer(0.3, server.shutdown).start()
+server = http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Ready)
+server.serve_forever()
+"""
+
+
+def test_a_server_that_becomes_ready_is_noted_once() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    code = (
+        "import sys; from cronnx_server.launch import run; "
+        "sys.exit(run(sys.argv[2:], look_s=0.05, on_ready=lambda: print('ready'), url=sys.argv[1]))"
+    )
+    url, server = f"http://127.0.0.1:{port}", [sys.executable, "-c", SERVER_THAT_IS_READY, str(port)]
+    ended = subprocess.run([sys.executable, "-c", code, url, *server], capture_output=True, text=True, timeout=30)
+    assert (ended.returncode, ended.stdout) == (0, "ready\n")
 
 
 # A server whose stub has ended.

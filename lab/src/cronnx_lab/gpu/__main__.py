@@ -46,7 +46,7 @@ def main() -> int:
 
 
 def _compare(plan: Plan, *, dry_run: bool) -> int:
-    found = requisites(plan.models)
+    found = requisites(plan.models, profile=plan.profile)
     print(*found, sep="\n", flush=True)
     if dry_run:
         _try(plan)

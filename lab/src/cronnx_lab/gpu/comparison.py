@@ -107,7 +107,8 @@ def compare(plan: Plan) -> Table:
         rows: list[list[str]] = []
         for way in Way:
             progress.step(f"Serving on the {way.value}")
-            with triton_server([folder / way.name, ENSEMBLES], list(plan.models)) as server:
+            profile = plan.profile if way.needs_gpu else ""
+            with triton_server([folder / way.name, ENSEMBLES], list(plan.models), profile=profile) as server:
                 answers = _answers(server, plan.models, images)
                 expected = expected or answers
                 if way.needs_gpu:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +17,7 @@ from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
 from cronnx_server.serve.tritonserver import NVIDIA, NVIDIA_ONNXRUNTIME, gpu_count
 
 UV = ".triton/uv/bin/uv pip"
+CPU_FILE = "model.onnx"
 
 
 class Requisite(NamedTuple):
@@ -35,13 +36,18 @@ class Requisite(NamedTuple):
         return f"{'missing' if self.lack else 'ready  '}  {self.name}{f': {self.lack}' if self.lack else ''}"
 
 
-def requisites(ensembles: Sequence[str]) -> list[Requisite]:
-    """What measuring these ensembles needs, with what this machine lacks."""
+def requisites(ensembles: Sequence[str], *, profile: str) -> list[Requisite]:
+    """What measuring these ensembles needs, with what this machine lacks.
+
+    Args:
+        ensembles: Their names in the project.
+        profile: The profile of the networks on the GPU; empty for the default.
+    """
     return [
         Requisite("an NVIDIA GPU", "" if gpu_count() else "there is no /dev/nvidia0; run this on a machine with one"),
         _onnxruntime(),
         Requisite("nvImageCodec and CV-CUDA", "" if _has_decoders() else f"{UV} install --python .venv -r {PACKAGES}"),
-        *_models(ensembles),
+        *(_model(name, profile) for name in ensembles),
     ]
 
 
@@ -81,8 +87,11 @@ def _has(module: str) -> bool:
         return False
 
 
-def _models(ensembles: Sequence[str]) -> Iterator[Requisite]:
-    for name in ensembles:
-        *_, network = repository.steps(repository.read_config(ENSEMBLES / name))
-        built = list((MODEL_REPOSITORY / network).glob("*/model.onnx"))
-        yield Requisite(f"the model {name}", "" if built else f"scripts/build_models {name}")
+def _model(ensemble: str, profile: str) -> Requisite:
+    """A model, with the file that the CPU serves and the one that the profile does."""
+    *_, network = repository.steps(repository.read_config(ENSEMBLES / ensemble))
+    folder = MODEL_REPOSITORY / network
+    served = repository.read_config(folder, profile=profile).default_model_filename or CPU_FILE
+    lacks = [file for file in dict.fromkeys((CPU_FILE, served)) if not list(folder.glob(f"*/{file}"))]
+    option = " --gpu" if lacks and lacks[-1] != CPU_FILE else ""
+    return Requisite(f"the model {ensemble}", f"scripts/build_models {ensemble}{option}" if lacks else "")

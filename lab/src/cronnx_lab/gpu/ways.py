@@ -20,6 +20,10 @@ CORES_A_PROCESS = 5
 """A Python process decodes about as much as five cores do: docs/scaling.md."""
 
 
+MAX_QUEUE_SIZE = 1024
+"""Pictures that may wait: the load is to be answered, not refused."""
+
+
 class Way(Enum):
     """Where a model's network runs, and where its pictures are decoded."""
 
@@ -51,6 +55,7 @@ def write_repository(folder: Path, way: Way, ensembles: Sequence[str], *, profil
         config = repository.read_config(model, profile=profile if way.needs_gpu else None)
         if config.backend == "preprocess":
             config = repository.read_config(model, profile="gpu_decoding" if way is Way.GPU_DECODING else None)
+            config.parameters["max_queue_size"].string_value = str(MAX_QUEUE_SIZE)
             if way is not Way.GPU_DECODING:
                 config.instance_group[0].count = -(-cores // CORES_A_PROCESS)
         else:

@@ -11,7 +11,7 @@ from threading import Event, Thread
 from tritonclient.grpc.model_config_pb2 import ModelInstanceGroup
 
 from cronnx_onnxruntime.cache import VARIABLE as CACHE_BYTES
-from cronnx_server import environment, progress, repository
+from cronnx_server import engines, environment, progress, repository
 from cronnx_server.add_model import placement
 from cronnx_server.build_models.missing_models import Prepared, prepare
 from cronnx_server.errors import RepositoryError, StartError
@@ -76,6 +76,8 @@ def serve(options: Options) -> int:
 
     def report() -> None:
         starting.close()
+        if options.profile:
+            engines.prove(working_folder)
         image_models = {} if options.repositories else repository.image_models(ENSEMBLES, names)
         further = [("playground", options.playground_url)] if options.playground_url else []
         summary.show(

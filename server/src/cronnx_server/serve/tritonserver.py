@@ -80,9 +80,7 @@ def working_folder(profile: str) -> Path:
     gpus = engines.gpu_names() if profile and gpu_count() else []
     if not gpus:
         return ROOT
-    folder = engines.folder(ENGINES, release=os.environ.get(engines.RELEASE, RELEASE), gpus=gpus)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    return engines.prepare(ENGINES, release=os.environ.get(engines.RELEASE, RELEASE), gpus=gpus)
 
 
 def distribution(*, nvidia: Path = NVIDIA, backends: Path = BACKENDS) -> Distribution:

@@ -6,6 +6,7 @@ import pytest
 from tritonclient.grpc.model_config_pb2 import ModelConfig, ModelInstanceGroup
 
 from cronnx_lab.errors import MeasurementError
+from cronnx_lab.gpu.__main__ import CONCURRENCY
 from cronnx_lab.gpu.ways import Way, write_repository
 from cronnx_server import repository
 
@@ -36,6 +37,12 @@ def test_pictures_are_decoded_where_its_way_says(way: Way, tmp_path: Path) -> No
     on_gpu = way is Way.GPU_DECODING
     assert kind(preprocess) == (ModelInstanceGroup.KIND_GPU if on_gpu else ModelInstanceGroup.KIND_CPU)
     assert ("decoder" in preprocess.parameters) is on_gpu
+
+
+@pytest.mark.parametrize("way", Way)
+def test_as_many_pictures_may_wait_as_are_in_flight(way: Way, tmp_path: Path) -> None:
+    preprocess, _ = written(tmp_path, way)
+    assert int(preprocess.parameters["max_queue_size"].string_value) >= max(CONCURRENCY)
 
 
 @pytest.mark.parametrize(("cores", "processes"), [(1, 1), (5, 1), (6, 2), (16, 4), (64, 13)])
