@@ -63,7 +63,7 @@ def prepare(root: Path, *, release: str, gpus: Iterable[str]) -> Path:
 
 
 def prove(place: Path) -> None:
-    """Note the engines, if there are any, with which a server has become ready; one that cannot be noted is built anew."""
+    """Note the engines, if any, with which a server has become ready; one that cannot be noted is built anew."""
     if not (place / ENGINES).is_dir():
         return
     with contextlib.suppress(OSError, CommandError):

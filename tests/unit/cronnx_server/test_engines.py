@@ -79,8 +79,10 @@ def test_a_folder_without_engines_is_made(tmp_path: Path) -> None:
     assert prepared(tmp_path / "new").is_dir()
 
 
-def test_a_folder_that_cannot_be_written_ends_no_server(tmp_path: Path) -> None:
-    engines.prove(tmp_path / "absent" / "folder")
+def test_a_list_that_cannot_be_written_ends_no_server(tmp_path: Path) -> None:
+    (tmp_path / engines.ENGINES).mkdir()
+    (tmp_path / engines.PROVEN).mkdir()
+    engines.prove(tmp_path)
 
 
 def test_a_folder_without_engines_stays_as_it_is(tmp_path: Path) -> None:
