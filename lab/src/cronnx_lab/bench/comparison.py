@@ -80,7 +80,7 @@ def compare(options: ComparisonOptions) -> str:
     folder = REPORTS / datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
     page = report.write(results, judged, run=facts, folder=folder)
     if options.note:
-        report.append_to_history(facts, judged)
+        report.append_to_history(results, judged, run=facts)
     return f"{report.case_table(results)}\n\n{verdict_table(judged)}\n\n{page.relative_to(ROOT)}"
 
 

@@ -46,12 +46,15 @@ def write(results: Results, verdicts: Sequence[Verdict], *, run: Mapping[str, st
     return path
 
 
-def append_to_history(run: Mapping[str, str], verdicts: Sequence[Verdict], *, path: Path = HISTORY) -> None:
-    """Add a run's line to the record.
+def append_to_history(
+    results: Results, verdicts: Sequence[Verdict], *, run: Mapping[str, str], path: Path = HISTORY
+) -> None:
+    """Add a run's line to the record, and put its plots beside it in place of the last run's.
 
     Args:
-        run: Facts about the run, by name.
+        results: The measurements.
         verdicts: The judged targets.
+        run: Facts about the run, by name.
         path: The record.
 
     Raises:
@@ -62,6 +65,8 @@ def append_to_history(run: Mapping[str, str], verdicts: Sequence[Verdict], *, pa
     cells = (*(run[name] for name in ("began", "commit", "machine", "note")), measured)
     line = " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells)
     write_whole(path, f"{before}| {line} |\n".encode())
+    for name, plot in (("throughput", plots.throughput), ("latency", plots.latency)):
+        write_whole(path.with_name(f"{name}.svg"), plot(results).encode())
 
 
 def case_table(results: Results) -> Table:

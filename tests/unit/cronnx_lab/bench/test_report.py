@@ -39,9 +39,10 @@ def test_a_run_with_a_note_adds_a_line_to_the_record(tmp_path: Path) -> None:
         Verdict("v1 / limit", "images/s", ">= 1", "0.5 (0.4 to 0.6)", holds=False),
         Verdict("GB", "memory", "< 1", "0.4", holds=True),
     ]
-    append_to_history(RUN, judged, path=path)
-    append_to_history({**RUN, "note": "fewer"}, judged, path=path)
+    append_to_history(results(), judged, run=RUN, path=path)
+    append_to_history(results(), judged, run={**RUN, "note": "fewer"}, path=path)
     *heading, first, second = path.read_text().splitlines()
     assert heading[-1].startswith("|---")
     assert first == r"| 2026-01-01 | abc+ | 2 cores | more \| threads | v1 / limit: 0.5, GB: 0.4 |"
     assert "| fewer |" in second
+    assert all((path.parent / plot).read_text().startswith("<svg") for plot in ("throughput.svg", "latency.svg"))
