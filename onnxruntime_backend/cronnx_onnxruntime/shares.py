@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
@@ -25,8 +26,9 @@ def cores() -> int:
 def shares(sizes: Sequence[int], threads: int) -> list[Run]:
     """Cut a batch into runs with about equal numbers of rows, also within a request.
 
-    Each thread gets one run, or up to RUNS_A_THREAD if runs would have more than ROWS_A_RUN rows. A request alone with
-    fewer rows than threads stays whole, for a run that all threads share.
+    Each thread gets one run, or up to RUNS_A_THREAD if runs would have more than ROWS_A_RUN rows: all threads get as
+    many, the longer ones first, so that they end at about the same time. A request alone with fewer rows than threads
+    stays whole, for a run that all threads share.
 
     Args:
         sizes: The number of rows of each request.
@@ -34,10 +36,10 @@ def shares(sizes: Sequence[int], threads: int) -> list[Run]:
     """
     ends = [0, *accumulate(max(1, size) for size in sizes)]  # an empty request is answered too
     rows = ends[-1]
-    count = min(max(threads, rows // ROWS_A_RUN), threads * RUNS_A_THREAD)
+    count = threads * min(max(1, math.ceil(rows / (threads * ROWS_A_RUN))), RUNS_A_THREAD)
     if len(sizes) == 1 and rows < threads:
         count = 1
-    cuts = sorted({rows * number // count for number in range(count + 1)})
+    cuts = sorted({math.ceil(rows * number / count) for number in range(count + 1)})
     return [_run(ends, start, stop) for start, stop in pairwise(cuts)]
 
 
