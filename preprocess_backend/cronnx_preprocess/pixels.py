@@ -35,8 +35,9 @@ class PixelWriter:
         self._chw = options.tensors.layout is Layout.FP32_NCHW
         self._scale = 1 / (255 * std)
         self._shift = -np.asarray(options.mean, np.float32).reshape(3, 1, 1) / std
-        self._padding = np.array(options.fill, np.uint8).reshape(1, 1, 3)
         self.dtype: np.dtype[Any] = np.dtype(np.float32 if self._chw else np.uint8)
+        self._padding = np.empty((3, 1, 1) if self._chw else (1, 1, 3), self.dtype)
+        self._fill(np.array(options.fill, np.uint8).reshape(1, 1, 3), self._hwc(self._padding))
 
     def shape(self, canvas: Size) -> tuple[int, int, int]:
         """The shape of the output of a canvas, without the batch."""
@@ -53,11 +54,21 @@ class PixelWriter:
         """
         height, width, _ = rgb.shape
         left, top = offset
-        hwc = out.transpose(1, 2, 0) if self._chw else out
+        hwc = self._hwc(out)
         part = hwc[top : top + height, left : left + width]
         if part.shape != hwc.shape:
-            self._fill(self._padding, hwc)
+            self._pad(out)
         self._fill(rgb, part)
+
+    def _hwc(self, out: Pixels) -> Pixels:
+        return out.transpose(1, 2, 0) if self._chw else out
+
+    def _pad(self, out: Pixels) -> None:
+        if self._chw:
+            out[...] = self._padding
+        else:  # whole rows: numpy would copy three bytes at a time
+            out[0] = self._padding
+            out[1:] = out[0]
 
     def _fill(self, rgb: npt.NDArray[np.uint8], hwc: Pixels) -> None:
         if self._chw:
