@@ -17,9 +17,9 @@ PARTS: Mapping[str, str] = {
     "normalise": "the nodes of the graph before the network",
     "network": "the network",
     "head": "the nodes of the graph after the network",
-    "copy": "Triton copies tensors to and from both steps",
+    "copy": "Triton moves tensors to and from both steps, and writes the answer",
     "stubs": "more time in both steps than the same work takes alone: Python, messages, shared cores",
-    "rest": "HTTP, the ensemble, the load generator",
+    "rest": "HTTP, the ensemble, the caller",
 }
 """The parts of a request, and what each is."""
 
@@ -46,13 +46,13 @@ class Observation:
     """What was measured of an ensemble with one set of pictures in one round.
 
     Attributes:
-        single: The server under one caller.
-        steps: What the preprocessing and the network did meanwhile.
+        latencies_s: The latencies of all requests of one caller, in seconds.
+        steps: What the preprocessing and the network did for the same requests.
         busy: The server under many callers.
         alone: The work without the server.
     """
 
-    single: Measurement
+    latencies_s: Sequence[float]
     steps: Mapping[str, StepTimes]
     busy: Measurement
     alone: Alone
@@ -76,13 +76,8 @@ def breakdown_ms(observation: Observation) -> dict[str, float]:
         "head": run * alone.shares.head,
         "copy": copy,
         "stubs": compute - preprocess - run,
-        "rest": mean_latency_ms(observation.single) - queue - compute - copy,
+        "rest": 1000 * fmean(observation.latencies_s) - queue - compute - copy,
     }
-
-
-def mean_latency_ms(measurement: Measurement) -> float:
-    """The mean latency in milliseconds."""
-    return 1000 * fmean(measurement.latencies_s)
 
 
 def spreads(observations: Sequence[Observation]) -> dict[str, Spread]:

@@ -8,17 +8,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from statistics import fmean, median
 
 from matplotlib.figure import Figure
 
 from cronnx import Client, CronnxError
 from cronnx_lab import pictures
-from cronnx_lab.bench.breakdown import PARTS, Observation, mean_latency_ms, spreads
-from cronnx_lab.bench.results import cpu_s_per_image, median_latency_s
+from cronnx_lab.bench.breakdown import PARTS, Observation, spreads
+from cronnx_lab.bench.results import cpu_s_per_image
 from cronnx_lab.bench.triton import STATISTICS_TIMEOUT_S, step_times
 from cronnx_lab.bench.work_alone import WorkAlone
 from cronnx_lab.errors import MeasurementError
-from cronnx_lab.load.target import Target, triton_target
+from cronnx_lab.load.http_requests import to_triton
+from cronnx_lab.load.target import Target, write
 from cronnx_lab.measurement import WARM_UP_CASE_S, StepTimes
 from cronnx_lab.report import REPORTS, Section, Table, page, svg
 from cronnx_lab.run_facts import machine, run_facts
@@ -89,16 +91,13 @@ class Served:
             MeasurementError: The server does not answer, or refuses a picture.
         """
         before = self._step_times()
-        single = self.target.measure(concurrency=1, seconds=seconds)
+        answers = self.target.closed_loop(concurrency=1, seconds=seconds)
         after = self._step_times()
-        if single.failed or not single.latencies_s:
-            raise MeasurementError(
-                f"expected answers within {seconds:g} s, got {len(single.latencies_s)} and {single.failed} refusals; "
-                "try longer --seconds"
-            )
+        if refused := len(answers.answers) - answers.count():
+            raise MeasurementError(f"expected an answer to each request, got {refused} refusals")
         steps = {name: after[name] - before[name] for name in self.alone.steps}
         busy = self.target.measure(concurrency=concurrency, seconds=seconds)
-        return Observation(single, steps, busy, self.alone.measure(self.images, seconds=seconds / 2))
+        return Observation(answers.latencies_s(), steps, busy, self.alone.measure(self.images, seconds=seconds / 2))
 
     def _step_times(self) -> dict[str, StepTimes]:
         """What each step has done, all its versions together: only the ensemble asks them."""
@@ -149,10 +148,13 @@ def _served(options: StepsOptions) -> Iterator[dict[Case, Served]]:
         images = {name: pictures.make(name, folder / "pictures").contents() for name in options.pictures}
         server = stack.enter_context(triton_server([MODEL_REPOSITORY, ENSEMBLES], options.ensembles))
         client = stack.enter_context(Client(server.addresses.http, timeout_s=STATISTICS_TIMEOUT_S))
+        addresses = [(server.addresses.address, server.addresses.http_port)]
         served = {}
         for case in _cases(options):
-            files, requests = images[case.pictures], folder / case.ensemble / case.pictures
-            target = triton_target(server, case.ensemble, files, folder=requests)
+            files = images[case.pictures]
+            # Numbers as text would take most of the time of an answer with a map of classes.
+            requests = [to_triton(case.ensemble, file, binary_answer=True) for file in files]
+            target = Target(addresses, server.processes, write(requests, folder / case.ensemble / case.pictures))
             served[case] = Served(target, client, alone[case.ensemble], files)
         yield served
 
@@ -167,13 +169,13 @@ def _measured(served: Mapping[Case, Served], options: StepsOptions) -> dict[Case
         for case in list(served)[:: 1 if number % 2 else -1]:
             found = served[case].measure(concurrency=options.concurrency, seconds=options.seconds)
             measured[case].append(found)
-            progress.step(f"Round {number} of {options.rounds}: {mean_latency_ms(found.single):6.1f} ms, {case}")
+            progress.step(f"Round {number} of {options.rounds}: {1000 * fmean(found.latencies_s):6.1f} ms, {case}")
     return measured
 
 
 def table(observations: Sequence[Observation]) -> Table:
     """The parts of a request of one case, over the rounds."""
-    total = Spread.of([mean_latency_ms(each.single) for each in observations])
+    total = Spread.of([1000 * fmean(each.latencies_s) for each in observations])
     rows = [_row(part, spread, total) for part, spread in spreads(observations).items()]
     return Table(HEADINGS, [*rows, _row("whole request", total, total)])
 
@@ -184,7 +186,7 @@ def _row(part: str, spread: Spread, total: Spread) -> list[str]:
 
 
 def _summary(case: Case, observations: Sequence[Observation], concurrency: int) -> str:
-    latency_ms = Spread.of([1000 * median_latency_s(each.single) for each in observations]).median
+    latency_ms = Spread.of([1000 * median(each.latencies_s) for each in observations]).median
     cpu_ms = Spread.of([1000 * cpu_s_per_image(each.busy) for each in observations]).median
     return f"{case}: median latency {latency_ms:.1f} ms; at {concurrency} callers {cpu_ms:.1f} ms of CPU an image"
 

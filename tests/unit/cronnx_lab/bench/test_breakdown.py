@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from cronnx_lab.bench.breakdown import PARTS, breakdown_ms, mean_latency_ms, spreads
-from tests.unit.cronnx_lab.bench.measured import OBSERVATION, measurement
+from cronnx_lab.bench.breakdown import PARTS, breakdown_ms, spreads
+from tests.unit.cronnx_lab.bench.measured import OBSERVATION
 
 
 def test_the_time_of_a_request_is_divided_between_its_parts() -> None:
@@ -27,11 +27,11 @@ def test_the_time_of_a_request_is_divided_between_its_parts() -> None:
 def test_the_parts_add_up_to_the_mean_latency() -> None:
     slow_alone = replace(OBSERVATION, alone=replace(OBSERVATION.alone, preprocess_s=1.0))
     for each in (OBSERVATION, slow_alone):
-        assert sum(breakdown_ms(each).values()) == pytest.approx(mean_latency_ms(each.single)) == 50
+        assert sum(breakdown_ms(each).values()) == pytest.approx(50)
 
 
 def test_each_part_has_its_spread_over_the_rounds() -> None:
-    rounds = [replace(OBSERVATION, single=measurement(10, latency_s=latency_s)) for latency_s in (0.05, 0.07, 0.06)]
+    rounds = [replace(OBSERVATION, latencies_s=[latency_s]) for latency_s in (0.05, 0.07, 0.06)]
     found = spreads(rounds)
     assert list(found) == list(PARTS)
     assert (found["rest"].median, found["rest"].lowest, found["rest"].highest) == pytest.approx((18, 8, 28))
