@@ -106,6 +106,7 @@ def test_ctrl_c_ends_everything_that_was_started() -> None:
     ("arguments", "complaint"),
     [
         (["--model", "nonesuch"], "there is no model 'nonesuch'"),
+        (["--steps", "efficientnet_lite0_ab"], "expected steps of the backends preprocess and onnxruntime in"),
         (["--versions", "77"], "version 77 of efficientnet_lite0_onnx is not built"),
     ],
 )

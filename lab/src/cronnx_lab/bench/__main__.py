@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from cronnx_lab import command_line
-from cronnx_lab.bench import backend_overhead, detector, variants
+from cronnx_lab.bench import backend_overhead, detector, steps, variants
 from cronnx_lab.bench.comparison import ComparisonOptions, compare
 from cronnx_lab.pictures import SIZES
 from cronnx_lab.run_facts import machine
@@ -28,6 +28,7 @@ examples:
   scripts/bench --versions 1 --pictures vga --concurrency 1 16
   scripts/bench --backend-overhead
   scripts/bench --detector yolo11n.onnx --rounds 6 --seconds 10
+  scripts/bench --steps efficientnet_lite0 resnet50 --pictures vga 12mp --rounds 5
   scripts/bench --metrics-cost --rounds 20
   scripts/bench --profile cuda tensorrt --concurrency 64
 
@@ -49,6 +50,8 @@ def main() -> int:
 def _bench(options: argparse.Namespace) -> int:
     if options.detector:
         return _detector(options)
+    if options.steps:
+        return _steps(options)
     if options.backend_overhead:
         return _backend_overhead(options.model)
     if options.metrics_cost or options.profile:
@@ -74,6 +77,23 @@ def _detector(options: argparse.Namespace) -> int:
             detector.DetectorOptions(
                 file=options.detector,
                 picture=options.pictures[0],
+                concurrency=max(options.concurrency or [VARIANT_CONCURRENCY]),
+                rounds=options.rounds or (QUICK_ROUNDS if quick else ROUNDS),
+                seconds=options.seconds or (QUICK_SECONDS if quick else SECONDS),
+                note=options.note,
+            )
+        )
+    )
+    return 0
+
+
+def _steps(options: argparse.Namespace) -> int:
+    quick = options.quick
+    print(
+        steps.measure(
+            steps.StepsOptions(
+                ensembles=list(dict.fromkeys(options.steps)),
+                pictures=list(dict.fromkeys(options.pictures)),
                 concurrency=max(options.concurrency or [VARIANT_CONCURRENCY]),
                 rounds=options.rounds or (QUICK_ROUNDS if quick else ROUNDS),
                 seconds=options.seconds or (QUICK_SECONDS if quick else SECONDS),
@@ -165,6 +185,14 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="measure only a detector, an ONNX file of Ultralytics without suppression, against FastAPI and against "
         f"the raw graph with a client that does the rest (concurrency: {VARIANT_CONCURRENCY})",
+    )
+    parser.add_argument(
+        "--steps",
+        nargs="+",
+        metavar="ENSEMBLE",
+        help="measure only where the time of a request of one caller goes, for each of these ensembles with the first "
+        "of --pictures, and for the first ensemble with the others; and the CPU time of an image at the highest "
+        f"--concurrency (default: {VARIANT_CONCURRENCY})",
     )
     parser.add_argument(
         "--metrics-cost",

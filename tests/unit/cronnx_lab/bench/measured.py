@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from cronnx_lab.bench.breakdown import Alone, Observation
+from cronnx_lab.bench.graph_profile import Shares
 from cronnx_lab.bench.plan import Plan
 from cronnx_lab.bench.results import Results
 from cronnx_lab.measurement import FASTAPI, IN_PROCESS, TRITON, Case, Measurement, StepTimes
@@ -26,3 +28,16 @@ def results(plan: Plan = PLAN, **images_per_s: int) -> Results:
 
 def _rate(rates: dict[str, int], case: Case) -> int:
     return rates[case.contender]
+
+
+OBSERVATION = Observation(
+    # Ten requests to each step, so that a second in it is 100 ms of a request.
+    latencies_s=(0.04, 0.06),
+    steps={
+        "preprocess_224": StepTimes(10, 10, 0.13, 0.01, 0.01, 0.10, 0.01),
+        "net_onnx": StepTimes(10, 10, 0.29, 0.02, 0.02, 0.23, 0.02),
+    },
+    busy=measurement(100),
+    alone=Alone(decode_s=0.006, preprocess_s=0.009, run_s=0.020, shares=Shares(0.1, 0.7, 0.2)),
+)
+"""One caller, whose requests take 50 ms."""
