@@ -65,6 +65,8 @@ def resized(image: Image.Image, size: Size, *, box: Box, resample: Resampling, a
         antialias: Whether the filter widens where the image shrinks, as Pillow's do and OpenCV's do not. Without it
             BILINEAR is OpenCV's INTER_LINEAR, BICUBIC its INTER_CUBIC, and the other filters are as with it.
     """
+    if image.size == size and box == (0, 0, *size):
+        return image
     left, top, right, bottom = box
     reductions = (right - left) / size[0], (bottom - top) / size[1]
     if resample in INTERPOLATIONS and not antialias:

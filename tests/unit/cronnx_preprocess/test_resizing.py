@@ -75,3 +75,11 @@ def test_a_part_up_to_the_edge_is_resized_whatever_its_rounding(antialias: bool)
     for left in (0.1, 1 / 3, 100 / 7, 1000 / 3, 1792 / 9):
         box = (left, left, 1793, 1793)
         assert resized(image, (32, 32), box=box, resample=Resampling.BILINEAR, antialias=antialias).size == (32, 32)
+
+
+@pytest.mark.parametrize("antialias", [True, False])
+@pytest.mark.parametrize("resample", FILTERS)
+def test_an_image_that_has_its_size_stays_as_it_is(resample: Resampling, *, antialias: bool) -> None:
+    image = Image.effect_noise((9, 7), 100).convert("RGB")
+    made = resized(image, (9, 7), box=(0, 0, 9, 7), resample=resample, antialias=antialias)
+    assert np.array_equal(np.asarray(made), np.asarray(image))
