@@ -13,6 +13,7 @@ from cronnx_lab.errors import MeasurementError
 from cronnx_server import engines
 from cronnx_server.serve import tritonserver
 from cronnx_server.serve.addresses import Addresses, free_addresses
+from cronnx_server.serve.log_lines import without_gpu_errors
 from cronnx_server.serve.options import MODEL_CONTROL
 from cronnx_server.serve.process import ServerProcess
 
@@ -136,7 +137,8 @@ def triton_server(
         *flags,
     ]
     folder = tritonserver.working_folder(profile)
-    server = ServerProcess(command, distribution.environment(), folder=folder)
+    rewrite_log = iter if tritonserver.gpu_count() else without_gpu_errors
+    server = ServerProcess(command, distribution.environment(), rewrite_log=rewrite_log, folder=folder)
     try:
         server.wait_until_ready(addresses)
         if profile:
