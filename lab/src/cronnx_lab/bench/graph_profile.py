@@ -119,13 +119,10 @@ def _parts(names: Sequence[str], own: OwnNodes) -> list[str]:
     """
     of_network = [index for index, name in enumerate(names) if name.startswith(NETWORK)]
     last = of_network[-1] if of_network else len(names)
-    return [
-        "head"
-        if name in own.head
-        else "normalise"
-        if name in own.normalisation
-        else "network"
-        if index <= last
-        else "head"
-        for index, name in enumerate(names)
-    ]
+
+    def part(index: int, name: str) -> str:
+        if name in own.normalisation:
+            return "normalise"
+        return "head" if name in own.head or index > last else "network"
+
+    return [part(index, name) for index, name in enumerate(names)]
