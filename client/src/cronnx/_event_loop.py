@@ -17,6 +17,9 @@ from cronnx._errors import CronnxError
 R = TypeVar("R")
 T = TypeVar("T")
 
+CLOSE_S = 5.0
+"""How long `close` waits for the thread."""
+
 _Started: TypeAlias = "concurrent.futures.Future[tuple[asyncio.AbstractEventLoop, asyncio.Event, R]]"
 
 
@@ -112,7 +115,8 @@ class EventLoopThread(Generic[R]):
         if os.getpid() != self._process_id:
             return
         self._stop()
-        self._thread.join()
+        # Ctrl-C at the wrong instant leaves a lock of `concurrent.futures` taken, for which the loop waits for good.
+        self._thread.join(CLOSE_S)
 
 
 def _run(

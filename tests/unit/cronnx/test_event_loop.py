@@ -161,6 +161,18 @@ def test_closing_closes_the_resource(event_loop: EventLoopThread[Resource]) -> N
     assert event_loop.resource.closed.is_set()
 
 
+def test_closing_does_not_wait_for_good_for_a_loop_that_hangs(
+    event_loop: EventLoopThread[Resource], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cronnx._event_loop.CLOSE_S", 0.01)
+    goes_on = threading.Event()
+    event_loop.call_soon(goes_on.wait)
+    event_loop.close()
+    assert not event_loop.resource.closed.is_set()
+    goes_on.set()
+    assert event_loop.resource.closed.wait(30)
+
+
 def test_an_unclosed_loop_ends_when_it_is_collected() -> None:
     resource = Resource()
     event_loop = EventLoopThread("the loop", resource.open)
