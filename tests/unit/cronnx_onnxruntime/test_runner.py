@@ -59,7 +59,7 @@ def test_requests_of_any_size_are_answered_in_order(load: Load) -> None:
         np.testing.assert_array_equal(outputs(answer)["difference"], rows(size, size - 1))
 
 
-@pytest.mark.parametrize(("threads", "runs"), [("1", 3), ("2", 3), ("8", 6)])
+@pytest.mark.parametrize(("threads", "runs"), [("1", 3), ("2", 4), ("8", 6)])
 def test_the_requests_of_a_batch_are_shared_out_between_runs(load: Load, threads: str, runs: int) -> None:
     given = SUMS | {"parameters": parameters(intra_op_thread_count=threads)["parameters"]}
     requests = [sum_request(1, value) for value in range(6)]
