@@ -6,6 +6,7 @@ import html
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
@@ -56,6 +57,11 @@ class Section:
         """The section as HTML elements."""
         note = [f"<p>{html.escape(self.note)}</p>"] if self.note else []
         return "\n".join([f"<h2>{html.escape(self.heading)}</h2>", *note, self.content])
+
+
+def new_folder() -> Path:
+    """A folder for the report of a run that begins now; the first file makes it."""
+    return REPORTS / datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
 
 
 def page(title: str, sections: Sequence[Section]) -> str:

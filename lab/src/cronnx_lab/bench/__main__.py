@@ -56,30 +56,36 @@ def _bench(options: argparse.Namespace) -> int:
         return _backend_overhead(options.model)
     if options.metrics_cost or options.profile:
         return _variants(options)
-    quick = options.quick
     comparison = ComparisonOptions(
         model=options.model,
         versions=options.versions,
         pictures=list(dict.fromkeys(options.pictures)),
-        concurrency=sorted(set(options.concurrency or (QUICK_CONCURRENCY if quick else CONCURRENCY))),
-        rounds=options.rounds or (QUICK_ROUNDS if quick else ROUNDS),
-        seconds=options.seconds or (QUICK_SECONDS if quick else SECONDS),
+        concurrency=sorted(set(options.concurrency or (QUICK_CONCURRENCY if options.quick else CONCURRENCY))),
+        rounds=_rounds(options),
+        seconds=_seconds(options),
         note=options.note,
     )
     print(compare(comparison))
     return 0
 
 
+def _rounds(options: argparse.Namespace) -> int:
+    return int(options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS))
+
+
+def _seconds(options: argparse.Namespace) -> float:
+    return float(options.seconds or (QUICK_SECONDS if options.quick else SECONDS))
+
+
 def _detector(options: argparse.Namespace) -> int:
-    quick = options.quick
     print(
         detector.compare(
             detector.DetectorOptions(
                 file=options.detector,
                 picture=options.pictures[0],
                 concurrency=max(options.concurrency or [VARIANT_CONCURRENCY]),
-                rounds=options.rounds or (QUICK_ROUNDS if quick else ROUNDS),
-                seconds=options.seconds or (QUICK_SECONDS if quick else SECONDS),
+                rounds=_rounds(options),
+                seconds=_seconds(options),
                 note=options.note,
             )
         )
@@ -88,15 +94,14 @@ def _detector(options: argparse.Namespace) -> int:
 
 
 def _steps(options: argparse.Namespace) -> int:
-    quick = options.quick
     print(
         steps.measure(
             steps.StepsOptions(
                 ensembles=list(dict.fromkeys(options.steps)),
                 pictures=list(dict.fromkeys(options.pictures)),
                 concurrency=max(options.concurrency or [VARIANT_CONCURRENCY]),
-                rounds=options.rounds or (QUICK_ROUNDS if quick else ROUNDS),
-                seconds=options.seconds or (QUICK_SECONDS if quick else SECONDS),
+                rounds=_rounds(options),
+                seconds=_seconds(options),
                 note=options.note,
             )
         )
@@ -115,13 +120,12 @@ def _backend_overhead(model: str) -> int:
 
 def _variants(options: argparse.Namespace) -> int:
     chosen = variants.profile_variants(options.profile) if options.profile else variants.METRICS_VARIANTS
-    quick = options.quick
     load = variants.VariantLoad(
         model=options.model,
         picture=options.pictures[0],
         concurrency=max(options.concurrency or [VARIANT_CONCURRENCY]),
-        rounds=options.rounds or (QUICK_ROUNDS if quick else ROUNDS),
-        seconds=options.seconds or (QUICK_SECONDS if quick else SECONDS),
+        rounds=_rounds(options),
+        seconds=_seconds(options),
     )
     print(variants.table(chosen, load, what="profile" if options.profile else "metrics"))
     print(f"{load.model}, concurrency {load.concurrency}, {load.rounds} rounds; {machine()}")

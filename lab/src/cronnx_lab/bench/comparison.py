@@ -6,7 +6,6 @@ import contextlib
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 
 from cronnx_lab import pictures
@@ -26,7 +25,7 @@ from cronnx_lab.measurement import (
     warm_up,
 )
 from cronnx_lab.perf_analyzer.program import perf_analyzer
-from cronnx_lab.report import REPORTS
+from cronnx_lab.report import new_folder
 from cronnx_lab.run_facts import run_facts
 from cronnx_lab.verdicts import verdict_table
 from cronnx_server import environment, repository
@@ -77,7 +76,7 @@ def compare(options: ComparisonOptions) -> str:
         rounds = list(measure_rounds(plan.cases(), contenders, count=options.rounds, seconds=options.seconds))
     results = Results(plan, rounds)
     judged = verdicts(results)
-    folder = REPORTS / datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
+    folder = new_folder()
     page = report.write(results, judged, run=facts, folder=folder)
     if options.note:
         report.append_to_history(results, judged, run=facts)

@@ -10,7 +10,6 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +25,7 @@ from cronnx_lab.load.http_requests import to_fastapi, to_triton
 from cronnx_lab.load.target import Target, write
 from cronnx_lab.measurement import CLOSED_LOOP, FASTAPI, TRITON, Case, Contender, Measurement, Round, measure_rounds
 from cronnx_lab.measurement import warm_up as warm_up_cases
-from cronnx_lab.report import REPORTS, Section, Table, page, svg
+from cronnx_lab.report import Section, Table, new_folder, page, svg
 from cronnx_lab.run_facts import run_facts
 from cronnx_lab.servers import TritonServer, triton_server
 from cronnx_lab.verdicts import Spread, Verdict, at_least, at_most, verdict_table
@@ -126,7 +125,7 @@ def compare(options: DetectorOptions) -> str:
         rounds = list(measure_rounds(cases, contenders, count=options.rounds, seconds=options.seconds))
     judged = _verdicts(cases, rounds, bytes_per_image)
     table = _table(cases, rounds, bytes_per_image)
-    folder = REPORTS / datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
+    folder = new_folder()
     path = folder / "index.html"
     sections = [
         Section("Targets", verdict_table(judged).html(), "A ratio compares measurements of the same round."),

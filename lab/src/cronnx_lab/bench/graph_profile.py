@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import onnx
 import onnxruntime
 
+from cronnx_onnxruntime.providers import CPU
 from cronnx_server.graphs.image_model import NETWORK
 
 Event: TypeAlias = Mapping[str, Any]
@@ -74,7 +75,7 @@ def profile(
     """
     options.enable_profiling = True
     options.profile_file_prefix = str(folder / "profile")
-    session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(str(model), options, providers=[CPU])
     for each in (feeds[0], *feeds):
         session.run(outputs, dict(each))
     path = Path(session.end_profiling())

@@ -6,7 +6,6 @@ import contextlib
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from statistics import fmean, median
 
@@ -22,7 +21,7 @@ from cronnx_lab.errors import MeasurementError
 from cronnx_lab.load.http_requests import to_triton
 from cronnx_lab.load.target import Target, write
 from cronnx_lab.measurement import WARM_UP_CASE_S, StepTimes
-from cronnx_lab.report import REPORTS, Section, Table, page, svg
+from cronnx_lab.report import Section, Table, new_folder, page, svg
 from cronnx_lab.run_facts import machine, run_facts
 from cronnx_lab.servers import triton_server
 from cronnx_lab.verdicts import Spread
@@ -124,7 +123,7 @@ def measure(options: StepsOptions) -> str:
     )
     with _served(options) as served:
         measured = _measured(served, options)
-    path = REPORTS / datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S") / "index.html"
+    path = new_folder() / "index.html"
     write_whole(path, page("Time of a request by step", _sections(measured, options, facts)).encode())
     tables = [f"{_summary(case, each, options.concurrency)}\n{table(each)}" for case, each in measured.items()]
     return "\n\n".join([*tables, f"{options.rounds} rounds; {machine()}", str(path.relative_to(ROOT))])

@@ -15,6 +15,7 @@ import onnxruntime
 from cronnx_lab.bench import graph_profile
 from cronnx_lab.bench.breakdown import Alone
 from cronnx_lab.bench.graph_profile import Feeds
+from cronnx_onnxruntime.providers import CPU
 from cronnx_onnxruntime.runner import model_path
 from cronnx_onnxruntime.settings import settings
 from cronnx_preprocess import Options, Preprocessor
@@ -25,7 +26,6 @@ from cronnx_server.errors import RepositoryError
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
 
 BACKENDS = ["preprocess", "onnxruntime"]
-CPU = "CPUExecutionProvider"
 
 Result = TypeVar("Result")
 
