@@ -20,10 +20,36 @@ def interpolation(graph: GraphBuilder, positions: str, size: str) -> str:
     Returns:
         FP32 [..., n, size]: each row has the weights of one position.
     """
-    last = graph.op("Sub", graph.cast(size, TensorProto.FLOAT), graph.constant(1))
-    inside = graph.op("Min", graph.op("Max", positions, graph.constant(0)), last)
-    distance = graph.op("Abs", graph.op("Sub", inside, _numbers(graph, size)))
-    return graph.op("Relu", graph.op("Sub", graph.constant(1), distance))
+    last = graph.op("Sub", size, graph.ints(1))
+    return _weights(graph, _inside(graph, positions, last), _numbers(graph, size))
+
+
+def interpolate(graph: GraphBuilder, rows: str, positions: str) -> str:
+    """Add the interpolation between rows.
+
+    The positions of a window lie between few rows. Only these are multiplied with the weights of the window.
+
+    Args:
+        graph: The graph.
+        rows: FP32 [batch, size, columns].
+        positions: Positions FP32 [batch, windows, n, 1], in windows of neighbours; otherwise like those above.
+
+    Returns:
+        FP32 [batch, windows * n, columns].
+    """
+    size = graph.op("Shape", rows, start=1, end=2)
+    last = graph.op("Sub", size, graph.ints(1))
+    inside = _inside(graph, positions, last)
+    lowest, highest = (
+        graph.cast(graph.reduce(each, inside, 2, keepdims=1), TensorProto.INT64) for each in ("ReduceMin", "ReduceMax")
+    )
+    longest = graph.reduce("ReduceMax", graph.op("Sub", highest, lowest), 0, 1, 2, 3)
+    sources = graph.op("Add", lowest, _range(graph, graph.op("Add", longest, graph.ints(2))))
+    weights = _weights(graph, inside, graph.cast(sources, TensorProto.FLOAT))
+    known = graph.op("Min", graph.op("Max", sources, graph.ints(0)), last)
+    found = graph.op("GatherND", rows, graph.op("Transpose", known, perm=(0, 1, 3, 2)), batch_dims=1)
+    shape = graph.op("Concat", graph.ints(0, -1), graph.op("Shape", rows, start=2), axis=0)
+    return graph.op("Reshape", graph.op("MatMul", weights, found), shape)
 
 
 def centres(graph: GraphBuilder, count: str) -> str:
@@ -33,5 +59,18 @@ def centres(graph: GraphBuilder, count: str) -> str:
 
 def _numbers(graph: GraphBuilder, count: str) -> str:
     """The numbers from 0 up to `count`, FP32 [n]."""
+    return graph.cast(_range(graph, count), TensorProto.FLOAT)
+
+
+def _range(graph: GraphBuilder, count: str) -> str:
     first, step = (graph.constant(number, np.int64) for number in (0, 1))
-    return graph.cast(graph.op("Range", first, graph.op("Squeeze", count, graph.ints(0)), step), TensorProto.FLOAT)
+    return graph.op("Range", first, graph.op("Squeeze", count, graph.ints(0)), step)
+
+
+def _inside(graph: GraphBuilder, positions: str, last: str) -> str:
+    return graph.op("Min", graph.op("Max", positions, graph.constant(0)), graph.cast(last, TensorProto.FLOAT))
+
+
+def _weights(graph: GraphBuilder, positions: str, samples: str) -> str:
+    distance = graph.op("Abs", graph.op("Sub", positions, samples))
+    return graph.op("Relu", graph.op("Sub", graph.constant(1), distance))

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+import pytest
+from onnx import TensorProto, checker, helper
+
+from cronnx_server.graphs.builder import GraphBuilder
+from cronnx_server.graphs.heads.semantic_segmentation import add_semantic_segmentation_head
+from cronnx_server.model_spec import ModelSpec, NetworkInput, Recipe, Task
+
+Array = npt.NDArray[Any]
+HEIGHT, WIDTH = 64, 96
+STRETCHED = (50, 40, WIDTH / 50, HEIGHT / 40, 0, 0)
+LETTERBOXED = (1000, 500, 0.096, 0.096, 0, 8)
+CROPPED = (700, 900, 96 / 700, 96 / 700, 0, -29.7)
+SMALL = (3, 2, 32, 32, 0, 0)
+
+
+def class_map(
+    logits: Array, geometries: list[tuple[float, ...]], *, opset: int = 17, size: tuple[int, int] = (HEIGHT, WIDTH)
+) -> Array:
+    """The class map of the head for the logits [batch, classes, h, w] of a network's images of this size."""
+    classes, height, width = logits.shape[1:]
+    spec = ModelSpec(
+        task=Task.SEMANTIC_SEGMENTATION,
+        output_format="class_logits",
+        outputs=("logits",),
+        labels=tuple(map(str, range(classes))),
+        recipe=Recipe(height=size[0], width=size[1]),
+        input=NetworkInput(name="image"),
+    )
+    inputs = [
+        helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", classes, height, width]),
+        helper.make_tensor_value_info("geometry", TensorProto.FLOAT, ["batch", 6]),
+        helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["batch", *size, 3]),
+    ]
+    graph = GraphBuilder(opset=opset)
+    outputs = add_semantic_segmentation_head(graph, spec, inputs[:1])
+    opsets = [helper.make_opsetid("", opset)]
+    made = helper.make_graph(graph.nodes, "head", inputs, outputs, graph.constants)
+    model = helper.make_model(made, opset_imports=opsets, ir_version=8)
+    checker.check_model(model, full_check=True)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    feeds = {
+        "logits": logits,
+        "geometry": np.array(geometries, np.float32),
+        "pixels": np.zeros((len(logits), *size, 3), np.uint8),
+    }
+    found: Array = session.run(["class_map"], feeds)[0]
+    return found
+
+
+def best_class(logits: Array, geometry: tuple[float, ...], *, size: tuple[int, int] = (HEIGHT, WIDTH)) -> Array:
+    """The best class at each point of the grid in the photograph, [y, x], of logits [classes, h, w]."""
+    values = logits.astype(np.float64)
+    for axis, (photo, factor, pad) in enumerate(np.reshape(geometry, (3, 2)).T):
+        along, image = 2 - axis, size[1 - axis]
+        grid, samples = max(image, 640), logits.shape[along]
+        points = (np.arange(min(int(photo), grid)) + 0.5) / min(grid / photo, 1)
+        at = (points * factor + pad) * samples / image - 0.5
+        values = np.apply_along_axis(partial(np.interp, at, np.arange(samples)), along, values)
+    return np.asarray(values.argmax(axis=0))
+
+
+def random_logits(batch: int, *shape: int) -> Array:
+    return np.random.default_rng(seed=1).normal(size=(batch, *shape)).astype(np.float32)
+
+
+@pytest.mark.parametrize("opset", [17, 18])
+@pytest.mark.parametrize("geometry", [STRETCHED, LETTERBOXED, CROPPED, SMALL])
+def test_each_point_has_the_class_of_the_largest_interpolated_logit(geometry: tuple[float, ...], opset: int) -> None:
+    logits = random_logits(1, 3, 16, 24)
+    expected = best_class(logits[0], geometry)
+    found = class_map(logits, [geometry], opset=opset)
+    assert found.shape == (1, 640, 640)
+    assert np.mean(found[0, : expected.shape[0], : expected.shape[1]] == expected) > 0.999
+
+
+def test_a_grid_need_not_be_whole_windows() -> None:
+    size, geometry, logits = (650, 700), (700, 650, 1, 1, 0, 0), random_logits(1, 3, 9, 8)
+    (found,) = class_map(logits, [geometry], size=size)
+    assert found.shape == size
+    assert np.mean(found == best_class(logits[0], geometry, size=size)) > 0.999
+
+
+def test_photographs_of_other_sizes_in_a_batch_change_nothing() -> None:
+    geometries = [STRETCHED, LETTERBOXED, CROPPED, SMALL]
+    logits = random_logits(len(geometries), 3, 16, 24)
+    together = class_map(logits, geometries)
+    for image, (width, height, *_) in enumerate(geometries):
+        alone = class_map(logits[image : image + 1], [geometries[image]])
+        inside = np.s_[: int(min(height, 640)), : int(min(width, 640))]
+        np.testing.assert_array_equal(together[image][inside], alone[0][inside])
+
+
+def test_beyond_a_photograph_the_map_has_the_class_at_the_edge() -> None:
+    found = class_map(random_logits(1, 3, 16, 24), [STRETCHED])[0]
+    np.testing.assert_array_equal(found[40:], np.broadcast_to(found[39], (600, 640)))
+    np.testing.assert_array_equal(found[:, 50:], np.broadcast_to(found[:, 49:50], (640, 590)))
+
+
+@pytest.mark.parametrize("value", [0, np.nan, np.inf])
+def test_a_geometry_that_places_nothing_still_gets_a_map(value: float) -> None:
+    assert class_map(random_logits(2, 3, 4, 4), [(value,) * 6, STRETCHED]).shape == (2, 640, 640)
