@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -22,7 +23,7 @@ SMALL = (3, 2, 32, 32, 0, 0)
 
 
 def class_map(
-    logits: Array, geometries: list[tuple[float, ...]], *, opset: int = 17, size: tuple[int, int] = (HEIGHT, WIDTH)
+    logits: Array, geometries: Sequence[tuple[float, ...]], *, opset: int = 17, size: tuple[int, int] = (HEIGHT, WIDTH)
 ) -> Array:
     """The class map of the head for the logits [batch, classes, h, w] of a network's images of this size."""
     classes, height, width = logits.shape[1:]
