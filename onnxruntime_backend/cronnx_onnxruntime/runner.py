@@ -82,7 +82,9 @@ class Runner:
         """
         chosen = providers(config, kind=kind, device_id=device_id, available=onnxruntime.get_available_providers())
         requested = settings(config)
-        self._session = _session(path, requested, chosen)
+        # ONNX Runtime's own count ignores a quota, and it would tie its threads to cores that others use too.
+        self._threads = requested.intra_op_thread_count or cores()
+        self._session = _session(path, replace(requested, intra_op_thread_count=self._threads), chosen)
         self._signature = Signature.of(self._session)
         self._signature.check(config)
         self._run_options = requested.run_options()
@@ -91,7 +93,6 @@ class Runner:
         self._output_dims = {entry["name"]: model_dims(entry) for entry in config["output"]}
         self._strings = {each.name for each in self._signature.inputs if each.data_type == datatypes.STRING}
         self._scalars = {each.name for each in self._signature.inputs if not each.shape}
-        self._threads = requested.intra_op_thread_count or cores()
         # With a dynamic batcher the rows of a request may meet any others, so that they have to be independent.
         is_dynamic = self._batching and "dynamic_batching" in config
         self._cuts_batches = is_dynamic and list(chosen.options) == [CPU] and not self._ragged

@@ -27,7 +27,7 @@ LARGEST_COUNT = 2**31 - 1
 
 ARENA_SHRINKAGE = "memory.enable_memory_arena_shrinkage"
 DEVICE_ALLOCATOR = "session.use_device_allocator_for_initializers"
-STOP_SPINNING = "session.force_spinning_stop"
+STOP_SPINNING, SPIN_US = "session.force_spinning_stop", "session.intra_op.spin_duration_us"
 CUDA_PARAMETERS = (
     "cudnn_conv_algo_search",
     "gpu_mem_limit",
@@ -77,8 +77,10 @@ class Settings:
             options.enable_cpu_mem_arena = self.enable_mem_arena
         if self.enable_mem_pattern is not None:
             options.enable_mem_pattern = self.enable_mem_pattern
-        # Threads may spin between operators, but not between runs, when preprocessing needs the cores.
+        # A thread may spin until the next operator, but leaves its core to others between runs, when preprocessing
+        # needs it, and while it waits for a thread that is late.
         options.add_session_config_entry(STOP_SPINNING, "1")
+        options.add_session_config_entry(SPIN_US, "50")
         for key, value in self.session_entries.items():
             options.add_session_config_entry(key, value)
         for library in self.custom_operator_libraries:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import psutil
 import pytest
 from onnx import helper
 
+from cronnx_onnxruntime.cores import usable_cores
 from cronnx_onnxruntime.runner import Request, Runner
 from tests.unit.cronnx_onnxruntime import graphs
 from tests.unit.cronnx_onnxruntime.configs import Config, config, parameters, tensor
@@ -25,30 +27,35 @@ def runner(path: Path, model: bytes, given: Config) -> Runner:
     return Runner(path, complete, kind="CPU", device_id=0)
 
 
-def threads_of(given: Config, path: Path) -> int:
-    """Count the threads that a session starts, in a new process: in this one, threads of other tests end."""
+def allowed_cores(given: Config, path: Path) -> list[set[int]]:
+    """The cores that each thread of a session may use, in a new process: in this one, threads of other tests end."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
-        return process.submit(threads_here, given, path).result()
+        return process.submit(allowed_cores_here, given, path).result()
 
 
-def threads_here(given: Config, path: Path) -> int:
+def allowed_cores_here(given: Config, path: Path) -> list[set[int]]:
     process = psutil.Process()
-    before = process.num_threads()
+    before = {thread.id for thread in process.threads()}
     loaded = runner(path, graphs.identity(), given)
-    started = process.num_threads() - before
+    allowed = [os.sched_getaffinity(thread.id) for thread in process.threads() if thread.id not in before]
     del loaded
-    return started
+    return allowed
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_a_session_has_as_many_threads_as_intra_op_thread_count_says(count: int, tmp_path: Path) -> None:
-    assert threads_of(parameters(intra_op_thread_count=str(count)), tmp_path / "model.onnx") == count - 1
+    assert len(allowed_cores(parameters(intra_op_thread_count=str(count)), tmp_path / "model.onnx")) == count - 1
+
+
+def test_without_a_count_a_session_has_a_thread_for_each_core_and_none_is_tied_to_one(tmp_path: Path) -> None:
+    allowed = allowed_cores(parameters(), tmp_path / "model.onnx")
+    assert allowed == [os.sched_getaffinity(0)] * (usable_cores() - 1)
 
 
 @pytest.mark.parametrize(("mode", "expected"), [("0", 0), ("1", 3)])
 def test_inter_op_threads_are_there_in_parallel_mode_only(mode: str, expected: int, tmp_path: Path) -> None:
     given = parameters(intra_op_thread_count="1", inter_op_thread_count="4", execution_mode=mode)
-    assert threads_of(given, tmp_path / "model.onnx") == expected
+    assert len(allowed_cores(given, tmp_path / "model.onnx")) == expected
 
 
 def widened() -> bytes:
