@@ -8,6 +8,7 @@ something else than it did.
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -30,6 +31,8 @@ from cronnx_server.triton_http import TritonHttp
 
 READY_POLL_S = 0.02
 PERIOD_S = 1.0
+LONGEST_PERIOD_S = 30.0
+"""How long a server whose log says nothing is not looked at: its log may be turned off."""
 RETRY_S = 30.0
 READ_TIMEOUT_S = 5.0
 
@@ -70,9 +73,15 @@ class Decisions:
             while not is_ready(self._addresses):
                 if server.ends_within(poll_s):
                     return
-            self.look(client)
-            while not server.ends_within(PERIOD_S):
-                self.look(client)
+            looked_at_s = -math.inf
+            while True:
+                # A model that was loaded just before the last look may not have been there yet.
+                loaded = server.loaded_at_s > looked_at_s - PERIOD_S
+                if loaded or time.monotonic() > looked_at_s + LONGEST_PERIOD_S:
+                    looked_at_s = time.monotonic()
+                    self.look(client)
+                if server.ends_within(PERIOD_S):
+                    return
 
     def look(self, client: Client) -> None:
         """Compare the server with the file, once, and change what is out of date.

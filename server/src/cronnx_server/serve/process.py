@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import re
 import select
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Thread
@@ -23,6 +25,7 @@ from cronnx_server.triton_http import TritonHttp
 POLL_S = 0.1
 READY_TIMEOUT_S = 1.0
 _LISTENS = re.compile(r'"Started \w+Service at ')
+_LOADED = re.compile(r'"successfully loaded ')
 # Kills a process group as soon as its standard input closes, which happens when the parent process ends.
 _GUARD = ("sh", "-c", 'read -r _; kill -s KILL -- "-$1"', "sh")
 
@@ -35,9 +38,11 @@ class ServerProcess:
     Attributes:
         was_up: Whether the server has said in its log that it listens, or its owner has seen it ready. After `end` the
             whole log is read, so that it is known of a server that crashed as soon as it was up.
+        loaded_at_s: When its log last said that a model was loaded, on the monotonic clock.
     """
 
     was_up = False
+    loaded_at_s = -math.inf
 
     def __init__(
         self,
@@ -150,6 +155,8 @@ class ServerProcess:
         with cast(IO[str], self._process.stdout) as log:
             for line in log:
                 self.was_up = self.was_up or bool(_LISTENS.search(line))
+                if _LOADED.search(line):
+                    self.loaded_at_s = time.monotonic()
                 yield line.rstrip("\r\n")
 
 

@@ -104,9 +104,9 @@ def serve(options: Options) -> int:
     with shared_memory.claimed() as regions, ExitStack() as starting, playground.running(options) as page:
         stub_watch = StubWatch(options.addresses, key=options.key)
 
-        def watch(server: ServerProcess) -> None:
-            stub_watch.watch(server)
+        def watch(server: ServerProcess) -> bool:
             page.check()
+            return stub_watch.watch(server)
 
         def stop() -> None:
             page.stop()

@@ -79,8 +79,12 @@ class StubWatch:
         self._stubs: dict[int, _Stub] = {}
         self._suspects: set[int] = set()
 
-    def watch(self, server: ServerProcess) -> None:
-        """Look once. A process counts as dead if two looks find it so: between them the server may reap it."""
+    def watch(self, server: ServerProcess) -> bool:
+        """Look once. A process counts as dead if two looks find it so: between them the server may reap it.
+
+        Returns:
+            Whether a process was found dead for the first time.
+        """
         if self._children.parent != server.pid:
             self._children = Children(server.pid, proc=self._proc)
         children = self._children.look()
@@ -91,6 +95,7 @@ class StubWatch:
         self._suspects = dead
         self._repair(server, [self._stubs.pop(pid) for pid in certain], n_dead=len(dead))
         self._free_memory(server)
+        return bool(dead & self._stubs.keys())
 
     def _find(self, alive: Iterable[int]) -> None:
         for pid in set(alive) - self._stubs.keys():

@@ -15,7 +15,7 @@ from cronnx_server.serve.process_table import exit_status
 
 MOST_FAILED_STARTS = 5
 FIRST_PAUSE_S = 0.5
-WATCH_S = 0.5
+WATCH_S, AGAIN_S = 1.0, 0.5
 # Once a server has been up: a model that no longer loads must not stop the others.
 LENIENT = ("--exit-on-error=false",)
 
@@ -47,7 +47,7 @@ class Supervisor:
         start: Callable[[Sequence[str]], ServerProcess],
         addresses: Addresses,
         *,
-        watch: Callable[[ServerProcess], None],
+        watch: Callable[[ServerProcess], bool],
         on_end: Callable[[], None],
         most_failed_starts: int = MOST_FAILED_STARTS,
     ) -> None:
@@ -56,7 +56,8 @@ class Supervisor:
         Args:
             start: Starts a server with the flags it is given, besides its own.
             addresses: Where the server listens.
-            watch: Checks a running server every `WATCH_S` seconds; it may repair or kill it.
+            watch: Checks a running server every `WATCH_S` seconds, or after `AGAIN_S` if it returns True; it may
+                repair or kill it.
             on_end: Cleans up after a server.
             most_failed_starts: How many servers in a row may end before they are up.
         """
@@ -113,13 +114,13 @@ class Supervisor:
 
     def _watched(self, server: ServerProcess) -> int:
         # The watch begins with the start: it cannot name a process that died before it looked.
-        next_watch_s = time.monotonic()
-        while not server.ends_within(POLL_S if self._report else WATCH_S):
+        next_watch_s, period_s = time.monotonic(), WATCH_S
+        while not server.ends_within(POLL_S if self._report else period_s):
             if self._is_stopped:
                 continue
             if (now_s := time.monotonic()) >= next_watch_s:
-                next_watch_s = now_s + WATCH_S
-                self._watch(server)
+                period_s = AGAIN_S if self._watch(server) else WATCH_S
+                next_watch_s = now_s + period_s
             if (self._report or not server.was_up) and is_ready(self._addresses):
                 server.was_up = True
                 if self._report:

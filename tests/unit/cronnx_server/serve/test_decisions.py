@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import json
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from cronnx import Client, CronnxError, Promotion
 from cronnx_server.serve.addresses import Addresses
 from cronnx_server.serve.decisions import Decisions
+from cronnx_server.serve.process import ServerProcess
 
 ARMS, DECIDED = "net/1=90 net/2=10", "net/2=100.0"
 
@@ -40,6 +42,8 @@ class FakeTriton:
 
     def answer(self, path: str) -> Any:
         self.asked.append(path)
+        if path == "/v2/health/ready":
+            return {}
         if path == "/v2/repository/index":
             return [{"name": name, "version": "1", "state": "READY"} for name in self.configs]
         return self.configs[path.split("/")[3]]
@@ -109,6 +113,22 @@ def client() -> FakeClient:
 @pytest.fixture
 def decisions(addresses: Addresses, tmp_path: Path) -> Decisions:
     return Decisions(addresses, folder=tmp_path / "decisions")
+
+
+class FakeServer(ServerProcess):
+    """A server that lives for some waits; before one of them, its log says that a model was loaded."""
+
+    def __init__(self, *, waits: int, loads_at: int) -> None:
+        self._waits, self._loads_at = iter(range(waits)), loads_at
+        self.ended = threading.Event()
+
+    def ends_within(self, timeout_s: float) -> bool:  # noqa: ARG002 - the waits take no time
+        wait = next(self._waits, None)
+        if wait is None:
+            self.ended.set()
+        elif wait == self._loads_at:
+            self.loaded_at_s = time.monotonic()
+        return wait is None
 
 
 def kept(decisions: Decisions) -> Any:
@@ -186,3 +206,13 @@ def test_a_model_about_which_nothing_can_be_decided_is_read_once(
     for _ in range(3):
         decisions.look(client)
     assert triton.asked.count("/v2/models/net/config") == 1
+
+
+@pytest.mark.parametrize(("loads_at", "is_looked_at_again"), [(9, False), (2, True)])
+def test_a_server_is_looked_at_again_when_a_model_was_loaded(
+    decisions: Decisions, triton: FakeTriton, loads_at: int, is_looked_at_again: bool
+) -> None:
+    server = FakeServer(waits=5, loads_at=loads_at)
+    decisions.follow(server)
+    assert server.ended.wait(30)
+    assert (triton.asked.count("/v2/repository/index") > 1) is is_looked_at_again

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 import select
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -47,3 +49,14 @@ def test_one_that_ends_is_seen_to_end_and_one_that_lives_to_live() -> None:
 def test_what_cannot_be_started_is_named() -> None:
     with pytest.raises(StartError, match="cannot start /none: No such file"):
         ServerProcess(["/none"], os.environ)
+
+
+def test_the_log_tells_when_a_model_was_loaded() -> None:
+    line = "I1129 00:00:00.000000 1 model_lifecycle.cc:849] \"successfully loaded 'photos'\""
+    started_s = time.monotonic()
+    quiet, told = (ServerProcess(["echo", each], os.environ) for each in ("ready", line))
+    for server in (quiet, told):
+        server.wait()
+        server.end()
+    assert quiet.loaded_at_s == -math.inf
+    assert started_s <= told.loaded_at_s <= time.monotonic()

@@ -94,10 +94,9 @@ STUB = "/opt/python/triton_python_backend_stub"
 def test_the_model_of_a_stub_that_stays_dead_is_loaded_anew_once(server: Server, version: Path, loads: Loads) -> None:
     stubs = StubWatch(loads.addresses, proc=server.proc)
     server.has(7, "S", STUB, version / "model.onnx")
-    stubs.watch(server)
+    assert not stubs.watch(server)
     server.has(7, "Z")
-    for _ in range(4):
-        stubs.watch(server)
+    assert [stubs.watch(server) for _ in range(4)] == [True, False, False, False]
     assert loads.asked == ["/v2/repository/models/toy_onnx/load"]
     assert version.stat().st_mtime > 0, "Triton would not load what is as old as before"
     assert not server.was_killed

@@ -56,10 +56,11 @@ class Program:
         self.ended += 1
 
     def supervisor(self, *, kill: bool = False) -> Supervisor:
-        def watch(server: ServerProcess) -> None:
+        def watch(server: ServerProcess) -> bool:
             if kill and self.is_ready:
                 self.is_ready = False  # the first server alone, however long the others take to end
                 server.kill()
+            return False
 
         return Supervisor(self.start, self.addresses, watch=watch, on_end=self.end, most_failed_starts=FAILED_STARTS)
 
