@@ -33,7 +33,7 @@ READY_POLL_S = 0.02
 PERIOD_S = 1.0
 LONGEST_PERIOD_S = 30.0
 """How long a server whose log says nothing is not looked at: its log may be turned off."""
-RETRY_S = 30.0
+RETRY_S = 20.0
 READ_TIMEOUT_S = 5.0
 
 Decision: TypeAlias = Mapping[str, str]
@@ -77,22 +77,25 @@ class Decisions:
             while True:
                 # A model that was loaded just before the last look may not have been there yet.
                 loaded = server.loaded_at_s > looked_at_s - PERIOD_S
-                if loaded or time.monotonic() > looked_at_s + LONGEST_PERIOD_S:
-                    looked_at_s = time.monotonic()
-                    self.look(client)
+                now_s = time.monotonic()
+                if (loaded or now_s > looked_at_s + LONGEST_PERIOD_S) and self.look(client):
+                    looked_at_s = now_s
                 if server.ends_within(PERIOD_S):
                     return
 
-    def look(self, client: Client) -> None:
+    def look(self, client: Client) -> bool:
         """Compare the server with the file, once, and change what is out of date.
 
         Args:
             client: Promotes and splits.
+
+        Returns:
+            Whether the server answered.
         """
         try:
             configs = self._configs()
         except (NoAnswerError, LookupError, TypeError, ValueError):  # it is ending, or has other things to do
-            return
+            return False
         kept = self._kept()
         decisions = {}
         for name in {*configs, *kept}:
@@ -101,6 +104,7 @@ class Decisions:
                 decisions[name] = decision
         if decisions != kept:
             self._keep(decisions)
+        return True
 
     def _decision(
         self, client: Client, name: str, config: Mapping[str, Any] | None, kept: Decision | None

@@ -39,12 +39,15 @@ class FakeTriton:
     def __init__(self) -> None:
         self.configs: dict[str, Mapping[str, Any]] = {"net": {"backend": "onnxruntime"}}
         self.asked: list[str] = []
+        self.failures, self.status = 0, 200
 
     def answer(self, path: str) -> Any:
         self.asked.append(path)
         if path == "/v2/health/ready":
             return {}
         if path == "/v2/repository/index":
+            self.status = 503 if self.failures else 200
+            self.failures = max(0, self.failures - 1)
             return [{"name": name, "version": "1", "state": "READY"} for name in self.configs]
         return self.configs[path.split("/")[3]]
 
@@ -86,7 +89,7 @@ def addresses(triton: FakeTriton) -> Iterator[Addresses]:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             content = json.dumps(triton.answer(self.path)).encode()
-            self.send_response(200)
+            self.send_response(triton.status)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
@@ -216,3 +219,11 @@ def test_a_server_is_looked_at_again_when_a_model_was_loaded(
     decisions.follow(server)
     assert server.ended.wait(30)
     assert (triton.asked.count("/v2/repository/index") > 1) is is_looked_at_again
+
+
+def test_a_server_that_has_other_things_to_do_is_looked_at_again(decisions: Decisions, triton: FakeTriton) -> None:
+    triton.failures = 2
+    server = FakeServer(waits=5, loads_at=9)
+    decisions.follow(server)
+    assert server.ended.wait(30)
+    assert triton.asked.count("/v2/repository/index") == 3
