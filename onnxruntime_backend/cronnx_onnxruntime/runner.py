@@ -82,7 +82,7 @@ class Runner:
         """
         chosen = providers(config, kind=kind, device_id=device_id, available=onnxruntime.get_available_providers())
         requested = settings(config)
-        # ONNX Runtime's own count ignores a quota, and it would tie its threads to cores that others use too.
+        # ONNX Runtime's default ignores a quota of CPU time, and ties threads to cores that others use too.
         self._threads = requested.intra_op_thread_count or cores()
         self._session = _session(path, replace(requested, intra_op_thread_count=self._threads), chosen)
         self._signature = Signature.of(self._session)

@@ -33,7 +33,7 @@ READY_POLL_S = 0.02
 PERIOD_S = 1.0
 LONGEST_PERIOD_S = 30.0
 """How long a server whose log says nothing is not looked at: its log may be turned off."""
-RETRY_S = 20.0
+RETRY_S = 20.0  # below LONGEST_PERIOD_S, so that the next look tries again
 READ_TIMEOUT_S = 5.0
 
 Decision: TypeAlias = Mapping[str, str]

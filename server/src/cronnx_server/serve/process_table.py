@@ -29,7 +29,7 @@ class Children:
     """The processes that a process has started.
 
     Only its children and what is new are read at each look: a process gets no other parent before its own has ended.
-    An idle server is looked at twice a second, so a look is made of system calls alone.
+    An idle server is looked at once a second, so a look is made of system calls alone.
 
     Attributes:
         parent: The ID of the process.

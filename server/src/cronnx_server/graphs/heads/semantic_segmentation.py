@@ -69,7 +69,7 @@ def _given_map(graph: GraphBuilder, tensor: ValueInfoProto) -> str:
 def _add_best_classes(graph: GraphBuilder, spec: ModelSpec, tensor: ValueInfoProto, datatype: int) -> None:
     """Add the best class at each point of a grid over the photograph.
 
-    Only the points in the photographs of the batch are computed; those beyond have the class at the edge.
+    Only windows of points that reach into a photograph of the batch are computed; those beyond repeat the last point.
     """
     logits, dims = tensor.name, [dim.dim_value for dim in tensor.type.tensor_type.shape.dim]
     if spec.output_format == "class_logits_nhwc":
