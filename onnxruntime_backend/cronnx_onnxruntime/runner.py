@@ -15,7 +15,7 @@ from cronnx_onnxruntime.errors import ConfigError, InferenceError, in_one_line
 from cronnx_onnxruntime.providers import CPU, Providers, providers
 from cronnx_onnxruntime.ragged import Shape, ragged
 from cronnx_onnxruntime.settings import Settings, settings
-from cronnx_onnxruntime.shares import cores, shares
+from cronnx_onnxruntime.shares import shares
 from cronnx_onnxruntime.signature import Config, Signature, model_dims
 
 DEFAULT_MODEL_FILENAME = "model.onnx"
@@ -81,10 +81,9 @@ class Runner:
             ConfigError: The configuration is not supported or does not fit the graph, or the file is not a model.
         """
         chosen = providers(config, kind=kind, device_id=device_id, available=onnxruntime.get_available_providers())
-        requested = settings(config)
-        # ONNX Runtime's default ignores a quota of CPU time, and ties threads to cores that others use too.
-        self._threads = requested.intra_op_thread_count or cores()
-        self._session = _session(path, replace(requested, intra_op_thread_count=self._threads), chosen)
+        requested = settings(config).with_thread_count()
+        self._threads = requested.intra_op_thread_count
+        self._session = _session(path, requested, chosen)
         self._signature = Signature.of(self._session)
         self._signature.check(config)
         self._run_options = requested.run_options()

@@ -7,11 +7,12 @@ refuses it, so that a misspelt option does not go unnoticed until production.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import onnxruntime
 
+from cronnx_onnxruntime.cores import usable_cores
 from cronnx_onnxruntime.errors import ConfigError, in_one_line
 from cronnx_onnxruntime.signature import Config
 
@@ -61,6 +62,13 @@ class Settings:
     session_entries: Mapping[str, str] = field(default_factory=dict)
     run_entries: Mapping[str, str] = field(default_factory=dict)
     custom_operator_libraries: tuple[str, ...] = ()
+
+    def with_thread_count(self) -> Settings:
+        """These settings with a thread for each core that the process may use, unless a count is set.
+
+        ONNX Runtime's default ignores a quota of CPU time, and ties threads to cores that others use too.
+        """
+        return replace(self, intra_op_thread_count=self.intra_op_thread_count or usable_cores())
 
     def session_options(self) -> onnxruntime.SessionOptions:
         """Return the settings as ONNX Runtime's session options.

@@ -6,8 +6,6 @@ import math
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
-from cronnx_onnxruntime.cores import usable_cores
-
 # The tensors between operators of two images still fit a core's cache: docs/bench.md.
 ROWS_A_RUN = 2
 
@@ -16,11 +14,6 @@ RUNS_A_THREAD = 4
 
 Run = list[tuple[int, slice]]
 """What a run computes: requests of the batch by number, and the rows of each."""
-
-
-def cores() -> int:
-    """The number of cores that this process may use."""
-    return usable_cores()
 
 
 def shares(sizes: Sequence[int], threads: int) -> list[Run]:

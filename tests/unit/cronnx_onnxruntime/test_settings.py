@@ -54,6 +54,12 @@ def test_the_allocator_of_initializers_reaches_the_session() -> None:
     assert options.get_session_config_entry("session.use_device_allocator_for_initializers") == "1"
 
 
+def test_threads_spin_briefly_and_not_between_runs() -> None:
+    options = Settings().session_options()
+    assert options.get_session_config_entry("session.intra_op.spin_duration_us") == "50"
+    assert options.get_session_config_entry("session.force_spinning_stop") == "1"
+
+
 def test_arena_shrinkage_reaches_every_run() -> None:
     options = settings(parameters(memory__enable_memory_arena_shrinkage="cpu:0")).run_options()
     assert options is not None

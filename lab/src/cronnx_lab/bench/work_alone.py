@@ -58,7 +58,8 @@ class WorkAlone:
         self._preprocessor = Preprocessor(replace(self._options, threads=1))
         *_, step = config.ensemble_scheduling.step
         self._model = model_path(_version_folder(step.model_name, step.model_version), network)
-        self._outputs, self._settings, self._folder = list(step.output_map), settings(network), folder
+        self._outputs, self._folder = list(step.output_map), folder
+        self._settings = settings(network).with_thread_count()
         self._session = onnxruntime.InferenceSession(
             str(self._model), self._settings.session_options(), providers=[CPU]
         )
