@@ -17,7 +17,7 @@ from cronnx_server.graphs.heads import boxes
 from cronnx_server.graphs.heads.boxes import Canvas
 from cronnx_server.graphs.heads.detection import Kept, detection_answer, drop, keep_detections
 from cronnx_server.graphs.heads.detection_rows import take
-from cronnx_server.graphs.heads.interpolation import interpolation
+from cronnx_server.graphs.heads.interpolation import interpolation_weights
 from cronnx_server.model_spec import ModelSpec
 
 DETECTION_FORMATS = {"torchvision": "boxes_labels_scores", "detr_masks": "detr_sigmoid"}
@@ -121,7 +121,7 @@ def _is_not_empty(graph: GraphBuilder, kept: Kept, grid: _Grid, scale: str) -> s
             graph.op("Unsqueeze", boxes.columns(graph, box, at, at + 1), graph.ints(3)) for at in (start, start + 2)
         )
         along = graph.op("Add", first, graph.op("Mul", graph.op("Sub", last, first), share))
-        return interpolation(graph, graph.op("Sub", graph.op("Div", along, scale), graph.constant(0.5)), size)
+        return interpolation_weights(graph, graph.op("Sub", graph.op("Div", along, scale), graph.constant(0.5)), size)
 
     shape = graph.op("Concat", graph.ints(0, 0), grid.height, grid.width, axis=0)
     rows_sampled = graph.op("MatMul", weights(1, grid.height), graph.op("Reshape", grid.logits, shape))

@@ -8,7 +8,7 @@ from onnx import TensorProto
 from cronnx_server.graphs.builder import GraphBuilder
 
 
-def interpolation(graph: GraphBuilder, positions: str, size: str) -> str:
+def interpolation_weights(graph: GraphBuilder, positions: str, size: str) -> str:
     """Add the weights of linear interpolation between `size` samples.
 
     Args:
@@ -44,12 +44,13 @@ def interpolate(graph: GraphBuilder, rows: str, positions: str) -> str:
         graph.cast(graph.reduce(each, inside, 2, keepdims=1), TensorProto.INT64) for each in ("ReduceMin", "ReduceMax")
     )
     longest = graph.reduce("ReduceMax", graph.op("Sub", highest, lowest), 0, 1, 2, 3)
-    sources = graph.op("Add", lowest, _range(graph, graph.op("Add", longest, graph.ints(2))))
-    weights = _weights(graph, inside, graph.cast(sources, TensorProto.FLOAT))
-    known = graph.op("Min", graph.op("Max", sources, graph.ints(0)), last)
-    found = graph.op("GatherND", rows, graph.op("Transpose", known, perm=(0, 1, 3, 2)), batch_dims=1)
+    indices = graph.op("Add", lowest, _range(graph, graph.op("Add", longest, graph.ints(2))))
+    weights = _weights(graph, inside, graph.cast(indices, TensorProto.FLOAT))
+    # An index beyond the rows has the weight 0: any row will do there.
+    clamped = graph.op("Min", graph.op("Max", indices, graph.ints(0)), last)
+    gathered = graph.op("GatherND", rows, graph.op("Transpose", clamped, perm=(0, 1, 3, 2)), batch_dims=1)
     shape = graph.op("Concat", graph.ints(0, -1), graph.op("Shape", rows, start=2), axis=0)
-    return graph.op("Reshape", graph.op("MatMul", weights, found), shape)
+    return graph.op("Reshape", graph.op("MatMul", weights, gathered), shape)
 
 
 def centres(graph: GraphBuilder, count: str) -> str:
@@ -63,14 +64,17 @@ def _numbers(graph: GraphBuilder, count: str) -> str:
 
 
 def _range(graph: GraphBuilder, count: str) -> str:
+    """The numbers from 0 up to `count`, INT64 [n]."""
     first, step = (graph.constant(number, np.int64) for number in (0, 1))
     return graph.op("Range", first, graph.op("Squeeze", count, graph.ints(0)), step)
 
 
 def _inside(graph: GraphBuilder, positions: str, last: str) -> str:
+    """The positions between the first sample and the `last`, INT64 [1]."""
     return graph.op("Min", graph.op("Max", positions, graph.constant(0)), graph.cast(last, TensorProto.FLOAT))
 
 
 def _weights(graph: GraphBuilder, positions: str, samples: str) -> str:
+    """The weights FP32 [..., n, m] of the samples FP32 [..., 1, m] at the positions FP32 [..., n, 1]."""
     distance = graph.op("Abs", graph.op("Sub", positions, samples))
     return graph.op("Relu", graph.op("Sub", graph.constant(1), distance))

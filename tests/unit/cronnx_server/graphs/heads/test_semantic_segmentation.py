@@ -99,7 +99,7 @@ def test_photographs_of_other_sizes_in_a_batch_change_nothing() -> None:
         np.testing.assert_array_equal(together[image][inside], alone[0][inside])
 
 
-def test_beyond_a_photograph_the_map_has_the_class_at_the_edge() -> None:
+def test_beyond_a_photograph_that_fills_the_image_the_map_has_the_class_at_the_edge() -> None:
     found = class_map(random_logits(1, 3, 16, 24), [STRETCHED])[0]
     np.testing.assert_array_equal(found[40:], np.broadcast_to(found[39], (600, 640)))
     np.testing.assert_array_equal(found[:, 50:], np.broadcast_to(found[:, 49:50], (640, 590)))
