@@ -79,6 +79,9 @@ class ServerProcess:
             raise StartError(f"cannot start {command[0]}: {error.strerror}") from error
         # Not the kernel's parent-death signal: a stub notices when its server is killed, but may hang all the same.
         self._guard = subprocess.Popen([*_GUARD, str(self.pid)], stdin=subprocess.PIPE, start_new_session=True)
+        # Files, because a second `end` may close them again.
+        self._ended = os.fdopen(os.pidfd_open(self.pid), "rb", buffering=0)
+        self._loaded = os.fdopen(os.eventfd(0), "rb", buffering=0)
         self._asked_to_stop = False
         self._log = Thread(target=self._print_log, args=(rewrite_log,), daemon=True)
         self._log.start()
@@ -106,6 +109,15 @@ class ServerProcess:
         """Wait at most `timeout_s` seconds; whether the server has ended."""
         return self._process.poll() is not None or bool(self._first_events(timeout_s))
 
+    def loads_within(self, timeout_s: float) -> bool:
+        """Wait until a model is loaded or the server ends, at most `timeout_s` seconds.
+
+        Returns:
+            Whether its log has said since the last call that a model was loaded.
+        """
+        counter = self._loaded.fileno()
+        return counter in self._first_events(timeout_s, counter) and os.eventfd_read(counter) > 0
+
     def answers_within(self, timeout_s: float, descriptor: int) -> bool:
         """Wait until the server ends, at most `timeout_s` seconds; whether `descriptor` can be read first.
 
@@ -116,11 +128,7 @@ class ServerProcess:
 
     def _first_events(self, timeout_s: float, *descriptors: int) -> list[int]:
         """Wait for the end of the server or for input, and return the descriptors that are ready."""
-        ended = os.pidfd_open(self._process.pid)
-        try:
-            return select.select([ended, *descriptors], [], [], timeout_s)[0]
-        finally:
-            os.close(ended)
+        return select.select([self._ended.fileno(), *descriptors], [], [], timeout_s)[0]
 
     def stop(self) -> None:
         """Ask the server to finish its requests and end; a second call ends it and its stubs at once."""
@@ -145,6 +153,8 @@ class ServerProcess:
         with self._guard:
             self._guard.kill()
         self._log.join()  # no process is left that writes to it
+        self._ended.close()
+        self._loaded.close()
 
     def _print_log(self, rewrite: Callable[[Iterable[str]], Iterable[str]]) -> None:
         for line in rewrite(self._lines()):
@@ -157,6 +167,7 @@ class ServerProcess:
                 self.was_up = self.was_up or bool(_LISTENS.search(line))
                 if _LOADED.search(line):
                     self.loaded_at_s = time.monotonic()
+                    os.eventfd_write(self._loaded.fileno(), 1)
                 yield line.rstrip("\r\n")
 
 

@@ -104,7 +104,7 @@ def serve(options: Options) -> int:
     with shared_memory.claimed() as regions, ExitStack() as starting, playground.running(options) as page:
         stub_watch = StubWatch(options.addresses, key=options.key)
 
-        def watch(server: ServerProcess) -> bool:
+        def watch(server: ServerProcess) -> float:
             page.check()
             return stub_watch.watch(server)
 

@@ -24,6 +24,9 @@ from cronnx_server.serve.process import ServerProcess
 from cronnx_server.serve.process_table import PROC, Children
 from cronnx_server.triton_http import TritonHttp
 
+PERIOD_S = 1.0
+CONFIRM_S = 0.5
+"""How long a process must be dead: until then the server may reap it, as it does when it unloads a model."""
 LOAD_TIMEOUT_S = 120.0
 MOST_DEAD = 50
 GROWN_BYTES = 128 * 2**20
@@ -77,25 +80,22 @@ class StubWatch:
         self._proc, self._regions, self._clock = proc, regions, clock
         self._children = Children(0, proc=proc)
         self._stubs: dict[int, _Stub] = {}
-        self._suspects: set[int] = set()
+        self._dead_since_s: dict[int, float] = {}
 
-    def watch(self, server: ServerProcess) -> bool:
-        """Look once. A process counts as dead if two looks find it so: between them the server may reap it.
-
-        Returns:
-            Whether a process was found dead for the first time.
-        """
+    def watch(self, server: ServerProcess) -> float:
+        """Look once, and return after how many seconds to look again."""
         if self._children.parent != server.pid:
             self._children = Children(server.pid, proc=self._proc)
-        children = self._children.look()
+        children, now_s = self._children.look(), self._clock()
         dead = {pid for pid, each in children.items() if each.is_dead}
         self._stubs = {pid: each for pid, each in self._stubs.items() if pid in children}
         self._find(children.keys() - dead)
-        certain = dead & self._suspects & self._stubs.keys()
-        self._suspects = dead
+        self._dead_since_s = {pid: self._dead_since_s.get(pid, now_s) for pid in dead & self._stubs.keys()}
+        certain = [pid for pid, since_s in self._dead_since_s.items() if now_s >= since_s + CONFIRM_S]
+        is_sure = len(certain) == len(self._dead_since_s)
         self._repair(server, [self._stubs.pop(pid) for pid in certain], n_dead=len(dead))
         self._free_memory(server)
-        return bool(dead & self._stubs.keys())
+        return PERIOD_S if is_sure else CONFIRM_S
 
     def _find(self, alive: Iterable[int]) -> None:
         for pid in set(alive) - self._stubs.keys():

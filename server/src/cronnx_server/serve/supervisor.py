@@ -15,7 +15,6 @@ from cronnx_server.serve.process_table import exit_status
 
 MOST_FAILED_STARTS = 5
 FIRST_PAUSE_S = 0.5
-WATCH_S, AGAIN_S = 1.0, 0.5
 # Once a server has been up: a model that no longer loads must not stop the others.
 LENIENT = ("--exit-on-error=false",)
 
@@ -47,7 +46,7 @@ class Supervisor:
         start: Callable[[Sequence[str]], ServerProcess],
         addresses: Addresses,
         *,
-        watch: Callable[[ServerProcess], bool],
+        watch: Callable[[ServerProcess], float],
         on_end: Callable[[], None],
         most_failed_starts: int = MOST_FAILED_STARTS,
     ) -> None:
@@ -56,8 +55,8 @@ class Supervisor:
         Args:
             start: Starts a server with the flags it is given, besides its own.
             addresses: Where the server listens.
-            watch: Checks a running server every `WATCH_S` seconds, or after `AGAIN_S` if it returns True; it may
-                repair or kill it.
+            watch: Checks a running server at its start, after each load of a model and when as many seconds have
+                passed as it returned; it may repair or kill the server.
             on_end: Cleans up after a server.
             most_failed_starts: How many servers in a row may end before they are up.
         """
@@ -113,20 +112,20 @@ class Supervisor:
             self._on_end()
 
     def _watched(self, server: ServerProcess) -> int:
-        # The watch begins with the start: it cannot name a process that died before it looked.
-        next_watch_s, period_s = time.monotonic(), WATCH_S
-        while not server.ends_within(POLL_S if self._report else period_s):
-            if self._is_stopped:
-                continue
-            if (now_s := time.monotonic()) >= next_watch_s:
-                period_s = AGAIN_S if self._watch(server) else WATCH_S
-                next_watch_s = now_s + period_s
+        # The watch cannot name a process that died before it looked, so it looks at the start and after each load.
+        next_watch_s = time.monotonic()
+        while True:
+            rest_s = max(0.0, next_watch_s - time.monotonic())
+            has_loaded = server.loads_within(POLL_S if self._report else rest_s)
+            if self._is_stopped or server.ends_within(0):
+                return server.wait()
+            if has_loaded or time.monotonic() >= next_watch_s:
+                next_watch_s = self._watch(server) + time.monotonic()
             if (self._report or not server.was_up) and is_ready(self._addresses):
                 server.was_up = True
                 if self._report:
                     self._report()
                 self._report = None
-        return server.wait()
 
     def _pause(self, status: int, seconds: float) -> None:
         when = f"in {seconds:g} s" if seconds else "at once"

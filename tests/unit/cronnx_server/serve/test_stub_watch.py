@@ -16,7 +16,7 @@ import pytest
 from cronnx_server.key import HEADER
 from cronnx_server.serve.access import Key
 from cronnx_server.serve.addresses import Addresses
-from cronnx_server.serve.stub_watch import GROWN_BYTES, MOST_DEAD, OLD_S, StubWatch
+from cronnx_server.serve.stub_watch import CONFIRM_S, GROWN_BYTES, MOST_DEAD, OLD_S, PERIOD_S, StubWatch
 
 SERVER_PID = 1000
 
@@ -28,6 +28,10 @@ class Server:
     proc: Path
     pid: int = SERVER_PID
     was_killed: bool = False
+    now_s: float = 0.0
+
+    def clock(self) -> float:
+        return self.now_s
 
     def kill(self) -> None:
         self.was_killed = True
@@ -91,29 +95,49 @@ def version(tmp_path: Path) -> Path:
 STUB = "/opt/python/triton_python_backend_stub"
 
 
+def looks(stubs: StubWatch, server: Server, count: int) -> list[float]:
+    """Look, each time when the look before asked for it; what they asked for."""
+    asked = []
+    for _ in range(count):
+        asked.append(stubs.watch(server))
+        server.now_s += asked[-1]
+    return asked
+
+
 def test_the_model_of_a_stub_that_stays_dead_is_loaded_anew_once(server: Server, version: Path, loads: Loads) -> None:
-    stubs = StubWatch(loads.addresses, proc=server.proc)
+    stubs = StubWatch(loads.addresses, proc=server.proc, clock=server.clock)
     server.has(7, "S", STUB, version / "model.onnx")
-    assert not stubs.watch(server)
+    assert stubs.watch(server) == PERIOD_S
     server.has(7, "Z")
-    assert [stubs.watch(server) for _ in range(4)] == [True, False, False, False]
+    assert looks(stubs, server, 4) == [CONFIRM_S, PERIOD_S, PERIOD_S, PERIOD_S]
     assert loads.asked == ["/v2/repository/models/toy_onnx/load"]
     assert version.stat().st_mtime > 0, "Triton would not load what is as old as before"
     assert not server.was_killed
 
 
 def test_a_load_brings_the_key_that_it_takes(server: Server, version: Path, loads: Loads) -> None:
-    stubs = StubWatch(loads.addresses, key=Key("0123456789abcdef", "$CRONNX_KEY"), proc=server.proc)
+    stubs = StubWatch(loads.addresses, key=Key("0123456789abcdef", "$CRONNX_KEY"), proc=server.proc, clock=server.clock)
     server.has(7, "S", STUB, version / "model.onnx")
     stubs.watch(server)
     server.has(7, "Z")
-    stubs.watch(server)
-    stubs.watch(server)
+    looks(stubs, server, 2)
     assert loads.keys == ["0123456789abcdef"]
 
 
+def test_a_stub_is_not_dead_before_its_time_however_often_it_is_looked_at(
+    server: Server, version: Path, loads: Loads
+) -> None:
+    stubs = StubWatch(loads.addresses, proc=server.proc, clock=server.clock)
+    server.has(7, "S", STUB, version / "model.onnx")
+    stubs.watch(server)
+    server.has(7, "Z")
+    for server.now_s in (0.0, CONFIRM_S / 2, 0.99 * CONFIRM_S):
+        assert stubs.watch(server) == CONFIRM_S
+    assert loads.asked == []
+
+
 def test_a_stub_that_the_server_reaps_is_not_dead(server: Server, version: Path, loads: Loads) -> None:
-    stubs = StubWatch(loads.addresses, proc=server.proc)
+    stubs = StubWatch(loads.addresses, proc=server.proc, clock=server.clock)
     server.has(7, "S", STUB, version / "model.onnx")
     stubs.watch(server)
     server.has(7, "Z")
@@ -124,37 +148,34 @@ def test_a_stub_that_the_server_reaps_is_not_dead(server: Server, version: Path,
 
 
 def test_a_process_that_has_just_been_forked_is_looked_at_again(server: Server, version: Path, loads: Loads) -> None:
-    stubs = StubWatch(loads.addresses, proc=server.proc)
+    stubs = StubWatch(loads.addresses, proc=server.proc, clock=server.clock)
     server.has(7, "S", "/bin/tritonserver", "--id=1")
     stubs.watch(server)
     server.has(7, "S", STUB, version / "model.onnx")
     stubs.watch(server)
     server.has(7, "Z")
-    stubs.watch(server)
-    stubs.watch(server)
+    looks(stubs, server, 2)
     assert len(loads.asked) == 1
 
 
 def test_a_server_whose_model_cannot_be_loaded_is_ended(server: Server, version: Path, loads: Loads) -> None:
     loads.status = 400
-    stubs = StubWatch(loads.addresses, proc=server.proc)
+    stubs = StubWatch(loads.addresses, proc=server.proc, clock=server.clock)
     server.has(7, "S", STUB, version / "model.onnx")
     stubs.watch(server)
     server.has(7, "Z")
-    stubs.watch(server)
-    stubs.watch(server)
+    looks(stubs, server, 2)
     assert server.was_killed
 
 
 def test_a_server_whose_stubs_die_again_and_again_is_ended(server: Server, version: Path, loads: Loads) -> None:
-    stubs = StubWatch(loads.addresses, proc=server.proc)
+    stubs = StubWatch(loads.addresses, proc=server.proc, clock=server.clock)
     for pid in range(7, 7 + MOST_DEAD + 1):
         assert not server.was_killed
         server.has(pid, "S", STUB, version / "model.onnx")
         stubs.watch(server)
         server.has(pid, "Z")
-        stubs.watch(server)
-        stubs.watch(server)
+        looks(stubs, server, 2)
     assert len(loads.asked) == MOST_DEAD
     assert server.was_killed
 
@@ -178,10 +199,9 @@ def test_a_model_whose_shared_memory_grew_is_reloaded_now_and_then(
     loads.status = status
     with (tmp_path / "region").open("wb") as region:
         region.truncate(GROWN_BYTES + grown_bytes)
-    now_s = 0
-    stubs = StubWatch(loads.addresses, proc=server.proc, regions=tmp_path, clock=lambda: now_s)
+    stubs = StubWatch(loads.addresses, proc=server.proc, regions=tmp_path, clock=server.clock)
     server.has(7, "S", STUB, version / "model.onnx", "/region")
-    for now_s in range(int(age_s) + 1):  # noqa: B007 - the clock reads it
+    for server.now_s in range(int(age_s) + 1):
         stubs.watch(server)
     assert loads.asked == ["/v2/repository/models/toy_onnx/load"] * loads_expected
     assert (version.stat().st_mtime > 0) == (loads_expected > 0)

@@ -14,27 +14,32 @@ from cronnx_server.serve.addresses import Addresses, free_addresses
 from cronnx_server.serve.process import ServerProcess
 from cronnx_server.serve.supervisor import LENIENT, LIKELY_CAUSES, Supervisor, pause_s
 
-# Says that it is up, as Triton does, and lives until it is killed; or ends with a status, after it was up or before;
-# or kills itself.
+# Says that it is up, as Triton does, and lives until it is killed; or loads a model when it is asked and lives for half
+# a minute; or ends with a status, after it was up or before; or kills itself.
 PROGRAM = """
-import http.server, os, sys
+import http.server, os, sys, threading
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
         self.end_headers()
+        if what == "loads":
+            print('I1128 14:36:40.925766 1 model_lifecycle.cc:849] "successfully loaded photos"', flush=True)
 
 what, port = sys.argv[1], int(sys.argv[2])
 server = http.server.HTTPServer(("127.0.0.1", port), Handler)
 if not what.startswith("refuses"):
     print('I1128 14:36:39.925766 1 http_server.cc:4713] "Started HTTPService at 127.0.0.1:1"', flush=True)
-if what == "lives":
+if what == "loads":
+    threading.Timer(30, os._exit, [0]).start()
+if what in ("lives", "loads"):
     server.serve_forever()
 if what.endswith("crashes"):
     os.kill(os.getpid(), 8)
 sys.exit(int(what.split()[-1]))
 """
 FAILED_STARTS = 2
+WATCH_S = 0.1
 
 
 class Program:
@@ -56,11 +61,11 @@ class Program:
         self.ended += 1
 
     def supervisor(self, *, kill: bool = False) -> Supervisor:
-        def watch(server: ServerProcess) -> bool:
+        def watch(server: ServerProcess) -> float:
             if kill and self.is_ready:
                 self.is_ready = False  # the first server alone, however long the others take to end
                 server.kill()
-            return False
+            return WATCH_S
 
         return Supervisor(self.start, self.addresses, watch=watch, on_end=self.end, most_failed_starts=FAILED_STARTS)
 
@@ -102,6 +107,20 @@ def test_the_likely_cause_of_a_crash_is_named_once(capsys: pytest.CaptureFixture
     log = capsys.readouterr().err
     assert log.count("ended by SIGFPE; restarting it at once") == 2
     assert log.count(LIKELY_CAUSES[signal.SIGFPE]) == 1
+
+
+def test_the_watch_looks_as_soon_as_a_model_was_loaded() -> None:
+    program, looks = Program("loads"), []
+
+    def watch(server: ServerProcess) -> float:
+        looks.append(server)
+        if len(looks) == 2:
+            supervisor.stop()
+        return 3600.0
+
+    supervisor = Supervisor(program.start, program.addresses, watch=watch, on_end=program.end)
+    assert supervisor.run(program.report) == 128 + signal.SIGTERM
+    assert len(looks) == 2
 
 
 def test_one_that_is_told_to_stop_is_not_started_again() -> None:
