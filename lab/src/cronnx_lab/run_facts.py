@@ -15,7 +15,7 @@ from cronnx_server.paths import ROOT
 PACKAGES = ("onnxruntime", "pillow", "numpy", "fastapi", "uvicorn")
 
 
-def run_facts(*, model: str, note: str, rounds: int, seconds: float) -> dict[str, str]:
+def run_facts(*, model: str, rounds: int, seconds: float, note: str = "") -> dict[str, str]:
     """Collect the facts by name; `seconds` is the length of one case."""
     return {
         "note": note,

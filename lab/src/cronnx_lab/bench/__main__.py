@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from cronnx_lab import command_line
 from cronnx_lab.bench import backend_overhead, detector, steps, variants
 from cronnx_lab.bench.comparison import ComparisonOptions, compare
-from cronnx_lab.pictures import SIZES
+from cronnx_lab.pictures import MAIN, SIZES
 from cronnx_lab.run_facts import machine
 from cronnx_server.arguments import positive_float, positive_int
 from cronnx_server.errors import RepositoryError
 from cronnx_server.paths import MODEL_REPOSITORY
 
+MODEL = "efficientnet_lite0"
 CONCURRENCY = (1, 4, 16, 64)
+ONE_CONCURRENCY = 16
 ROUNDS, SECONDS = 6, 2.0
-VARIANT_CONCURRENCY = 16
 QUICK_ROUNDS, QUICK_SECONDS, QUICK_CONCURRENCY = 1, 0.5, (1, 16)
 
 EPILOG = """\
@@ -42,31 +45,82 @@ exit status: 0 measured, whether or not the targets are met; 1 failed; 2 usage; 
 
 def main() -> int:
     """Measure; the exit status."""
-    options = _parser().parse_args()
+    parser = _parser()
+    options = parser.parse_args()
+    if problem := refusal(options):
+        parser.error(problem)
     lost = "all processes are stopped and nothing was recorded"
     return command_line.measured("bench", lambda: _bench(options), interrupted=lost)
 
 
 def _bench(options: argparse.Namespace) -> int:
-    if options.detector:
-        return _detector(options)
-    if options.steps:
-        return _steps(options)
-    if options.backend_overhead:
-        return _backend_overhead(options.model)
-    if options.metrics_cost or options.profile:
-        return _variants(options)
+    MODES[_mode(options)].measure(options)
+    return 0
+
+
+def _comparison(options: argparse.Namespace) -> None:
     comparison = ComparisonOptions(
-        model=options.model,
+        model=options.model or MODEL,
         versions=options.versions,
-        pictures=list(dict.fromkeys(options.pictures)),
+        pictures=_pictures(options),
         concurrency=sorted(set(options.concurrency or (QUICK_CONCURRENCY if options.quick else CONCURRENCY))),
         rounds=_rounds(options),
         seconds=_seconds(options),
         note=options.note,
     )
     print(compare(comparison))
-    return 0
+
+
+def _detector(options: argparse.Namespace) -> None:
+    chosen = detector.DetectorOptions(
+        file=options.detector,
+        picture=_pictures(options)[0],
+        concurrency=_one_concurrency(options),
+        rounds=_rounds(options),
+        seconds=_seconds(options),
+    )
+    print(detector.compare(chosen))
+
+
+def _steps(options: argparse.Namespace) -> None:
+    chosen = steps.StepsOptions(
+        ensembles=list(dict.fromkeys(options.steps)),
+        pictures=_pictures(options),
+        concurrency=_one_concurrency(options),
+        rounds=_rounds(options),
+        seconds=_seconds(options),
+    )
+    print(steps.measure(chosen))
+
+
+def _backend_overhead(options: argparse.Namespace) -> None:
+    model = options.model or MODEL
+    path = MODEL_REPOSITORY / f"{model}_onnx" / "1" / "model.onnx"
+    if not path.exists():
+        raise RepositoryError(f"there is no {path}; build it with scripts/build_models {model}")
+    for line in backend_overhead.table(path):
+        print(line, flush=True)
+
+
+def _variants(options: argparse.Namespace) -> None:
+    chosen = variants.profile_variants(options.profile) if options.profile else variants.METRICS_VARIANTS
+    load = variants.VariantLoad(
+        model=options.model or MODEL,
+        picture=_pictures(options)[0],
+        concurrency=_one_concurrency(options),
+        rounds=_rounds(options),
+        seconds=_seconds(options),
+    )
+    print(variants.table(chosen, load, what="profile" if options.profile else "metrics"))
+    print(f"{load.model}, concurrency {load.concurrency}, {load.rounds} rounds; {machine()}")
+
+
+def _pictures(options: argparse.Namespace) -> list[str]:
+    return list(dict.fromkeys(options.pictures or SIZES))
+
+
+def _one_concurrency(options: argparse.Namespace) -> int:
+    return int((options.concurrency or [ONE_CONCURRENCY])[0])
 
 
 def _rounds(options: argparse.Namespace) -> int:
@@ -77,59 +131,53 @@ def _seconds(options: argparse.Namespace) -> float:
     return float(options.seconds or (QUICK_SECONDS if options.quick else SECONDS))
 
 
-def _detector(options: argparse.Namespace) -> int:
-    print(
-        detector.compare(
-            detector.DetectorOptions(
-                file=options.detector,
-                picture=options.pictures[0],
-                concurrency=max(options.concurrency or [VARIANT_CONCURRENCY]),
-                rounds=_rounds(options),
-                seconds=_seconds(options),
-                note=options.note,
-            )
-        )
-    )
-    return 0
+class Mode(NamedTuple):
+    """A kind of measurement, and the options that go with it.
+
+    Attributes:
+        measure: Measures and prints.
+        takes: The names of the options.
+        takes_one: Those of them that may have only one value here.
+    """
+
+    measure: Callable[[argparse.Namespace], None]
+    takes: tuple[str, ...]
+    takes_one: tuple[str, ...] = ()
 
 
-def _steps(options: argparse.Namespace) -> int:
-    print(
-        steps.measure(
-            steps.StepsOptions(
-                ensembles=list(dict.fromkeys(options.steps)),
-                pictures=list(dict.fromkeys(options.pictures)),
-                concurrency=max(options.concurrency or [VARIANT_CONCURRENCY]),
-                rounds=_rounds(options),
-                seconds=_seconds(options),
-                note=options.note,
-            )
-        )
-    )
-    return 0
+COMPARISON = "comparison"
+LOAD = ("pictures", "concurrency", "rounds", "seconds", "quick")
+ONE_LOAD = ("pictures", "concurrency")
+MODES = {
+    COMPARISON: Mode(_comparison, ("model", "versions", "note", *LOAD)),
+    "backend_overhead": Mode(_backend_overhead, ("model",)),
+    "detector": Mode(_detector, LOAD, ONE_LOAD),
+    "steps": Mode(_steps, LOAD, ("concurrency",)),
+    "metrics_cost": Mode(_variants, ("model", *LOAD), ONE_LOAD),
+    "profile": Mode(_variants, ("model", *LOAD), ONE_LOAD),
+}
+"""By the name of the option that chooses it; the comparison if none does. The comparison takes every other option."""
 
 
-def _backend_overhead(model: str) -> int:
-    path = MODEL_REPOSITORY / f"{model}_onnx" / "1" / "model.onnx"
-    if not path.exists():
-        raise RepositoryError(f"there is no {path}; build it with scripts/build_models {model}")
-    for line in backend_overhead.table(path):
-        print(line, flush=True)
-    return 0
+def refusal(options: argparse.Namespace) -> str:
+    """Why these options do not go together, and what does; empty if they do."""
+    name = _mode(options)
+    _, takes, takes_one = MODES[name]
+    for option in MODES[COMPARISON].takes:
+        given = getattr(options, option)
+        if given and option not in takes:
+            return f"{_flag(option)} does not go with {_flag(name)}, which takes {', '.join(map(_flag, takes))}"
+        if given and option in takes_one and len(given) > 1:
+            return f"expected one value of {_flag(option)} with {_flag(name)}, got {' '.join(map(str, given))}"
+    return ""
 
 
-def _variants(options: argparse.Namespace) -> int:
-    chosen = variants.profile_variants(options.profile) if options.profile else variants.METRICS_VARIANTS
-    load = variants.VariantLoad(
-        model=options.model,
-        picture=options.pictures[0],
-        concurrency=max(options.concurrency or [VARIANT_CONCURRENCY]),
-        rounds=_rounds(options),
-        seconds=_seconds(options),
-    )
-    print(variants.table(chosen, load, what="profile" if options.profile else "metrics"))
-    print(f"{load.model}, concurrency {load.concurrency}, {load.rounds} rounds; {machine()}")
-    return 0
+def _mode(options: argparse.Namespace) -> str:
+    return next((name for name in MODES if getattr(options, name, None)), COMPARISON)
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -139,9 +187,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--model", default="efficientnet_lite0", metavar="NAME", help="the ensemble to measure (default: %(default)s)"
-    )
+    parser.add_argument("--model", metavar="NAME", help=f"the ensemble to measure (default: {MODEL})")
     parser.add_argument(
         "--versions",
         nargs="+",
@@ -153,7 +199,6 @@ def _parser() -> argparse.ArgumentParser:
         "--pictures",
         nargs="+",
         choices=tuple(SIZES),
-        default=tuple(SIZES),
         metavar="SIZE",
         help=f"one or more of {', '.join(SIZES)}; the first is measured at every concurrency, the others at one "
         "(default: all)",
@@ -179,43 +224,51 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--note", default="", metavar="TEXT", help="add the run to docs/benchmarks/history.md")
     parser.add_argument(
-        "--backend-overhead",
-        action="store_true",
-        help="measure only what the onnxruntime stand-in adds to a request, against version 1 of the model",
-    )
-    parser.add_argument(
-        "--detector",
-        type=Path,
-        metavar="FILE",
-        help="measure only a detector, an ONNX file of Ultralytics without suppression, against FastAPI and against "
-        f"the raw graph with a client that does the rest (concurrency: {VARIANT_CONCURRENCY})",
-    )
-    parser.add_argument(
-        "--steps",
-        nargs="+",
-        metavar="ENSEMBLE",
-        help="measure only where the time of a request of one caller goes, for each of these ensembles with the first "
-        "of --pictures, and for the first ensemble with the others; and the CPU time of an image at the highest "
-        f"--concurrency (default: {VARIANT_CONCURRENCY})",
-    )
-    parser.add_argument(
-        "--metrics-cost",
-        action="store_true",
-        help="measure only what each kind of metric costs, with the first of --pictures at the highest --concurrency "
-        f"(default: {VARIANT_CONCURRENCY})",
-    )
-    parser.add_argument(
-        "--profile",
-        nargs="+",
-        metavar="NAME",
-        help="measure only the profiles configs/NAME.pbtxt against the default, with the same load as --metrics-cost",
-    )
-    parser.add_argument(
         "--quick",
         action="store_true",
         help="a short run to see that everything works; its figures mean little",
     )
+    _add_modes(parser)
     return parser
+
+
+def _add_modes(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group(
+        "measurements instead of the comparison",
+        "Each takes some of the options above and refuses the others. Here --concurrency is one number "
+        f"(default: {ONE_CONCURRENCY}).",
+    )
+    modes = group.add_mutually_exclusive_group()
+    modes.add_argument(
+        "--backend-overhead",
+        action="store_true",
+        help="what the onnxruntime stand-in adds to a request, against version 1 of the model",
+    )
+    modes.add_argument(
+        "--detector",
+        type=Path,
+        metavar="FILE",
+        help="a detector, an ONNX file of Ultralytics without suppression, against FastAPI and against the raw graph "
+        f"with a client that does the rest, with one of --pictures (default: {MAIN})",
+    )
+    modes.add_argument(
+        "--steps",
+        nargs="+",
+        metavar="ENSEMBLE",
+        help="where the time of a request of one caller goes, for each of these ensembles with the first of "
+        "--pictures, and for the first ensemble with the others; and the CPU time of an image at --concurrency",
+    )
+    modes.add_argument(
+        "--metrics-cost",
+        action="store_true",
+        help=f"what each kind of metric costs, with one of --pictures (default: {MAIN})",
+    )
+    modes.add_argument(
+        "--profile",
+        nargs="+",
+        metavar="NAME",
+        help="the profiles configs/NAME.pbtxt against the default, with the same load as --metrics-cost",
+    )
 
 
 if __name__ == "__main__":

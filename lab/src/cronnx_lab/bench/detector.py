@@ -54,7 +54,6 @@ class DetectorOptions:
         concurrency: Images in flight at a time.
         rounds: How often to measure each contender.
         seconds: The length of a case, without its warm-up.
-        note: What is new in this run.
     """
 
     file: Path
@@ -62,7 +61,6 @@ class DetectorOptions:
     concurrency: int
     rounds: int
     seconds: float
-    note: str
 
 
 @dataclass(frozen=True)
@@ -118,7 +116,7 @@ def compare(options: DetectorOptions) -> str:
     """
     with environment.setup_lock():
         tritonserver.distribution()
-    facts = run_facts(model=options.file.name, note=options.note, rounds=options.rounds, seconds=options.seconds)
+    facts = run_facts(model=options.file.name, rounds=options.rounds, seconds=options.seconds)
     cases = [Case(name, CLOSED_LOOP, 1, options.concurrency, options.picture) for name in (TRITON, FASTAPI, RAW)]
     with _contenders(options) as (contenders, bytes_per_image):
         warm_up_cases(cases, contenders)

@@ -44,7 +44,6 @@ class StepsOptions:
         concurrency: Requests in flight for the CPU time of an image.
         rounds: How often to measure each case.
         seconds: The length of each measurement, without its warm-up.
-        note: What is new in this run.
     """
 
     ensembles: Sequence[str]
@@ -52,7 +51,6 @@ class StepsOptions:
     concurrency: int
     rounds: int
     seconds: float
-    note: str
 
 
 @dataclass(frozen=True)
@@ -118,9 +116,7 @@ def measure(options: StepsOptions) -> str:
     with environment.setup_lock():
         build_missing(options.ensembles)
         tritonserver.distribution()
-    facts = run_facts(
-        model=", ".join(options.ensembles), note=options.note, rounds=options.rounds, seconds=options.seconds
-    )
+    facts = run_facts(model=", ".join(options.ensembles), rounds=options.rounds, seconds=options.seconds)
     with _served(options) as served:
         measured = _measured(served, options)
     path = new_folder() / "index.html"
