@@ -79,7 +79,7 @@ def compare(options: ComparisonOptions) -> str:
     folder = new_folder()
     page = report.write(results, judged, run=facts, folder=folder)
     if options.note:
-        report.append_to_history(results, judged, run=facts)
+        report.add_to_history(results, judged, run=facts)
     return f"{report.case_table(results)}\n\n{verdict_table(judged)}\n\n{page.relative_to(ROOT)}"
 
 

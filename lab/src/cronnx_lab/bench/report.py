@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cronnx_lab.bench import plots
 from cronnx_lab.bench.results import Results, cpu_s_per_image, generator_cpu_s_per_image, images_per_s, pss_bytes
+from cronnx_lab.errors import MeasurementError
 from cronnx_lab.measurement import IN_PROCESS, TRITON, Case
 from cronnx_lab.report import Section, Table, page
 from cronnx_lab.verdicts import Verdict, verdict_table
@@ -14,15 +15,8 @@ from cronnx_server.files import write_whole
 from cronnx_server.paths import ROOT
 
 HISTORY = ROOT / "docs" / "benchmarks" / "history.md"
-HISTORY_HEADING = """\
-# What was tried
-
-`scripts/bench --note TEXT` adds a line per run. Ratios are medians over rounds, measured side by side on one machine;
-between machines, compare the ratios only. A plus sign after a commit means uncommitted changes.
-
-| began | commit | machine | note | measured |
-|---|---|---|---|---|
-"""
+RUNS_HEADINGS = "| began | commit | machine | note | measured |"
+"""The first line of the record's table of runs."""
 
 
 def write(results: Results, verdicts: Sequence[Verdict], *, run: Mapping[str, str], folder: Path) -> Path:
@@ -46,10 +40,10 @@ def write(results: Results, verdicts: Sequence[Verdict], *, run: Mapping[str, st
     return path
 
 
-def append_to_history(
+def add_to_history(
     results: Results, verdicts: Sequence[Verdict], *, run: Mapping[str, str], path: Path = HISTORY
 ) -> None:
-    """Add a run's line to the record, and put its plots beside it in place of the last run's.
+    """Add a run's row to the record's table of runs, and put its plots beside it in place of the last run's.
 
     Args:
         results: The measurements.
@@ -58,13 +52,12 @@ def append_to_history(
         path: The record.
 
     Raises:
-        CommandError: It cannot be written.
+        CommandError: It has no such table, or cannot be written.
     """
-    before = path.read_text() if path.exists() else HISTORY_HEADING
     measured = ", ".join(f"{each.name}: {each.measured.partition(' ')[0]}" for each in verdicts)
     cells = (*(run[name] for name in ("began", "commit", "machine", "note")), measured)
-    line = " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells)
-    write_whole(path, f"{before}| {line} |\n".encode())
+    row = " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells)
+    write_whole(path, _with_run(path, f"| {row} |").encode())
     for name, plot in (("throughput", plots.throughput), ("latency", plots.latency)):
         write_whole(path.with_name(f"{name}.svg"), plot(results).encode())
 
@@ -84,6 +77,17 @@ def step_table(results: Results) -> Table:
     headings = ("model", "load", "concurrency", "pictures", "queue ms", "compute ms", "copy ms", "mean batch")
     rows = [row for case in results.cases if case.contender == TRITON for row in _step_rows(results, case)]
     return Table(headings, rows)
+
+
+def _with_run(path: Path, row: str) -> str:
+    """The content of the record with a row below the last one of its runs."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    if RUNS_HEADINGS not in lines:
+        raise MeasurementError(f"expected the table '{RUNS_HEADINGS}' in {path}, found none; the new row is: {row}")
+    after = lines.index(RUNS_HEADINGS)
+    while after < len(lines) and lines[after].startswith("|"):
+        after += 1
+    return "\n".join([*lines[:after], row, *lines[after:], ""])
 
 
 def _sections(results: Results, verdicts: Sequence[Verdict], run: Mapping[str, str]) -> list[Section]:
