@@ -42,7 +42,7 @@ class StepsOptions:
         ensembles: Ensembles of a preprocessing and a network.
         pictures: Names of sets of pictures. The first is sent to every ensemble, the others to the first ensemble.
         concurrency: Requests in flight for the CPU time of an image.
-        rounds: How often to measure each case.
+        rounds: How often to measure each workload.
         seconds: The length of each measurement, without its warm-up.
     """
 
@@ -54,20 +54,20 @@ class StepsOptions:
 
 
 @dataclass(frozen=True)
-class Case:
+class Workload:
     """An ensemble, and the pictures that are sent to it."""
 
     ensemble: str
     pictures: str
 
     def __str__(self) -> str:
-        """The case in a few words, for people."""
+        """The workload in a few words, for people."""
         return f"{self.ensemble}, {self.pictures}"
 
 
 @dataclass(frozen=True)
 class Served:
-    """One case, ready to be measured.
+    """One workload, ready to be measured.
 
     Attributes:
         target: The ensemble on the server, with the requests.
@@ -121,19 +121,19 @@ def measure(options: StepsOptions) -> str:
         measured = _measured(served, options)
     path = new_folder() / "index.html"
     write_whole(path, page("Time of a request by step", _sections(measured, options, facts)).encode())
-    tables = [f"{_summary(case, each, options.concurrency)}\n{table(each)}" for case, each in measured.items()]
+    tables = [f"{_summary(workload, each, options.concurrency)}\n{table(each)}" for workload, each in measured.items()]
     return "\n\n".join([*tables, f"{options.rounds} rounds; {machine()}", str(path.relative_to(ROOT))])
 
 
-def _cases(options: StepsOptions) -> list[Case]:
+def _workloads(options: StepsOptions) -> list[Workload]:
     first, *others = options.pictures
-    cases = [Case(ensemble, first) for ensemble in options.ensembles]
-    return [*cases, *(Case(options.ensembles[0], each) for each in others)]
+    workloads = [Workload(ensemble, first) for ensemble in options.ensembles]
+    return [*workloads, *(Workload(options.ensembles[0], each) for each in others)]
 
 
 @contextlib.contextmanager
-def _served(options: StepsOptions) -> Iterator[dict[Case, Served]]:
-    """All cases on one server, idle until their turn."""
+def _served(options: StepsOptions) -> Iterator[dict[Workload, Served]]:
+    """All workloads on one server, idle until their turn."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         alone = {}
@@ -145,31 +145,32 @@ def _served(options: StepsOptions) -> Iterator[dict[Case, Served]]:
         client = stack.enter_context(Client(server.addresses.http, timeout_s=STATISTICS_TIMEOUT_S))
         addresses = [(server.addresses.address, server.addresses.http_port)]
         served = {}
-        for case in _cases(options):
-            files = images[case.pictures]
+        for workload in _workloads(options):
+            files = images[workload.pictures]
             # Numbers as text would take most of the time of an answer with a map of classes.
-            requests = [to_triton(case.ensemble, file, binary_answer=True) for file in files]
-            target = Target(addresses, server.processes, write(requests, folder / case.ensemble / case.pictures))
-            served[case] = Served(target, client, alone[case.ensemble], files)
+            requests = [to_triton(workload.ensemble, file, binary_answer=True) for file in files]
+            place = folder / workload.ensemble / workload.pictures
+            target = Target(addresses, server.processes, write(requests, place))
+            served[workload] = Served(target, client, alone[workload.ensemble], files)
         yield served
 
 
-def _measured(served: Mapping[Case, Served], options: StepsOptions) -> dict[Case, list[Observation]]:
-    """The cases in turns; every second round runs backwards, so that no case gains by its place."""
-    for case, each in served.items():
-        progress.step(f"Warming up: {case}")
+def _measured(served: Mapping[Workload, Served], options: StepsOptions) -> dict[Workload, list[Observation]]:
+    """The workloads in turns; every second round runs backwards, so that none gains by its place."""
+    for workload, each in served.items():
+        progress.step(f"Warming up: {workload}")
         each.measure(concurrency=options.concurrency, seconds=WARM_UP_CASE_S)
-    measured: dict[Case, list[Observation]] = {case: [] for case in served}
+    measured: dict[Workload, list[Observation]] = {workload: [] for workload in served}
     for number in range(1, options.rounds + 1):
-        for case in list(served)[:: 1 if number % 2 else -1]:
-            found = served[case].measure(concurrency=options.concurrency, seconds=options.seconds)
-            measured[case].append(found)
-            progress.step(f"Round {number} of {options.rounds}: {1000 * fmean(found.latencies_s):6.1f} ms, {case}")
+        for workload in list(served)[:: 1 if number % 2 else -1]:
+            found = served[workload].measure(concurrency=options.concurrency, seconds=options.seconds)
+            measured[workload].append(found)
+            progress.step(f"Round {number} of {options.rounds}: {1000 * fmean(found.latencies_s):6.1f} ms, {workload}")
     return measured
 
 
 def table(observations: Sequence[Observation]) -> Table:
-    """The parts of a request of one case, over the rounds."""
+    """The parts of a request of one workload, over the rounds."""
     total = Spread.of([1000 * fmean(each.latencies_s) for each in observations])
     rows = [_row(part, spread, total) for part, spread in spreads(observations).items()]
     return Table(HEADINGS, [*rows, _row("whole request", total, total)])
@@ -180,29 +181,29 @@ def _row(part: str, spread: Spread, total: Spread) -> list[str]:
     return [part, *figures, f"{spread.median / total.median:.0%}"]
 
 
-def _summary(case: Case, observations: Sequence[Observation], concurrency: int) -> str:
+def _summary(workload: Workload, observations: Sequence[Observation], concurrency: int) -> str:
     latency_ms = Spread.of([1000 * median(each.latencies_s) for each in observations]).median
     cpu_ms = Spread.of([1000 * cpu_s_per_image(each.busy) for each in observations]).median
-    return f"{case}: median latency {latency_ms:.1f} ms; at {concurrency} callers {cpu_ms:.1f} ms of CPU an image"
+    return f"{workload}: median latency {latency_ms:.1f} ms; at {concurrency} callers {cpu_ms:.1f} ms of CPU an image"
 
 
 def _sections(
-    measured: Mapping[Case, list[Observation]], options: StepsOptions, facts: Mapping[str, str]
+    measured: Mapping[Workload, list[Observation]], options: StepsOptions, facts: Mapping[str, str]
 ) -> list[Section]:
     explained = Table(("part", "what it is"), list(PARTS.items()))
     return [
         Section("One caller", plot(measured), "Means of a round; medians over the rounds."),
         *(
-            Section(str(case), table(each).html(), _summary(case, each, options.concurrency))
-            for case, each in measured.items()
+            Section(str(workload), table(each).html(), _summary(workload, each, options.concurrency))
+            for workload, each in measured.items()
         ),
         Section("The parts", explained.html()),
         Section("The run", Table(("run", ""), list(facts.items())).html()),
     ]
 
 
-def plot(measured: Mapping[Case, Sequence[Observation]]) -> str:
-    """A bar for each case, stacked by the parts of a request."""
+def plot(measured: Mapping[Workload, Sequence[Observation]]) -> str:
+    """A bar for each workload, stacked by the parts of a request."""
     axes = Figure((9.0, 0.6 * len(measured) + 1.5)).subplots()
     positions, lefts = range(len(measured)), [0.0] * len(measured)
     medians = [spreads(each) for each in measured.values()]

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from cronnx_lab.bench.breakdown import PARTS
-from cronnx_lab.bench.steps import Case, plot, table
+from cronnx_lab.bench.steps import Workload, plot, table
 from tests.unit.cronnx_lab.bench.measured import OBSERVATION
 
 
@@ -12,7 +12,7 @@ def test_the_table_has_every_part_and_its_share() -> None:
     assert found.rows[-1] == ["whole request", "50.00", "50.00", "50.00", "100%"]
 
 
-def test_the_plot_has_a_bar_for_each_case() -> None:
-    drawn = plot({Case("lite", "vga"): [OBSERVATION], Case("yolo", "12mp"): [OBSERVATION]})
+def test_the_plot_has_a_bar_for_each_workload() -> None:
+    drawn = plot({Workload("lite", "vga"): [OBSERVATION], Workload("yolo", "12mp"): [OBSERVATION]})
     assert drawn.count("<svg") == 1
     assert all(f"<!-- {text} -->" in drawn for text in ("lite, vga", "yolo, 12mp", *PARTS))
