@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cronnx_lab.bench import in_process_limit
 from cronnx_lab.measurement import CLOSED_LOOP, FASTAPI, PERF_ANALYZER, TRITON, Case
@@ -53,5 +53,5 @@ class Plan:
         return cases
 
     def warm_up(self) -> list[Case]:
-        """The cases at the highest concurrency: they include every contender and version."""
-        return [case for case in self.cases() if case.concurrency == max(self.concurrency)]
+        """One case for all that differ only in the concurrency, which is the highest."""
+        return list({replace(case, concurrency=0): case for case in self.cases()}.values())
