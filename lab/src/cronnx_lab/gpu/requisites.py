@@ -11,13 +11,13 @@ from typing import NamedTuple
 import onnxruntime
 
 from cronnx_onnxruntime.providers import CUDA
+from cronnx_onnxruntime.runner import DEFAULT_MODEL_FILENAME
 from cronnx_preprocess.gpu import PACKAGES
 from cronnx_server import repository
 from cronnx_server.paths import ENSEMBLES, MODEL_REPOSITORY
 from cronnx_server.serve.tritonserver import NVIDIA, NVIDIA_ONNXRUNTIME, gpu_count
 
 UV = ".triton/uv/bin/uv pip"
-CPU_FILE = "model.onnx"
 
 
 class Requisite(NamedTuple):
@@ -91,7 +91,7 @@ def _model(ensemble: str, profile: str) -> Requisite:
     """A model, with the file that the CPU serves and the one that the profile does."""
     *_, network = repository.steps(repository.read_config(ENSEMBLES / ensemble))
     folder = MODEL_REPOSITORY / network
-    served = repository.read_config(folder, profile=profile).default_model_filename or CPU_FILE
-    lacks = [file for file in dict.fromkeys((CPU_FILE, served)) if not list(folder.glob(f"*/{file}"))]
-    option = " --gpu" if lacks and lacks[-1] != CPU_FILE else ""
+    served = repository.read_config(folder, profile=profile).default_model_filename or DEFAULT_MODEL_FILENAME
+    lacks = [file for file in dict.fromkeys((DEFAULT_MODEL_FILENAME, served)) if not list(folder.glob(f"*/{file}"))]
+    option = " --gpu" if lacks and lacks[-1] != DEFAULT_MODEL_FILENAME else ""
     return Requisite(f"the model {ensemble}", f"scripts/build_models {ensemble}{option}" if lacks else "")
