@@ -149,12 +149,11 @@ def _rows(
 
 
 def measure(target: Loadable, concurrency: int, seconds: float) -> list[Measurement]:
-    """Measure a target with several generators at once; what each measured."""
-    share = max(1, concurrency // GENERATORS)
-    with ThreadPoolExecutor(GENERATORS) as threads:
-        return list(
-            threads.map(lambda _: target.measure(concurrency=share, seconds=seconds), range(concurrency // share))
-        )
+    """Measure a target with generators that work at once and share the requests in flight; what each measured."""
+    count = min(GENERATORS, concurrency)
+    shares = [(concurrency + number) // count for number in range(count)]
+    with ThreadPoolExecutor(count) as threads:
+        return list(threads.map(lambda share: target.measure(concurrency=share, seconds=seconds), shares))
 
 
 def figures(measured: Sequence[Measurement]) -> list[str]:

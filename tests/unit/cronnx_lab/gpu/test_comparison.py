@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from threading import Barrier
+
 import pytest
 
 from cronnx_lab.errors import MeasurementError
-from cronnx_lab.gpu.comparison import GENERATORS, Plan, figures, measure
+from cronnx_lab.gpu.comparison import Plan, figures, measure
 from cronnx_lab.measurement import Measurement
 
 
@@ -12,21 +14,25 @@ def measurement(images_per_s: float, *latencies_s: float, failed: int = 0) -> Me
 
 
 class FakeTarget:
-    """A target that notes how it is loaded."""
+    """A target that notes how it is loaded, and answers when all of its generators have begun."""
 
-    def __init__(self) -> None:
+    def __init__(self, generators: int) -> None:
         self.loads: list[tuple[int, float]] = []
+        self._all_begun = Barrier(generators, timeout=30.0)
 
     def measure(self, *, concurrency: int, seconds: float) -> Measurement:
+        self._all_begun.wait()
         self.loads.append((concurrency, seconds))
         return measurement(100.0 * concurrency, 0.01)
 
 
-@pytest.mark.parametrize(("concurrency", "each"), [(64, 16), (256, 64), (2, 1)])
-def test_a_load_is_shared_by_several_generators(concurrency: int, each: int) -> None:
-    target = FakeTarget()
+@pytest.mark.parametrize(
+    ("concurrency", "shares"), [(64, [16] * 4), (256, [64] * 4), (2, [1, 1]), (7, [1, 2, 2, 2]), (11, [2, 3, 3, 3])]
+)
+def test_a_load_is_shared_by_generators_that_work_at_once(concurrency: int, shares: list[int]) -> None:
+    target = FakeTarget(len(shares))
     measured = measure(target, concurrency, 3.0)
-    assert target.loads == [(each, 3.0)] * min(GENERATORS, concurrency)
+    assert sorted(target.loads) == [(share, 3.0) for share in shares]
     assert sum(part.images_per_s for part in measured) == 100 * concurrency
 
 
