@@ -15,6 +15,7 @@ from pathlib import Path
 from cronnx_lab.address import Address
 from cronnx_lab.load.answers import WARM_UP_S, Span
 from cronnx_server import packages
+from cronnx_server.errors import SetupError
 from cronnx_server.paths import REQUIREMENTS, SERVER, STATE
 from cronnx_server.serve import tritonserver
 
@@ -86,16 +87,26 @@ def perf_analyzer() -> PerfAnalyzer:
     """Install the newest version that this machine's glibc supports, unless it is there.
 
     Raises:
-        SetupError: It cannot be downloaded or installed.
+        SetupError: It cannot be downloaded or installed, or this machine has another C library.
     """
+    newer = _glibc() >= NEWER_GLIBC
     tritonserver.unpacked()  # it uses libraries of the server's wheel
-    newer = tuple(map(int, platform.libc_ver()[1].split("."))) >= NEWER_GLIBC
     name = "perf_analyzer" if newer else "perf_analyzer_older_glibc"
     packages.install_folder((REQUIREMENTS / f"{name}.txt").read_text(), FOLDER, what="perf_analyzer")
     executable = FOLDER / "perf_analyzer" / "bin" / "perf_analyzer" if newer else FOLDER / "bin" / "perf_analyzer"
     executable.chmod(0o755)
     _link_libraries(LIBRARIES)
     return PerfAnalyzer(executable, LIBRARIES)
+
+
+def _glibc() -> tuple[int, ...]:
+    """The version of this machine's glibc."""
+    name, version = platform.libc_ver()
+    if name != "glibc":
+        raise SetupError(
+            f"perf_analyzer needs glibc, got {name or 'another C library'}; use Debian 12, Ubuntu 22.04 or newer"
+        )
+    return tuple(map(int, version.split(".")))
 
 
 def _link_libraries(folder: Path) -> None:

@@ -2,8 +2,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from cronnx_lab.address import Address
-from cronnx_lab.perf_analyzer.program import PerfAnalyzer, one_measurement, read_spans
+from cronnx_lab.perf_analyzer.program import PerfAnalyzer, one_measurement, perf_analyzer, read_spans
+from cronnx_server.errors import SetupError
 
 
 def test_the_command_asks_one_model_of_one_server(tmp_path: Path) -> None:
@@ -14,6 +17,12 @@ def test_the_command_asks_one_model_of_one_server(tmp_path: Path) -> None:
         *("/bin/perf_analyzer", "-m", "net", "-u", "127.0.0.1:1", "-i", "http", "--async"),
         *("--input-data=in.json", "--concurrency-range=1:16:5", "--percentile=95"),
     ]
+
+
+def test_a_machine_without_glibc_is_refused_with_systems_that_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.libc_ver", lambda: ("", ""))
+    with pytest.raises(SetupError, match=r"needs glibc, got another C library; use Debian 12, Ubuntu 22\.04"):
+        perf_analyzer()
 
 
 def test_three_windows_hold_the_warm_up_and_the_seconds(tmp_path: Path) -> None:
