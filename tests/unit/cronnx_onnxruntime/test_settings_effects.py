@@ -12,7 +12,6 @@ import psutil
 import pytest
 from onnx import helper
 
-from cronnx_onnxruntime.cores import usable_cores
 from cronnx_onnxruntime.runner import Request, Runner
 from tests.unit.cronnx_onnxruntime import graphs
 from tests.unit.cronnx_onnxruntime.configs import Config, config, parameters, tensor
@@ -27,16 +26,21 @@ def runner(path: Path, model: bytes, given: Config) -> Runner:
     return Runner(path, complete, kind="CPU", device_id=0)
 
 
-def allowed_cores(given: Config, path: Path) -> list[set[int]]:
-    """The cores that each thread of a session may use, in a new process: in this one, threads of other tests end."""
+def allowed_cores(given: Config, path: Path, *, usable: int = 1) -> list[set[int]]:
+    """The cores that each thread of a session may use where as many cores are usable.
+
+    In a new process: in this one, threads of other tests end.
+    """
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
-        return process.submit(allowed_cores_here, given, path).result()
+        return process.submit(allowed_cores_here, given, path, usable).result()
 
 
-def allowed_cores_here(given: Config, path: Path) -> list[set[int]]:
+def allowed_cores_here(given: Config, path: Path, usable: int) -> list[set[int]]:
     process = psutil.Process()
     before = {thread.id for thread in process.threads()}
-    loaded = runner(path, graphs.identity(), given)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cronnx_onnxruntime.settings.usable_cores", lambda: usable)
+        loaded = runner(path, graphs.identity(), given)
     allowed = [os.sched_getaffinity(thread.id) for thread in process.threads() if thread.id not in before]
     del loaded
     return allowed
@@ -47,9 +51,12 @@ def test_a_session_has_as_many_threads_as_intra_op_thread_count_says(count: int,
     assert len(allowed_cores(parameters(intra_op_thread_count=str(count)), tmp_path / "model.onnx")) == count - 1
 
 
-def test_without_a_count_a_session_has_a_thread_for_each_core_and_none_is_tied_to_one(tmp_path: Path) -> None:
-    allowed = allowed_cores(parameters(), tmp_path / "model.onnx")
-    assert allowed == [os.sched_getaffinity(0)] * (usable_cores() - 1)
+@pytest.mark.parametrize("usable", [1, 3, 5])
+def test_without_a_count_a_session_has_a_thread_for_each_usable_core_and_none_is_tied_to_one(
+    usable: int, tmp_path: Path
+) -> None:
+    allowed = allowed_cores(parameters(), tmp_path / "model.onnx", usable=usable)
+    assert allowed == [os.sched_getaffinity(0)] * (usable - 1)
 
 
 @pytest.mark.parametrize(("mode", "expected"), [("0", 0), ("1", 3)])
