@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,51 +80,99 @@ def prepare(
     """
     models = catalogue() if models is None else models
     known = {**repository.models(model_repository), **repository.models(ensembles)}
-    asked = Profile(profile, known)
-    chosen = list(names or repository.models(ensembles))
-    for name in chosen:
-        if name not in known:
-            raise RepositoryError(f"there is no model '{name}'; choose one of {', '.join(known)}")
-    needed = {name: _needed_versions(known[name], known, models) for name in chosen}
-    needed_parts = {part for versions in needed.values() for part in versions}
-    names_of_parts = {name for name, _ in needed_parts}
-    absent = [
-        (name, version)
-        for name, version in _absent([models[name] for name in models if name in names_of_parts], model_repository)
-        if (name, version) in needed_parts or asked.serves(known[f"{name}_onnx"], version)
-    ]
-    lost: dict[str, CommandError] = {
-        name: each for name in chosen for each in _lost_files(known[name], model_repository, models)
-    }
-    lost |= asked.unserved(chosen)
-    lacking = [name for name in chosen if name not in lost and {*needed[name]} & {*absent}]
-    can_postpone = postpone and not names and not profile and {*chosen} - {*lacking, *lost}
-    postponed = lacking if can_postpone else []
-    at_once = [name for name in chosen if name not in postponed]
-    needed_at_once = {part for name in at_once for part in needed[name]}
-    later = [part for part in absent if postpone and part not in needed_at_once]
-    failures = _build([part for part in absent if part not in later], models, model_repository, weights)
-    reasons = {name: failures[version] for name in at_once for version in needed[name] if version in failures} | lost
-    reasons |= asked.build([name for name in at_once if name not in reasons], models=models, weights=weights)
-    served = [name for name in at_once if name not in reasons]
+    chosen, asked = _chosen(names or repository.models(ensembles), known), Profile(profile, known)
+    plan = _plan(chosen, asked, models, model_repository, postpone=postpone, postpone_ensembles=not (names or profile))
+    failures = _build(plan.now, models, model_repository, weights)
+    reasons = plan.reasons(failures)
+    reasons |= asked.build([name for name in plan.at_once if name not in reasons], models=models, weights=weights)
+    served = [name for name in plan.at_once if name not in reasons]
     if reasons and (names or not served):
         name, reason = next(iter(reasons.items()))
         raise BuildError(f"{name} cannot be served: {reason}") from reason
     _report(reasons, failures)
-    loads = {part: [f"{part[0]}_onnx"] for part in later if (part[0], LIVE_VERSION) not in failures}
-    for name in postponed:
-        last = [part for part in later if part in needed[name]][-1]
-        loads[last] += [*_routed_models([name], known), name]
-    return Prepared(served + _routed_models(served, known), loads)
+    return Prepared(served + _routed_models(served, known), _loads(plan, failures, known))
 
 
-def _absent(models: Iterable[Model], model_repository: Path) -> list[ModelVersion]:
+@dataclass(frozen=True)
+class _Plan:
+    """What is built and loaded before a server starts, and what later.
+
+    Attributes:
+        at_once: The models to load first, and the versions without which each cannot be loaded.
+        postponed: The models to load later, likewise.
+        now: The missing versions to build first, in this order.
+        later: The missing versions to build later, in this order.
+        lost: Why some of the models to load first cannot be served.
+    """
+
+    at_once: Mapping[str, Sequence[ModelVersion]]
+    postponed: Mapping[str, Sequence[ModelVersion]]
+    now: Sequence[ModelVersion]
+    later: Sequence[ModelVersion]
+    lost: Mapping[str, CommandError]
+
+    def reasons(self, failures: Failures) -> dict[str, CommandError]:
+        """Why some of the models to load first cannot be served after these failures."""
+        failed = {name: failures[part] for name, needed in self.at_once.items() for part in needed if part in failures}
+        return {**failed, **self.lost}
+
+
+def _plan(
+    chosen: Sequence[str],
+    asked: Profile,
+    models: Mapping[str, Model],
+    model_repository: Path,
+    *,
+    postpone: bool,
+    postpone_ensembles: bool,
+) -> _Plan:
+    """Plan what to build; `postpone` lets versions wait that nothing needs, and `postpone_ensembles` ensembles too."""
+    needed = {name: _needed_versions(asked.known[name], asked.known, models) for name in chosen}
+    absent = _absent({part for parts in needed.values() for part in parts}, asked, models, model_repository)
+    lost: dict[str, CommandError] = {
+        name: each for name in chosen for each in _lost_files(asked.known[name], model_repository, models)
+    }
+    lost |= asked.unserved(chosen)
+    lacking = {name: parts for name, parts in needed.items() if name not in lost and {*parts} & {*absent}}
+    is_one_whole = len(lacking) + len(lost) < len(needed)
+    postponed = lacking if postpone and postpone_ensembles and is_one_whole else {}
+    at_once = {name: parts for name, parts in needed.items() if name not in postponed}
+    needed_at_once = {part for parts in at_once.values() for part in parts}
+    later = [part for part in absent if postpone and part not in needed_at_once]
+    return _Plan(at_once, postponed, [part for part in absent if part not in later], later, lost)
+
+
+def _chosen(names: Iterable[str], known: Mapping[str, Path]) -> list[str]:
+    """These names; refused if one of them is not known."""
+    chosen = list(names)
+    for name in chosen:
+        if name not in known:
+            raise RepositoryError(f"there is no model '{name}'; choose one of {', '.join(known)}")
+    return chosen
+
+
+def _absent(
+    needed: Set[ModelVersion], asked: Profile, models: Mapping[str, Model], model_repository: Path
+) -> list[ModelVersion]:
+    """The versions that are not built: those that are needed, and others of their models that the profile serves."""
+    names = {name for name, _ in needed}
     return [
-        (model.name, version)
-        for model in models
+        (name, version)
+        for name, model in models.items()
+        if name in names
         for version in model.versions
         if not model.path(model_repository, version).exists()
+        if (name, version) in needed or asked.serves(asked.known[f"{name}_onnx"], version)
     ]
+
+
+def _loads(plan: _Plan, failures: Failures, known: Mapping[str, Path]) -> dict[ModelVersion, list[str]]:
+    """The models to load after each later version; a model whose version 1 failed is not built further."""
+    loads = {part: [f"{part[0]}_onnx"] for part in plan.later if (part[0], LIVE_VERSION) not in failures}
+    for name, needed in plan.postponed.items():
+        last = [part for part in plan.later if part in needed][-1]
+        loads[last] += [*_routed_models([name], known), name]
+    return loads
 
 
 def _routed_models(served: Sequence[str], known: Mapping[str, Path]) -> list[str]:
