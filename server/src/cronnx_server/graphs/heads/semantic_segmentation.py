@@ -70,6 +70,8 @@ def _add_best_classes(graph: GraphBuilder, spec: ModelSpec, tensor: ValueInfoPro
     """Add the best class at each point of a grid over the photograph.
 
     Only windows of points that reach into a photograph of the batch are computed; those beyond repeat the last point.
+    The class is the best of those that are best at some logit of the batch. Another one may be better between logits,
+    at a border of two classes of which it is the second best; it is not found there.
     """
     logits, dims = tensor.name, [dim.dim_value for dim in tensor.type.tensor_type.shape.dim]
     if spec.output_format == "class_logits_nhwc":

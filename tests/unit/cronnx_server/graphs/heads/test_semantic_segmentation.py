@@ -20,6 +20,11 @@ STRETCHED = (50, 40, WIDTH / 50, HEIGHT / 40, 0, 0)
 LETTERBOXED = (1000, 500, 0.096, 0.096, 0, 8)
 CROPPED = (700, 900, 96 / 700, 96 / 700, 0, -29.7)
 SMALL = (3, 2, 32, 32, 0, 0)
+ODD_SIZE = (75, 131)
+ODD_STRETCHED = (51, 39, 131 / 51, 75 / 39, 0, 0)
+ODD_LETTERBOXED = (101, 53, 131 / 101, 131 / 101, 0, (75 - 53 * 131 / 101) / 2)
+ODD_CROPPED = (73, 91, 131 / 73, 131 / 73, 0, (75 - 91 * 131 / 73) / 2)
+"""The pictures extend beyond the image, which shows a part of their height."""
 
 
 def class_map(
@@ -57,7 +62,17 @@ def class_map(
 
 
 def best_class(logits: Array, geometry: tuple[float, ...], *, size: tuple[int, int] = (HEIGHT, WIDTH)) -> Array:
-    """The best class at each point of the grid in the photograph, [y, x], of logits [classes, h, w]."""
+    """The best class at each point of the grid in the photograph, [y, x], of logits [classes, h, w].
+
+    It is the best of those that are best at some logit; a single class is there where it is above 0.
+    """
+    candidates = np.unique(logits.argmax(axis=0))
+    values = interpolated(logits[candidates], geometry, size=size)
+    return values[0] > 0 if len(logits) == 1 else candidates[values.argmax(axis=0)]
+
+
+def interpolated(logits: Array, geometry: tuple[float, ...], *, size: tuple[int, int]) -> Array:
+    """Logits [classes, h, w] at each point of the grid in the photograph, [classes, y, x]."""
     values = logits.astype(np.float64)
     for axis, (photo, factor, pad) in enumerate(np.reshape(geometry, (3, 2)).T):
         along, image = 2 - axis, size[1 - axis]
@@ -65,7 +80,7 @@ def best_class(logits: Array, geometry: tuple[float, ...], *, size: tuple[int, i
         points = (np.arange(min(int(photo), grid)) + 0.5) / min(grid / photo, 1)
         at = (points * factor + pad) * samples / image - 0.5
         values = np.apply_along_axis(partial(np.interp, at, np.arange(samples)), along, values)
-    return np.asarray(values.argmax(axis=0))
+    return values
 
 
 def random_logits(batch: int, *shape: int) -> Array:
@@ -80,6 +95,27 @@ def test_each_point_has_the_class_of_the_largest_interpolated_logit(geometry: tu
     found = class_map(logits, [geometry], opset=opset)
     assert found.shape == (1, 640, 640)
     assert np.mean(found[0, : expected.shape[0], : expected.shape[1]] == expected) > 0.999
+
+
+@pytest.mark.parametrize("classes", [1, 2, 19, 256, 257])
+@pytest.mark.parametrize("geometry", [ODD_STRETCHED, ODD_LETTERBOXED, ODD_CROPPED])
+def test_the_class_is_the_best_of_those_that_are_best_at_some_logit(geometry: tuple[float, ...], classes: int) -> None:
+    logits = random_logits(1, classes, 17, 23)
+    expected = best_class(logits[0], geometry, size=ODD_SIZE)
+    (found,) = class_map(logits, [geometry], size=ODD_SIZE)
+    assert found.dtype == (np.uint8 if classes <= 256 else np.int32)
+    assert found.shape == (640, 640)
+    assert expected.shape == (geometry[1], geometry[0])
+    assert np.mean(found[: expected.shape[0], : expected.shape[1]] == expected) > 0.999
+
+
+def test_a_class_that_is_best_at_no_logit_of_the_batch_is_not_found_between_them() -> None:
+    """Halfway between the logits 10, 0, 6 and 0, 10, 6 of three classes are 5, 5, 6."""
+    border = [[[10, 0]], [[0, 10]], [[6, 6]]]
+    third = [[[0, 0]], [[0, 0]], [[6, 6]]]
+    logits, geometry = np.array([border, third], np.float32), (WIDTH, HEIGHT, 1, 1, 0, 0)
+    assert np.unique(class_map(logits[:1], [geometry])[0]).tolist() == [0, 1]
+    assert np.unique(class_map(logits, [geometry, geometry])[0]).tolist() == [0, 1, 2]
 
 
 def test_a_grid_need_not_be_whole_windows() -> None:
