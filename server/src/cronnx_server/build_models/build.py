@@ -62,7 +62,7 @@ def build(
             content = _graph(model, version, published).SerializeToString()
             onnx.checker.check_model(content, full_check=True)
         except UNUSABLE_WEIGHTS as error:
-            raise BuildError(f"cannot build {model.name} from {published.name}: {error}") from error
+            raise BuildError(f"cannot build it from {published.name}: {error}") from error
         _check(model, content)
         path = model.path(repository, version)
         path.with_name(GPU_FILE).unlink(missing_ok=True)  # it is made of the file that is replaced
@@ -82,7 +82,7 @@ def symmetric_int8(model: Model, version: int, *, weights: Path = WEIGHTS) -> tu
         built = _in_floating_point(model, version, published)
         int8 = _quantised(model, built, symmetric=True)
     except UNUSABLE_WEIGHTS as error:
-        raise BuildError(f"cannot build {model.name} from {published.name}: {error}") from error
+        raise BuildError(f"cannot build it from {published.name}: {error}") from error
     return int8.SerializeToString(), built.SerializeToString()
 
 

@@ -88,4 +88,5 @@ class LaterVersions:
                 self._build.terminate()
             _, errors = self._build.communicate()
         lines = [line for line in errors.splitlines() if not line.startswith("==> ")]
-        return (lines or [f"status {self._build.returncode}"])[-1] if self._build.returncode else ""
+        problem = (lines or [f"status {self._build.returncode}"])[-1] if self._build.returncode else ""
+        return problem.removeprefix(f"build_models: {name} version {version}: ")

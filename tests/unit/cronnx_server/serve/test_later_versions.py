@@ -13,7 +13,12 @@ from tests.server.polling import until
 
 BUILD = "import os, sys; open(sys.argv[1], 'w').write(str(os.nice(0)))"
 WAIT = "import sys, time; open(sys.argv[1], 'w').write('begun'); time.sleep(60)"
-FAIL = "import sys; print('==> Building', file=sys.stderr); sys.exit('build_models: no network')"
+FAIL = """
+import sys
+name, _, version = sys.argv[1].rpartition("/")[2].partition("-")
+print("==> Building", file=sys.stderr)
+sys.exit(f"build_models: {name} version {version}: no network")
+"""
 
 
 def later(source: str, folder: Path, loaded: list[str]) -> LaterVersions:
@@ -43,7 +48,7 @@ def test_a_version_that_cannot_be_built_is_told_and_not_loaded(
     versions.wait()
     assert loaded == []
     assert capsys.readouterr().err.splitlines() == [
-        f"==> cannot build {each}: build_models: no network; the next start tries again"
+        f"==> cannot build {each}: no network; the next start tries again"
         for each in ("net version 2", "other version 3")
     ], "a later version of a model that failed is not tried"
 
