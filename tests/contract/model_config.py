@@ -15,7 +15,7 @@ from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from google.protobuf.message import Message
 
-from cronnx_server import packages
+from cronnx_server import environment, packages
 from cronnx_server.paths import REQUIREMENTS, STATE
 
 RELEASES = ("24.10", "26.07")
@@ -27,9 +27,10 @@ def model_config(release: str) -> type[Message]:
     """Return the message class of a release, from its own descriptor pool."""
     requirement = f"model_config_{release.replace('.', '_')}"
     folder = STATE / requirement
-    packages.install_folder(
-        (REQUIREMENTS / f"{requirement}.txt").read_text(), folder, what=f"the model configuration of {release}"
-    )
+    with environment.setup_lock():
+        packages.install_folder(
+            (REQUIREMENTS / f"{requirement}.txt").read_text(), folder, what=f"the model configuration of {release}"
+        )
     (file,) = _descriptors((folder / GENERATED).read_text())
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)

@@ -11,11 +11,13 @@ from cronnx_server import environment, progress
 from cronnx_server.errors import CommandError
 from cronnx_server.paths import ROOT
 
+# A worker takes whole files, whose tests share fixtures. Beyond four, collecting the tests costs more than it saves.
+ON_WORKERS = ("--numprocesses=logical", "--maxprocesses=4", "--dist=loadfile")
 TYPED = ("client/src", "server/src", "lab/src", "examples", *map(str, sorted(ROOT.glob("*_backend/cronnx_*"))))
 
 
 def main() -> int:
-    """Run the checks; 0 if all pass, else 1."""
+    """Run the checks; 0 if all pass, 130 if Ctrl-C ended one, else 1."""
     parser = argparse.ArgumentParser(
         prog="scripts/test",
         usage="%(prog)s [PYTEST_ARGUMENT ...]",
@@ -26,31 +28,40 @@ def main() -> int:
     _, pytest_arguments = parser.parse_known_args()
     try:
         environment.add("test")
+        failed = [name for name, command in checks(pytest_arguments).items() if not _holds(name, command)]
     except CommandError as error:
         print(f"test: {error}", file=sys.stderr)
         return 1
-    failed = [name for name, command in _checks(pytest_arguments).items() if not _holds(name, command)]
+    except KeyboardInterrupt:
+        print("test: interrupted", file=sys.stderr)
+        return 130
     if failed:
         print(f"test: failed: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0
 
 
-def _checks(pytest_arguments: Sequence[str]) -> dict[str, list[str]]:
-    tests = {"tests": ["pytest", *pytest_arguments]}
+def checks(pytest_arguments: Sequence[str]) -> dict[str, list[str]]:
+    """The command line of each check, without `python -m`; with arguments, only pytest with these."""
     if pytest_arguments:
-        return tests
+        return {"tests": ["pytest", *pytest_arguments]}
     return {
         "lint": ["ruff", "check", "."],
         "format": ["ruff", "format", "--check", "."],
         "types": ["mypy", *TYPED],
         "types on Windows": ["mypy", "--platform=win32", "--cache-dir=.mypy_cache/win32", "client/src"],
-        **tests,
+        "unit and contract tests": ["pytest", "tests/unit", "tests/contract", *ON_WORKERS],
+        "server tests": ["pytest", "tests/server"],  # one at a time: they load the machine and measure it
     }
 
 
 def _holds(name: str, command: Sequence[str]) -> bool:
     progress.step(f"Checking {name}")
-    return subprocess.run([sys.executable, "-m", *command], cwd=ROOT).returncode == 0
+    with subprocess.Popen([sys.executable, "-m", *command], cwd=ROOT) as process:
+        try:
+            return process.wait() == 0
+        except KeyboardInterrupt:  # the terminal has sent Ctrl-C to pytest too, which ends what its tests started
+            process.wait()
+            raise
 
 
 if __name__ == "__main__":

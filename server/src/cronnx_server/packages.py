@@ -172,8 +172,8 @@ def uv_environment(environ: Mapping[str, str], settings: Mapping[str, str]) -> d
         told["UV_FIND_LINKS"] = ",".join(told["UV_FIND_LINKS"].split())
     if "UV_INDEX_URL" in environ:
         told.pop("UV_DEFAULT_INDEX", None)
-    # As pip does: the hashes say which file is right, wherever it comes from.
-    return {"UV_INDEX_STRATEGY": "unsafe-best-match", **told, **environ}
+    # As pip does: the hashes say which file is right, wherever it comes from. A cause is one line, however long.
+    return {"UV_INDEX_STRATEGY": "unsafe-best-match", "UV_NO_WRAP": "1", **told, **environ}
 
 
 def _run(

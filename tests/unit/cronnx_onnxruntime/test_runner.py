@@ -109,7 +109,7 @@ def test_requests_may_want_different_outputs(load: Load) -> None:
     assert "difference" in outputs(second)
 
 
-@pytest.mark.parametrize("data_type", set(graphs.TYPES) - {"TYPE_STRING"})
+@pytest.mark.parametrize("data_type", [name for name in graphs.TYPES if name != "TYPE_STRING"])
 def test_a_tensor_of_every_type_keeps_its_bits(load: Load, data_type: str) -> None:
     given = config([tensor("x", [4], data_type)], [tensor("y", [4], data_type)], max_batch_size=8)
     onnx_type = graphs.TYPES[data_type]

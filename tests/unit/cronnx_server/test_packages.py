@@ -206,6 +206,7 @@ def test_uv_is_told_what_pip_is_told() -> None:
         "UV_FIND_LINKS": "/one,/two",
         "UV_HTTP_TIMEOUT": "180",
         "UV_INDEX_STRATEGY": "unsafe-best-match",
+        "UV_NO_WRAP": "1",
     }
 
 

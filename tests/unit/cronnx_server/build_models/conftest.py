@@ -1,14 +1,12 @@
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
 
 from cronnx_server import environment
 from cronnx_server.build_models.catalogue import Model, PackagedFile, catalogue
-from cronnx_server.paths import ROOT, WEIGHTS
+from cronnx_server.paths import WEIGHTS
 from tests.unit.cronnx_server.build_models.mirror_server import Mirror
 from tests.unit.cronnx_server.build_models.twin_models import twin_models, zoo_mirror
 
@@ -23,14 +21,6 @@ def packaged() -> dict[str, Model]:
                 weights.fetch(WEIGHTS)
                 found[model.name] = model
     return found
-
-
-@pytest.fixture(scope="session")
-def command() -> subprocess.CompletedProcess[str]:
-    """`scripts/build_models efficientnet_lite0`: the one build of a quantised model, which takes half a minute."""
-    return subprocess.run(
-        [sys.executable, str(ROOT / "scripts" / "build_models"), "efficientnet_lite0"], capture_output=True, text=True
-    )
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +15,24 @@ from cronnx_server.build_models.catalogue import Model
 from cronnx_server.build_models.in_process import InProcessModel
 from cronnx_server.errors import BuildError
 from cronnx_server.files import write_whole
-from cronnx_server.paths import MODEL_REPOSITORY
+from cronnx_server.paths import MODEL_REPOSITORY, ROOT
 from tests.unit.cronnx_server.build_models.mirror_server import Mirror
 from tests.unit.cronnx_server.build_models.twin_models import on_the_web
 from tests.unit.cronnx_server.build_models.zoo_twins import mobilenetv2_7
+
+
+@pytest.fixture(scope="module")
+def command() -> subprocess.CompletedProcess[str]:
+    """`scripts/build_models efficientnet_lite0`: the one build of a quantised model, which takes half a minute."""
+    return subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / "build_models"), "efficientnet_lite0"], capture_output=True, text=True
+    )
+
+
+def test_the_files_of_a_built_model_are_printed(command: subprocess.CompletedProcess[str]) -> None:
+    assert command.returncode == 0, command.stderr
+    files = [f"model_repository/efficientnet_lite0_onnx/{version}/model.onnx" for version in (1, 2)]
+    assert command.stdout.splitlines() == files
 
 
 # Starting a server builds and checks every other version.

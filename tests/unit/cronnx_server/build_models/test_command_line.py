@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import subprocess
-
 import pytest
 
 from cronnx_server.build_models.__main__ import main
@@ -29,9 +27,3 @@ def test_an_unknown_version_is_a_usage_error_that_names_the_known_ones(capsys: p
         main(["efficientnet_lite0/9"])
     assert ended.value.code == 2
     assert "expected a version of efficientnet_lite0 (1, 2), got '9'" in capsys.readouterr().err
-
-
-def test_the_files_of_a_built_model_are_printed(command: subprocess.CompletedProcess[str]) -> None:
-    assert command.returncode == 0, command.stderr
-    files = [f"model_repository/efficientnet_lite0_onnx/{version}/model.onnx" for version in (1, 2)]
-    assert command.stdout.splitlines() == files
