@@ -305,6 +305,15 @@ def test_the_page_is_usable_with_the_keyboard_alone(page: Page) -> None:
     expect(page.get_by_role("tabpanel", name="Command line")).to_contain_text("cronnx predict photo.jpg")
 
 
+def test_a_version_without_a_call_in_curl_does_not_change_the_tab_for_the_next_one(page: Page) -> None:
+    curl, version = page.get_by_role("tab", name="curl"), page.get_by_label("Version", exact=True)
+    version.select_option("1")
+    expect(curl).to_be_hidden()
+    expect(page.get_by_role("tab", name="Python")).to_have_attribute("aria-selected", "true")
+    version.select_option("")
+    expect(curl).to_have_attribute("aria-selected", "true")
+
+
 def test_the_shown_call_gives_the_same_answer(page: Page, tmp_path: Path) -> None:
     upload(page, file())
     (tmp_path / "photo.jpg").write_bytes(photo(BOX))

@@ -11,6 +11,12 @@
 export function makeTabs(list) {
   const tabs = [...list.querySelectorAll('[role="tab"]')];
   const shown = () => tabs.filter((tab) => !tab.hidden);
+  let wanted = tabs[0];
+
+  /** Select the tab that the user wants, or another one while that is hidden. */
+  function show() {
+    select(wanted.hidden ? shown()[0] : wanted);
+  }
 
   function select(chosen) {
     for (const tab of tabs) {
@@ -23,7 +29,9 @@ export function makeTabs(list) {
 
   list.addEventListener("click", (event) => {
     const tab = event.target.closest('[role="tab"]');
-    if (tab) select(tab);
+    if (!tab) return;
+    wanted = tab;
+    show();
   });
   list.addEventListener("keydown", (event) => {
     const all = shown();
@@ -31,16 +39,16 @@ export function makeTabs(list) {
     const next = { ArrowRight: place + 1, ArrowLeft: place - 1, Home: 0, End: all.length - 1 }[event.key];
     if (next === undefined) return;
     event.preventDefault();
-    const tab = all.at(next % all.length);
-    select(tab);
-    tab.focus();
+    wanted = all.at(next % all.length);
+    show();
+    wanted.focus();
   });
-  select(tabs[0]);
+  show();
 
   return {
     hide(tab, isHidden) {
       tab.hidden = isHidden;
-      if (isHidden && tab.getAttribute("aria-selected") === "true") select(shown()[0]);
+      show();
     },
   };
 }
