@@ -15,6 +15,7 @@ import pytest
 from cronnx_server.errors import StartError
 from cronnx_server.serve.process import ServerProcess
 
+LOADED = "I1129 00:00:00.000000 1 model_lifecycle.cc:849] \"successfully loaded 'photos'\""
 START_AND_DIE = """
 import os, signal, sys
 from cronnx_server.serve.process import ServerProcess
@@ -52,11 +53,20 @@ def test_what_cannot_be_started_is_named() -> None:
 
 
 def test_the_log_tells_when_a_model_was_loaded() -> None:
-    line = "I1129 00:00:00.000000 1 model_lifecycle.cc:849] \"successfully loaded 'photos'\""
     started_s = time.monotonic()
-    quiet, told = (ServerProcess(["echo", each], os.environ) for each in ("ready", line))
+    quiet, told = (ServerProcess(["echo", each], os.environ) for each in ("ready", LOADED))
     for server in (quiet, told):
         server.wait()
         server.end()
     assert quiet.loaded_at_s == -math.inf
     assert started_s <= told.loaded_at_s <= time.monotonic()
+
+
+def test_each_load_is_waited_for_once_and_the_end_ends_the_wait() -> None:
+    server = ServerProcess(["sh", "-c", 'echo "$1"; sleep 600', "sh", LOADED], os.environ)
+    assert server.loads_within(30)
+    assert not server.loads_within(0), "it was told already"
+    server.kill()
+    assert not server.loads_within(30)
+    assert server.ends_within(0)
+    server.end()
