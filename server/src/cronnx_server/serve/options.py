@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,8 @@ from cronnx_server.serve.addresses import Addresses
 # added, and for good after one that does not load: docs/healthcheck.md.
 MODEL_CONTROL = ("--model-control-mode=explicit", "--strict-readiness=false")
 DEFAULT_TRACE_RATE = 1000
+DEFAULT_EXIT_TIMEOUT_S = 30
+_EXIT_TIMEOUT = re.compile(r"--exit-timeout-secs[= ](\d+)")
 # Quantiles of the last minute, each with the error of its rank: docs/metrics.md.
 LATENCY_SUMMARIES = (
     "--metrics-config=summary_latencies=true",
@@ -83,6 +86,11 @@ class Options:
     def is_verbose(self) -> bool:
         """Whether the flags ask for Triton's verbose log."""
         return any(flag.startswith("--log-verbose") for flag in self.server_flags)
+
+    @property
+    def exit_timeout_s(self) -> int:
+        """How long the server waits for its requests when it stops."""
+        return int((_EXIT_TIMEOUT.findall(" ".join(self.server_flags)) or [DEFAULT_EXIT_TIMEOUT_S])[-1])
 
     @property
     def playground_url(self) -> str | None:

@@ -32,6 +32,8 @@ from cronnx_server.serve.supervisor import Supervisor
 # To complete a configuration, Triton starts a Python process more for each model, and waits a second for its end.
 NO_AUTO_COMPLETE = "--disable-auto-complete-config"
 WATCH_PERIOD_S = 0.5
+STOP_MARGIN_S = 15.0
+"""How much longer than its exit timeout a server may take to stop: a load that hangs keeps it from ending."""
 
 
 def serve(options: Options) -> int:
@@ -112,7 +114,13 @@ def serve(options: Options) -> int:
             page.stop()
             supervisor.stop()
 
-        supervisor = Supervisor(start, options.addresses, watch=watch, on_end=regions.remove)
+        supervisor = Supervisor(
+            start,
+            options.addresses,
+            watch=watch,
+            on_end=regions.remove,
+            stop_timeout_s=options.exit_timeout_s + STOP_MARGIN_S,
+        )
         starting.enter_context(progress.running(f"Starting tritonserver with {len(names)} models"))
         if options.watch:
             Thread(target=_reload_changed, args=(folders, reloads.follow, ended), daemon=True).start()

@@ -3,7 +3,8 @@
 No version of Triton replaces a dead stub, and 24.10 does not reap it and calls its model ready. The shared memory of a
 stub grows to what its largest requests need, and no version of Triton shrinks it. Loading the model again repairs both
 while all others answer. The server keeps a dead instance and waits for it when it exits. A load creates new instances
-only if the folder of a version has a newer time.
+only if the folder of a version has a newer time. If a stub is killed as soon as it was started, its load never ends,
+and no later one: only a new server repairs that.
 """
 
 from __future__ import annotations
@@ -27,10 +28,13 @@ from cronnx_server.triton_http import TritonHttp
 PERIOD_S = 1.0
 CONFIRM_S = 0.5
 """How long a process must be dead: until then the server may reap it, as it does when it unloads a model."""
+LOST_S = 5.0
+"""How long a process that was never seen at work must be dead: a load that fails reaps its processes sooner."""
 LOAD_TIMEOUT_S = 120.0
 MOST_DEAD = 50
 GROWN_BYTES = 128 * 2**20
 OLD_S = 60.0
+LOST = "a Python process died while its model was loaded, and the load will not end"
 
 
 @dataclass
@@ -80,22 +84,37 @@ class StubWatch:
         self._proc, self._regions, self._clock = proc, regions, clock
         self._children = Children(0, proc=proc)
         self._stubs: dict[int, _Stub] = {}
+        self._known: set[int] = set()
         self._dead_since_s: dict[int, float] = {}
 
     def watch(self, server: ServerProcess) -> float:
         """Look once, and return after how many seconds to look again."""
+        self._look(server)
+        dead = self._dead_since_s.keys() & self._stubs.keys()
+        certain = {pid for pid in dead if self._dead_for_s(pid) >= CONFIRM_S}
+        self._repair(server, [self._stubs.pop(pid) for pid in certain], n_dead=len(self._dead_since_s))
+        self._free_memory(server)
+        if self._has_lost_one():
+            progress.step(f"{LOST}; ending the server")
+            server.kill()
+        return CONFIRM_S if dead - certain else PERIOD_S
+
+    def _look(self, server: ServerProcess) -> None:
         if self._children.parent != server.pid:
             self._children = Children(server.pid, proc=self._proc)
         children, now_s = self._children.look(), self._clock()
         dead = {pid for pid, each in children.items() if each.is_dead}
         self._stubs = {pid: each for pid, each in self._stubs.items() if pid in children}
         self._find(children.keys() - dead)
-        self._dead_since_s = {pid: self._dead_since_s.get(pid, now_s) for pid in dead & self._stubs.keys()}
-        certain = [pid for pid, since_s in self._dead_since_s.items() if now_s >= since_s + CONFIRM_S]
-        is_sure = len(certain) == len(self._dead_since_s)
-        self._repair(server, [self._stubs.pop(pid) for pid in certain], n_dead=len(dead))
-        self._free_memory(server)
-        return PERIOD_S if is_sure else CONFIRM_S
+        self._known = (self._known & children.keys()) | self._stubs.keys()
+        self._dead_since_s = {pid: self._dead_since_s.get(pid, now_s) for pid in dead}
+
+    def _dead_for_s(self, pid: int) -> float:
+        return self._clock() - self._dead_since_s[pid]
+
+    def _has_lost_one(self) -> bool:
+        """Whether a process died before it was known which model it serves."""
+        return any(self._dead_for_s(pid) >= LOST_S for pid in self._dead_since_s.keys() - self._known)
 
     def _find(self, alive: Iterable[int]) -> None:
         for pid in set(alive) - self._stubs.keys():
@@ -130,12 +149,25 @@ class StubWatch:
                 os.utime(version)
             with TritonHttp(self._addresses.http, timeout_s=LOAD_TIMEOUT_S, key=self._key) as triton:
                 triton.send(f"/v2/repository/models/{model_name}/load", b"{}")
-                if not server.answers_within(LOAD_TIMEOUT_S, triton.fileno()):
-                    return f"no answer within {LOAD_TIMEOUT_S:g} s"
+                if problem := self._problem_until_answer(server, triton.fileno()):
+                    return problem
                 status, answer = triton.receive()
         except (OSError, NoAnswerError) as error:
             return str(error)
         return "" if status == HTTPStatus.OK else f"HTTP {status} {answer.decode(errors='replace')}"
+
+    def _problem_until_answer(self, server: ServerProcess, descriptor: int) -> str:
+        """Wait until `descriptor` can be read, and return why it cannot; empty if it can."""
+        gives_up_s = self._clock() + LOAD_TIMEOUT_S
+        while not server.answers_within(PERIOD_S, descriptor):
+            self._look(server)
+            if server.ends_within(0):
+                return "the server ended"
+            if self._has_lost_one():
+                return LOST
+            if self._clock() >= gives_up_s:
+                return f"no answer within {LOAD_TIMEOUT_S:g} s"
+        return ""
 
     def _arguments(self, pid: int) -> list[str]:
         try:

@@ -19,7 +19,9 @@ FIRST_PAUSE_S = 0.5
 LENIENT = ("--exit-on-error=false",)
 
 LIKELY_CAUSES: dict[int, str] = {
-    signal.SIGSEGV: "a request with JSON nested millions deep, or a form-encoded body over 128 MB",
+    signal.SIGSEGV: "a request with JSON nested millions deep, with a form-encoded body over 128 MB, or with a range "
+    "outside a shared-memory region",
+    signal.SIGBUS: "a shared-memory region that was cut after it was registered",
     signal.SIGFPE: "a request with the parameter 'classification' for an output of strings",
     signal.SIGABRT: "a request with a shape that no memory holds",
     signal.SIGKILL: "the kernel, out of memory (see dmesg), or somebody's kill -9",
@@ -48,6 +50,7 @@ class Supervisor:
         *,
         watch: Callable[[ServerProcess], float],
         on_end: Callable[[], None],
+        stop_timeout_s: float,
         most_failed_starts: int = MOST_FAILED_STARTS,
     ) -> None:
         """Prepare; `run` starts the server.
@@ -58,10 +61,11 @@ class Supervisor:
             watch: Checks a running server at its start, after each load of a model and when as many seconds have
                 passed as it returned; it may repair or kill the server.
             on_end: Cleans up after a server.
+            stop_timeout_s: How long a server that was asked to stop may take; then it is ended at once.
             most_failed_starts: How many servers in a row may end before they are up.
         """
         self._start, self._watch, self._on_end = start, watch, on_end
-        self._addresses = addresses
+        self._addresses, self._stop_timeout_s = addresses, stop_timeout_s
         self._most_failed_starts = most_failed_starts
         self._server: ServerProcess | None = None
         self._is_stopped = False
@@ -117,6 +121,9 @@ class Supervisor:
         while True:
             rest_s = max(0.0, next_watch_s - time.monotonic())
             has_loaded = server.loads_within(POLL_S if self._report else rest_s)
+            if self._is_stopped and not server.ends_within(self._stop_timeout_s):
+                progress.step(f"tritonserver has not ended after {self._stop_timeout_s:g} s; ending it at once")
+                server.kill()
             if self._is_stopped or server.ends_within(0):
                 return server.wait()
             if has_loaded or time.monotonic() >= next_watch_s:

@@ -27,6 +27,14 @@ def test_a_verbose_log_is_asked_for_by_its_flag(flags: tuple[str, ...], is_verbo
     assert Options(server_flags=flags).is_verbose is is_verbose
 
 
+@pytest.mark.parametrize(
+    ("flags", "seconds"),
+    [((), 30), (("--exit-timeout-secs=5",), 5), (("--exit-timeout-secs", "7", "--log-verbose=1"), 7)],
+)
+def test_the_exit_timeout_is_the_servers(flags: tuple[str, ...], seconds: int) -> None:
+    assert Options(server_flags=flags).exit_timeout_s == seconds
+
+
 def test_every_option_is_a_flag() -> None:
     options = Options(profile="cuda", cache_bytes=7, tracing=Tracing("http://c/"), key=Key("0123456789abcdef", "mine"))
     flags = options.flags()

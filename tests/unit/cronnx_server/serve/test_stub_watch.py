@@ -16,7 +16,16 @@ import pytest
 from cronnx_server.key import HEADER
 from cronnx_server.serve.access import Key
 from cronnx_server.serve.addresses import Addresses
-from cronnx_server.serve.stub_watch import CONFIRM_S, GROWN_BYTES, MOST_DEAD, OLD_S, PERIOD_S, StubWatch
+from cronnx_server.serve.stub_watch import (
+    CONFIRM_S,
+    GROWN_BYTES,
+    LOAD_TIMEOUT_S,
+    LOST_S,
+    MOST_DEAD,
+    OLD_S,
+    PERIOD_S,
+    StubWatch,
+)
 
 SERVER_PID = 1000
 
@@ -29,6 +38,7 @@ class Server:
     pid: int = SERVER_PID
     was_killed: bool = False
     now_s: float = 0.0
+    answers: bool = True
 
     def clock(self) -> float:
         return self.now_s
@@ -36,7 +46,13 @@ class Server:
     def kill(self) -> None:
         self.was_killed = True
 
+    def ends_within(self, timeout_s: float) -> bool:  # noqa: ARG002 - it lives
+        return self.was_killed
+
     def answers_within(self, timeout_s: float, descriptor: int) -> bool:
+        if not self.answers:
+            self.now_s += timeout_s
+            return False
         return bool(select.select([descriptor], [], [], timeout_s)[0])
 
     def has(self, pid: int, state: str, *arguments: object) -> None:
@@ -156,6 +172,35 @@ def test_a_process_that_has_just_been_forked_is_looked_at_again(server: Server, 
     server.has(7, "Z")
     looks(stubs, server, 2)
     assert len(loads.asked) == 1
+
+
+@pytest.mark.parametrize(("dead_s", "was_killed"), [(0.0, False), (0.9 * LOST_S, False), (LOST_S, True)])
+def test_a_server_that_does_not_reap_a_process_which_died_at_its_start_is_ended(
+    server: Server, loads: Loads, dead_s: float, was_killed: bool
+) -> None:
+    stubs = StubWatch(loads.addresses, proc=server.proc, clock=server.clock)
+    server.has(7, "Z")
+    stubs.watch(server)
+    server.now_s = dead_s
+    stubs.watch(server)
+    assert server.was_killed == was_killed
+    assert loads.asked == []
+
+
+@pytest.mark.parametrize(("lost", "ends_s"), [(True, LOST_S), (False, LOAD_TIMEOUT_S)])
+def test_a_load_that_does_not_end_is_given_up(
+    server: Server, version: Path, loads: Loads, lost: bool, ends_s: float
+) -> None:
+    stubs = StubWatch(loads.addresses, proc=server.proc, clock=server.clock)
+    server.has(7, "S", STUB, version / "model.onnx")
+    stubs.watch(server)
+    server.has(7, "Z")
+    if lost:
+        server.has(8, "Z")
+    server.answers = False
+    looks(stubs, server, 2)
+    assert server.was_killed
+    assert ends_s <= server.now_s < ends_s + 2 * (CONFIRM_S + PERIOD_S)
 
 
 def test_a_server_whose_model_cannot_be_loaded_is_ended(server: Server, version: Path, loads: Loads) -> None:

@@ -14,10 +14,10 @@ from cronnx_server.serve.addresses import Addresses, free_addresses
 from cronnx_server.serve.process import ServerProcess
 from cronnx_server.serve.supervisor import LENIENT, LIKELY_CAUSES, Supervisor, pause_s
 
-# Says that it is up, as Triton does, and lives until it is killed; or loads a model when it is asked and lives for half
-# a minute; or ends with a status, after it was up or before; or kills itself.
+# Says that it is up, as Triton does, and lives until it is ended, or even then; or loads a model when it is asked and
+# lives for half a minute; or ends with a status, after it was up or before; or kills itself.
 PROGRAM = """
-import http.server, os, sys, threading
+import http.server, os, signal, sys, threading
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
@@ -32,6 +32,9 @@ if not what.startswith("refuses"):
     print('I1128 14:36:39.925766 1 http_server.cc:4713] "Started HTTPService at 127.0.0.1:1"', flush=True)
 if what == "loads":
     threading.Timer(30, os._exit, [0]).start()
+if what == "ignores SIGTERM":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    what = "lives"
 if what in ("lives", "loads"):
     server.serve_forever()
 if what.endswith("crashes"):
@@ -40,6 +43,7 @@ sys.exit(int(what.split()[-1]))
 """
 FAILED_STARTS = 2
 WATCH_S = 0.1
+STOP_S = 1.0
 
 
 class Program:
@@ -67,7 +71,14 @@ class Program:
                 server.kill()
             return WATCH_S
 
-        return Supervisor(self.start, self.addresses, watch=watch, on_end=self.end, most_failed_starts=FAILED_STARTS)
+        return Supervisor(
+            self.start,
+            self.addresses,
+            watch=watch,
+            on_end=self.end,
+            stop_timeout_s=STOP_S,
+            most_failed_starts=FAILED_STARTS,
+        )
 
     def report(self) -> None:
         self.is_ready = True
@@ -118,7 +129,7 @@ def test_the_watch_looks_as_soon_as_a_model_was_loaded() -> None:
             supervisor.stop()
         return 3600.0
 
-    supervisor = Supervisor(program.start, program.addresses, watch=watch, on_end=program.end)
+    supervisor = Supervisor(program.start, program.addresses, watch=watch, on_end=program.end, stop_timeout_s=STOP_S)
     assert supervisor.run(program.report) == 128 + signal.SIGTERM
     assert len(looks) == 2
 
@@ -128,6 +139,13 @@ def test_one_that_is_told_to_stop_is_not_started_again() -> None:
     supervisor = program.supervisor()
     assert supervisor.run(supervisor.stop) == 128 + signal.SIGTERM
     assert len(program.flags) == 1
+
+
+def test_one_that_does_not_stop_in_time_is_killed(capsys: pytest.CaptureFixture[str]) -> None:
+    program = Program("ignores SIGTERM")
+    supervisor = program.supervisor()
+    assert supervisor.run(supervisor.stop) == 128 + signal.SIGKILL
+    assert "has not ended after 1 s" in capsys.readouterr().err
 
 
 def test_the_first_restart_is_at_once_and_pauses_after_failed_starts_double() -> None:
