@@ -137,7 +137,7 @@ def _plan(
     is_one_whole = len(lacking) + len(lost) < len(needed)
     postponed = lacking if postpone and postpone_ensembles and is_one_whole else {}
     at_once = {name: parts for name, parts in needed.items() if name not in postponed}
-    needed_at_once = {part for parts in at_once.values() for part in parts}
+    needed_at_once = {part for name, parts in at_once.items() if name not in lost for part in parts}
     later = [part for part in absent if postpone and part not in needed_at_once]
     return _Plan(at_once, postponed, [part for part in absent if part not in later], later, lost)
 

@@ -39,10 +39,14 @@ class ServerProcess:
         was_up: Whether the server has said in its log that it listens, or its owner has seen it ready. After `end` the
             whole log is read, so that it is known of a server that crashed as soon as it was up.
         loaded_at_s: When its log last said that a model was loaded, on the monotonic clock.
+        is_stopping: Whether it was asked to stop.
+        was_killed: Whether its owner ended it at once.
     """
 
     was_up = False
     loaded_at_s = -math.inf
+    is_stopping = False
+    was_killed = False
 
     def __init__(
         self,
@@ -82,7 +86,6 @@ class ServerProcess:
         # Files, because a second `end` may close them again.
         self._ended = os.fdopen(os.pidfd_open(self.pid), "rb", buffering=0)
         self._loaded = os.fdopen(os.eventfd(0), "rb", buffering=0)
-        self._asked_to_stop = False
         self._log = Thread(target=self._print_log, args=(rewrite_log,), daemon=True)
         self._log.start()
 
@@ -133,14 +136,15 @@ class ServerProcess:
     def stop(self) -> None:
         """Ask the server to finish its requests and end; a second call ends it and its stubs at once."""
         with contextlib.suppress(ProcessLookupError):
-            if self._asked_to_stop:
+            if self.is_stopping:
                 os.killpg(self._process.pid, signal.SIGKILL)
             else:
                 self._process.terminate()
-        self._asked_to_stop = True
+        self.is_stopping = True
 
     def kill(self) -> None:
         """End the server at once; its stubs notice."""
+        self.was_killed = True
         self._process.kill()
 
     def end(self) -> None:

@@ -3,8 +3,8 @@
 No version of Triton replaces a dead stub, and 24.10 does not reap it and calls its model ready. The shared memory of a
 stub grows to what its largest requests need, and no version of Triton shrinks it. Loading the model again repairs both
 while all others answer. The server keeps a dead instance and waits for it when it exits. A load creates new instances
-only if the folder of a version has a newer time. If a stub is killed as soon as it was started, its load never ends,
-and no later one: only a new server repairs that.
+only if the folder of a version has a newer time. If a stub is killed as it starts, that load and all later ones never
+end: only a new server repairs that.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from cronnx_server.serve import shared_memory, stub
 from cronnx_server.serve.access import Key
 from cronnx_server.serve.addresses import Addresses
 from cronnx_server.serve.process import ServerProcess
-from cronnx_server.serve.process_table import PROC, Children
+from cronnx_server.serve.process_table import NAME_LENGTH, PROC, Children
 from cronnx_server.triton_http import TritonHttp
 
 PERIOD_S = 1.0
@@ -34,6 +34,8 @@ LOAD_TIMEOUT_S = 120.0
 MOST_DEAD = 50
 GROWN_BYTES = 128 * 2**20
 OLD_S = 60.0
+STARTING = {stub.NAME[:NAME_LENGTH], "tritonserver"}
+"""The names of a stub, and of one that has not begun its program."""
 LOST = "a Python process died while its model was loaded, and the load will not end"
 
 
@@ -85,6 +87,7 @@ class StubWatch:
         self._children = Children(0, proc=proc)
         self._stubs: dict[int, _Stub] = {}
         self._known: set[int] = set()
+        self._unknown: set[int] = set()
         self._dead_since_s: dict[int, float] = {}
 
     def watch(self, server: ServerProcess) -> float:
@@ -92,21 +95,25 @@ class StubWatch:
         self._look(server)
         dead = self._dead_since_s.keys() & self._stubs.keys()
         certain = {pid for pid in dead if self._dead_for_s(pid) >= CONFIRM_S}
-        self._repair(server, [self._stubs.pop(pid) for pid in certain], n_dead=len(self._dead_since_s))
-        self._free_memory(server)
-        if self._has_lost_one():
-            progress.step(f"{LOST}; ending the server")
+        problem = self._repair(server, [self._stubs.pop(pid) for pid in certain], n_dead=len(self._dead_since_s))
+        if not problem:
+            self._free_memory(server)
+            problem = LOST if self._has_lost_one() else ""
+        if problem and not server.is_stopping:
+            progress.step(f"{problem}; ending the server")
             server.kill()
         return CONFIRM_S if dead - certain else PERIOD_S
 
     def _look(self, server: ServerProcess) -> None:
         if self._children.parent != server.pid:
             self._children = Children(server.pid, proc=self._proc)
+            self._stubs, self._known, self._dead_since_s = {}, set(), {}
         children, now_s = self._children.look(), self._clock()
         dead = {pid for pid, each in children.items() if each.is_dead}
         self._stubs = {pid: each for pid, each in self._stubs.items() if pid in children}
         self._find(children.keys() - dead)
         self._known = (self._known & children.keys()) | self._stubs.keys()
+        self._unknown = {pid for pid in dead - self._known if children[pid].name in STARTING}
         self._dead_since_s = {pid: self._dead_since_s.get(pid, now_s) for pid in dead}
 
     def _dead_for_s(self, pid: int) -> float:
@@ -114,7 +121,7 @@ class StubWatch:
 
     def _has_lost_one(self) -> bool:
         """Whether a process died before it was known which model it serves."""
-        return any(self._dead_for_s(pid) >= LOST_S for pid in self._dead_since_s.keys() - self._known)
+        return any(self._dead_for_s(pid) >= LOST_S for pid in self._unknown)
 
     def _find(self, alive: Iterable[int]) -> None:
         for pid in set(alive) - self._stubs.keys():
@@ -122,14 +129,15 @@ class StubWatch:
             if Path(program).name == stub.NAME:  # a child that was just forked still runs the server's
                 self._stubs[pid] = _Stub(Path(model_file).parent, self._regions / region.lstrip("/"), self._clock())
 
-    def _repair(self, server: ServerProcess, dead: Iterable[_Stub], *, n_dead: int) -> None:
+    def _repair(self, server: ServerProcess, dead: Iterable[_Stub], *, n_dead: int) -> str:
+        """Reload the models of these stubs, and return why one could not be reloaded; empty if all were."""
         for model, versions in _by_model(dead).items():
             progress.step(f"A Python process of {model} died; reloading the model")
             too_many = f"{n_dead} Python processes have died" if n_dead > MOST_DEAD else ""
             problem = too_many or self._load(server, model, versions)
             if problem:
-                progress.step(f"cannot reload {model}: {problem}; ending the server instead")
-                server.kill()
+                return f"cannot reload {model}: {problem}"
+        return ""
 
     def _free_memory(self, server: ServerProcess) -> None:
         now_s = self._clock()
@@ -161,7 +169,7 @@ class StubWatch:
         gives_up_s = self._clock() + LOAD_TIMEOUT_S
         while not server.answers_within(PERIOD_S, descriptor):
             self._look(server)
-            if server.ends_within(0):
+            if server.is_stopping or server.ends_within(0):
                 return "the server ended"
             if self._has_lost_one():
                 return LOST

@@ -94,7 +94,7 @@ class Supervisor:
             refused = status > 0 and not flags
             if refused or failed_starts == self._most_failed_starts:
                 raise StartError(f"tritonserver ended {_how(status)} before it was ready; its log above says why")
-            self._pause(status, pause_s(failed_starts))
+            self._pause(status, pause_s(failed_starts), is_known=server.was_killed)
             if self._is_stopped:
                 return 0
 
@@ -121,10 +121,9 @@ class Supervisor:
         while True:
             rest_s = max(0.0, next_watch_s - time.monotonic())
             has_loaded = server.loads_within(POLL_S if self._report else rest_s)
-            if self._is_stopped and not server.ends_within(self._stop_timeout_s):
-                progress.step(f"tritonserver has not ended after {self._stop_timeout_s:g} s; ending it at once")
-                server.kill()
-            if self._is_stopped or server.ends_within(0):
+            if self._is_stopped:
+                return self._stopped(server)
+            if server.ends_within(0):
                 return server.wait()
             if has_loaded or time.monotonic() >= next_watch_s:
                 next_watch_s = self._watch(server) + time.monotonic()
@@ -134,10 +133,16 @@ class Supervisor:
                     self._report()
                 self._report = None
 
-    def _pause(self, status: int, seconds: float) -> None:
+    def _stopped(self, server: ServerProcess) -> int:
+        if not server.ends_within(self._stop_timeout_s):
+            progress.step(f"tritonserver has not ended after {self._stop_timeout_s:g} s; ending it at once")
+            server.kill()
+        return server.wait()
+
+    def _pause(self, status: int, seconds: float, *, is_known: bool) -> None:
         when = f"in {seconds:g} s" if seconds else "at once"
         progress.step(f"tritonserver ended {_how(status)}; restarting it {when}")
-        if -status in LIKELY_CAUSES and status not in self._explained:
+        if -status in LIKELY_CAUSES and status not in self._explained and not is_known:
             self._explained.add(status)
             progress.step(f"The likely cause is {LIKELY_CAUSES[-status]} (docs/serve.md#restarts)")
         until_s = time.monotonic() + seconds

@@ -37,6 +37,7 @@ class Server:
     proc: Path
     pid: int = SERVER_PID
     was_killed: bool = False
+    is_stopping: bool = False
     now_s: float = 0.0
     answers: bool = True
 
@@ -55,10 +56,10 @@ class Server:
             return False
         return bool(select.select([descriptor], [], [], timeout_s)[0])
 
-    def has(self, pid: int, state: str, *arguments: object) -> None:
+    def has(self, pid: int, state: str, *arguments: object, name: str = "a (python) b") -> None:
         """Give it a child in a state as `ps` names it, with a command line if it is alive."""
         (self.proc / str(pid)).mkdir(exist_ok=True)
-        (self.proc / str(pid) / "stat").write_text(f"{pid} (a (python) b) {state} {SERVER_PID} 1")
+        (self.proc / str(pid) / "stat").write_text(f"{pid} ({name}) {state} {SERVER_PID} 1")
         (self.proc / str(pid) / "cmdline").write_text("".join(f"{each}\0" for each in arguments))
 
 
@@ -109,6 +110,7 @@ def version(tmp_path: Path) -> Path:
 
 
 STUB = "/opt/python/triton_python_backend_stub"
+STARTED = "triton_python_b"
 
 
 def looks(stubs: StubWatch, server: Server, count: int) -> list[float]:
@@ -179,7 +181,7 @@ def test_a_server_that_does_not_reap_a_process_which_died_at_its_start_is_ended(
     server: Server, loads: Loads, dead_s: float, was_killed: bool
 ) -> None:
     stubs = StubWatch(loads.addresses, proc=server.proc, clock=server.clock)
-    server.has(7, "Z")
+    server.has(7, "Z", name=STARTED)
     stubs.watch(server)
     server.now_s = dead_s
     stubs.watch(server)
@@ -196,11 +198,31 @@ def test_a_load_that_does_not_end_is_given_up(
     stubs.watch(server)
     server.has(7, "Z")
     if lost:
-        server.has(8, "Z")
+        server.has(8, "Z", name=STARTED)
     server.answers = False
     looks(stubs, server, 2)
     assert server.was_killed
     assert ends_s <= server.now_s < ends_s + 2 * (CONFIRM_S + PERIOD_S)
+
+
+def test_a_server_that_stops_is_left_to_finish_its_requests(server: Server, version: Path, loads: Loads) -> None:
+    stubs = StubWatch(loads.addresses, proc=server.proc, clock=server.clock)
+    server.has(7, "S", STUB, version / "model.onnx")
+    stubs.watch(server)
+    server.has(7, "Z")
+    server.answers, server.is_stopping = False, True
+    looks(stubs, server, 2)
+    assert server.now_s < 5 * PERIOD_S
+    assert not server.was_killed
+
+
+def test_a_child_that_is_no_stub_is_left_alone(server: Server, loads: Loads) -> None:
+    stubs = StubWatch(loads.addresses, proc=server.proc, clock=server.clock)
+    server.has(7, "Z", name="a helper")
+    stubs.watch(server)
+    server.now_s = 2 * LOST_S
+    stubs.watch(server)
+    assert not server.was_killed
 
 
 def test_a_server_whose_model_cannot_be_loaded_is_ended(server: Server, version: Path, loads: Loads) -> None:

@@ -10,12 +10,12 @@
  */
 export function makeTabs(list) {
   const tabs = [...list.querySelectorAll('[role="tab"]')];
-  const shown = () => tabs.filter((tab) => !tab.hidden);
+  const visible = () => tabs.filter((tab) => !tab.hidden);
   let wanted = tabs[0];
 
   /** Select the tab that the user wants, or another one while that is hidden. */
-  function show() {
-    select(wanted.hidden ? shown()[0] : wanted);
+  function update() {
+    select(wanted.hidden ? visible()[0] : wanted);
   }
 
   function select(chosen) {
@@ -31,24 +31,24 @@ export function makeTabs(list) {
     const tab = event.target.closest('[role="tab"]');
     if (!tab) return;
     wanted = tab;
-    show();
+    update();
   });
   list.addEventListener("keydown", (event) => {
-    const all = shown();
+    const all = visible();
     const place = all.indexOf(event.target);
     const next = { ArrowRight: place + 1, ArrowLeft: place - 1, Home: 0, End: all.length - 1 }[event.key];
     if (next === undefined) return;
     event.preventDefault();
     wanted = all.at(next % all.length);
-    show();
+    update();
     wanted.focus();
   });
-  show();
+  update();
 
   return {
     hide(tab, isHidden) {
       tab.hidden = isHidden;
-      show();
+      update();
     },
   };
 }
