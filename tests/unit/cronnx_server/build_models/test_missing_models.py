@@ -77,6 +77,17 @@ def test_ensembles_that_lack_something_are_left_for_later_if_another_lacks_nothi
     assert len(zoo.asked) == asked
 
 
+def test_nothing_is_built_at_once_for_an_ensemble_whose_added_version_is_lost(project: Project, zoo: Mirror) -> None:
+    project.build_missing("resnet50")
+    asked = len(zoo.asked)
+    shutil.copytree(project.ensembles / "mobilenet_v2", project.ensembles / "lost")
+    config = project.ensembles / "lost" / "config.pbtxt"
+    config.write_text(config.read_text().replace("model_version: 1", "model_version: 7"))
+    later = {("mobilenet_v2", 1): ["mobilenet_v2_onnx", "mobilenet_v2"], ("mobilenet_v2", 2): ["mobilenet_v2_onnx"]}
+    assert project.prepare() == Prepared(["resnet50"], later)
+    assert len(zoo.asked) == asked
+
+
 def test_a_router_that_is_left_for_later_is_loaded_after_the_models_that_it_calls(project: Project) -> None:
     add_router(project)
     project.build_missing("mobilenet_v2")
