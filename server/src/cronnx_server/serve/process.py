@@ -144,7 +144,7 @@ class ServerProcess:
 
     def kill(self) -> None:
         """End the server at once; its stubs notice."""
-        self.was_killed = True
+        self.was_killed = self.was_killed or self._process.poll() is None
         self._process.kill()
 
     def end(self) -> None:

@@ -47,6 +47,16 @@ def test_one_that_ends_is_seen_to_end_and_one_that_lives_to_live() -> None:
     server.end()
 
 
+def test_one_that_has_ended_by_itself_was_not_killed() -> None:
+    ended, killed = (ServerProcess(["sleep", seconds], os.environ) for seconds in ("0", "600"))
+    assert ended.ends_within(30)
+    for server in (ended, killed):
+        server.kill()
+        server.end()
+    assert not ended.was_killed
+    assert killed.was_killed
+
+
 def test_what_cannot_be_started_is_named() -> None:
     with pytest.raises(StartError, match="cannot start /none: No such file"):
         ServerProcess(["/none"], os.environ)
