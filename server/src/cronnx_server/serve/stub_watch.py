@@ -9,6 +9,7 @@ end: only a new server repairs that.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterable
@@ -41,10 +42,10 @@ LOST = "a Python process died while its model was loaded, and the load will not 
 
 @dataclass
 class _Stub:
-    """A live Python process.
+    """What a Python process serves.
 
     Attributes:
-        version: The folder of the model version that it serves.
+        version: The folder of the model version.
         region: The file of its shared memory.
         since_s: When it was first seen; a model is not reloaded for its memory before `OLD_S` have passed.
     """
@@ -58,6 +59,27 @@ class _Stub:
             return self.region.stat().st_size
         except OSError:
             return 0
+
+
+@dataclass
+class _Child:
+    """A process that the server has started and not reaped.
+
+    Attributes:
+        name: As in the process table.
+        stub: What it serves, if it was seen at work.
+        dead_since_s: When it was first seen dead; infinite while it lives.
+        is_repaired: Whether its model was loaded again since it died.
+    """
+
+    name: str = ""
+    stub: _Stub | None = None
+    dead_since_s: float = math.inf
+    is_repaired: bool = False
+
+    @property
+    def is_dead(self) -> bool:
+        return self.dead_since_s < math.inf
 
 
 class StubWatch:
@@ -84,54 +106,59 @@ class StubWatch:
         self._addresses = addresses
         self._key = key.text if key else ""
         self._proc, self._regions, self._clock = proc, regions, clock
-        self._children = Children(0, proc=proc)
-        self._stubs: dict[int, _Stub] = {}
-        self._known: set[int] = set()
-        self._unknown: set[int] = set()
-        self._dead_since_s: dict[int, float] = {}
+        self._processes = Children(0, proc=proc)
+        self._table: dict[int, _Child] = {}
 
     def watch(self, server: ServerProcess) -> float:
         """Look once, and return after how many seconds to look again."""
         self._look(server)
-        dead = self._dead_since_s.keys() & self._stubs.keys()
-        certain = {pid for pid in dead if self._dead_for_s(pid) >= CONFIRM_S}
-        problem = self._repair(server, [self._stubs.pop(pid) for pid in certain], n_dead=len(self._dead_since_s))
+        dead = [each for each in self._table.values() if each.stub and each.is_dead and not each.is_repaired]
+        certain = [each for each in dead if self._dead_for_s(each) >= CONFIRM_S]
+        problem = self._repair(server, certain)
         if not problem:
             self._free_memory(server)
             problem = LOST if self._has_lost_one() else ""
         if problem and not server.is_stopping:
             progress.step(f"{problem}; ending the server")
             server.kill()
-        return CONFIRM_S if dead - certain else PERIOD_S
+        return CONFIRM_S if len(dead) > len(certain) else PERIOD_S
 
     def _look(self, server: ServerProcess) -> None:
-        if self._children.parent != server.pid:
-            self._children = Children(server.pid, proc=self._proc)
-            self._stubs, self._known, self._dead_since_s = {}, set(), {}
-        children, now_s = self._children.look(), self._clock()
-        dead = {pid for pid, each in children.items() if each.is_dead}
-        self._stubs = {pid: each for pid, each in self._stubs.items() if pid in children}
-        self._find(children.keys() - dead)
-        self._known = (self._known & children.keys()) | self._stubs.keys()
-        self._unknown = {pid for pid in dead - self._known if children[pid].name in STARTING}
-        self._dead_since_s = {pid: self._dead_since_s.get(pid, now_s) for pid in dead}
+        if self._processes.parent != server.pid:
+            self._processes, self._table = Children(server.pid, proc=self._proc), {}
+        processes, now_s = self._processes.look(), self._clock()
+        before, self._table = self._table, {}
+        for pid, process in processes.items():
+            child = before.get(pid)
+            if child is None or (child.is_dead and not process.is_dead):  # the kernel gives an ID again
+                child = _Child()
+            child.name = process.name
+            if process.is_dead:
+                child.dead_since_s = min(child.dead_since_s, now_s)
+            elif not child.stub:
+                child.stub = self._stub(pid)
+            self._table[pid] = child
 
-    def _dead_for_s(self, pid: int) -> float:
-        return self._clock() - self._dead_since_s[pid]
+    def _dead_for_s(self, child: _Child) -> float:
+        return self._clock() - child.dead_since_s
 
     def _has_lost_one(self) -> bool:
         """Whether a process died before it was known which model it serves."""
-        return any(self._dead_for_s(pid) >= LOST_S for pid in self._unknown)
+        lost = (each for each in self._table.values() if not each.stub and each.name in STARTING)
+        return any(self._dead_for_s(each) >= LOST_S for each in lost)
 
-    def _find(self, alive: Iterable[int]) -> None:
-        for pid in set(alive) - self._stubs.keys():
-            program, model_file, region, *_ = [*self._arguments(pid), "", "", ""]
-            if Path(program).name == stub.NAME:  # a child that was just forked still runs the server's
-                self._stubs[pid] = _Stub(Path(model_file).parent, self._regions / region.lstrip("/"), self._clock())
+    def _stub(self, pid: int) -> _Stub | None:
+        program, model_file, region, *_ = [*self._arguments(pid), "", "", ""]
+        if Path(program).name != stub.NAME:  # a child that was just forked still runs the server's program
+            return None
+        return _Stub(Path(model_file).parent, self._regions / region.lstrip("/"), self._clock())
 
-    def _repair(self, server: ServerProcess, dead: Iterable[_Stub], *, n_dead: int) -> str:
-        """Reload the models of these stubs, and return why one could not be reloaded; empty if all were."""
-        for model, versions in _by_model(dead).items():
+    def _repair(self, server: ServerProcess, dead: Iterable[_Child]) -> str:
+        """Reload the models of these processes, and return why one could not be reloaded; empty if all were."""
+        n_dead = sum(each.is_dead for each in self._table.values())
+        for each in dead:
+            each.is_repaired = True
+        for model, versions in _by_model(each.stub for each in dead if each.stub).items():
             progress.step(f"A Python process of {model} died; reloading the model")
             too_many = f"{n_dead} Python processes have died" if n_dead > MOST_DEAD else ""
             problem = too_many or self._load(server, model, versions)
@@ -141,7 +168,8 @@ class StubWatch:
 
     def _free_memory(self, server: ServerProcess) -> None:
         now_s = self._clock()
-        old = [each for each in self._stubs.values() if now_s - each.since_s >= OLD_S]
+        alive = [each.stub for each in self._table.values() if each.stub and not each.is_dead]
+        old = [each for each in alive if now_s - each.since_s >= OLD_S]
         grown = [each for each in old if each.region_bytes() > GROWN_BYTES]
         for each in grown:
             each.since_s = now_s

@@ -165,6 +165,16 @@ def test_a_stub_that_the_server_reaps_is_not_dead(server: Server, version: Path,
     assert loads.asked == []
 
 
+def test_a_process_that_gets_the_id_of_a_dead_one_is_a_new_one(server: Server, version: Path, loads: Loads) -> None:
+    stubs = StubWatch(loads.addresses, proc=server.proc, clock=server.clock)
+    for _ in range(2):
+        server.has(7, "S", STUB, version / "model.onnx")
+        looks(stubs, server, 2)
+        server.has(7, "Z")
+        looks(stubs, server, 2)
+    assert loads.asked == ["/v2/repository/models/toy_onnx/load"] * 2
+
+
 def test_a_process_that_has_just_been_forked_is_looked_at_again(server: Server, version: Path, loads: Loads) -> None:
     stubs = StubWatch(loads.addresses, proc=server.proc, clock=server.clock)
     server.has(7, "S", "/bin/tritonserver", "--id=1")
