@@ -64,11 +64,10 @@ def class_map(
 def best_class(logits: Array, geometry: tuple[float, ...], *, size: tuple[int, int] = (HEIGHT, WIDTH)) -> Array:
     """The best class at each point of the grid in the photograph, [y, x], of logits [classes, h, w].
 
-    It is the best of those that are best at some logit; a single class is there where it is above 0.
+    A single class is there where it is above 0.
     """
-    candidates = np.unique(logits.argmax(axis=0))
-    values = interpolated(logits[candidates], geometry, size=size)
-    return values[0] > 0 if len(logits) == 1 else candidates[values.argmax(axis=0)]
+    values = interpolated(logits, geometry, size=size)
+    return values[0] > 0 if len(logits) == 1 else values.argmax(axis=0)
 
 
 def interpolated(logits: Array, geometry: tuple[float, ...], *, size: tuple[int, int]) -> Array:
@@ -99,7 +98,7 @@ def test_each_point_has_the_class_of_the_largest_interpolated_logit(geometry: tu
 
 @pytest.mark.parametrize("classes", [1, 2, 19, 256, 257])
 @pytest.mark.parametrize("geometry", [ODD_STRETCHED, ODD_LETTERBOXED, ODD_CROPPED])
-def test_the_class_is_the_best_of_those_that_are_best_at_some_logit(geometry: tuple[float, ...], classes: int) -> None:
+def test_each_point_has_the_best_of_any_number_of_classes(geometry: tuple[float, ...], classes: int) -> None:
     logits = random_logits(1, classes, 17, 23)
     expected = best_class(logits[0], geometry, size=ODD_SIZE)
     (found,) = class_map(logits, [geometry], size=ODD_SIZE)
@@ -109,13 +108,40 @@ def test_the_class_is_the_best_of_those_that_are_best_at_some_logit(geometry: tu
     assert np.mean(found[: expected.shape[0], : expected.shape[1]] == expected) > 0.999
 
 
-def test_a_class_that_is_best_at_no_logit_of_the_batch_is_not_found_between_them() -> None:
+def test_a_class_that_is_best_only_between_logits_is_found() -> None:
     """Halfway between the logits 10, 0, 6 and 0, 10, 6 of three classes are 5, 5, 6."""
-    border = [[[10, 0]], [[0, 10]], [[6, 6]]]
-    third = [[[0, 0]], [[0, 0]], [[6, 6]]]
-    logits, geometry = np.array([border, third], np.float32), (WIDTH, HEIGHT, 1, 1, 0, 0)
-    assert np.unique(class_map(logits[:1], [geometry])[0]).tolist() == [0, 1]
-    assert np.unique(class_map(logits, [geometry, geometry])[0]).tolist() == [0, 1, 2]
+    logits = np.array([[[[10, 0]], [[0, 10]], [[6, 6]]]], np.float32)
+    (found,) = class_map(logits, [(WIDTH, HEIGHT, 1, 1, 0, 0)])
+    assert np.unique(found).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("shape", [(24, 16), (1, 16), (24, 1), (1, 1)])
+def test_classes_that_are_best_in_few_places_are_found_there(shape: tuple[int, int]) -> None:
+    logits = regions_of_classes(40, *shape)
+    expected = best_class(logits[0], STRETCHED)
+    (found,) = class_map(logits, [STRETCHED])
+    assert np.mean(found[: expected.shape[0], : expected.shape[1]] == expected) > 0.999
+
+
+def regions_of_classes(classes: int, height: int, width: int) -> Array:
+    """Logits of a picture of three classes with sharp borders: most classes are best nowhere, some between logits."""
+    rng = np.random.default_rng(seed=1)
+    logits = rng.normal(-5, 2, size=(classes, height, width))
+    regions = rng.choice(classes, 3)[rng.integers(0, 3, size=(height, width))]
+    np.put_along_axis(logits, regions[None], 8, axis=0)
+    return logits[None].astype(np.float32)
+
+
+def test_a_class_that_is_ruled_out_everywhere_is_not_interpolated() -> None:
+    """A weight of 0 times minus infinity would be no number."""
+    logits = random_logits(1, 3, 16, 24)
+    without = class_map(logits, [STRETCHED])
+    ruled_out = np.full((1, 1, 16, 24), -np.inf, np.float32)
+    np.testing.assert_array_equal(class_map(np.concatenate([logits, ruled_out], axis=1), [STRETCHED]), without)
+
+
+def test_logits_that_are_no_numbers_still_get_a_map() -> None:
+    assert class_map(np.full((1, 3, 4, 4), np.nan, np.float32), [STRETCHED]).shape == (1, 640, 640)
 
 
 def test_a_grid_need_not_be_whole_windows() -> None:
@@ -125,9 +151,9 @@ def test_a_grid_need_not_be_whole_windows() -> None:
     assert np.mean(found == best_class(logits[0], geometry, size=size)) > 0.999
 
 
-def test_photographs_of_other_sizes_in_a_batch_change_nothing() -> None:
+def test_other_photographs_of_other_sizes_in_a_batch_change_nothing() -> None:
     geometries = [STRETCHED, LETTERBOXED, CROPPED, SMALL]
-    logits = random_logits(len(geometries), 3, 16, 24)
+    logits = np.concatenate([random_logits(2, 40, 16, 24), *[regions_of_classes(40, 16, 24)] * 2])
     together = class_map(logits, geometries)
     for image, (width, height, *_) in enumerate(geometries):
         alone = class_map(logits[image : image + 1], [geometries[image]])
