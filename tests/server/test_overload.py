@@ -131,10 +131,9 @@ def addresses(tmp_path_factory: pytest.TempPathFactory, gate: Gate) -> Iterator[
 
 @pytest.fixture(scope="module")
 def picture() -> bytes:
-    """A PNG of noise, which takes some time to decode."""
+    """A PNG of few bytes that takes long to decode: the queue fills up before it empties."""
     file = BytesIO()
-    noise = np.random.default_rng(seed=1).integers(0, 256, (1000, 1000, 3), np.uint8)
-    Image.fromarray(noise).save(file, "PNG", compress_level=1)
+    Image.linear_gradient("L").resize((2500, 2500)).convert("RGB").save(file, "PNG")
     return file.getvalue()
 
 
