@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
 import socket
 import ssl
@@ -10,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cronnx_server.errors import AddressError
+
+_given: set[int] = set()  # by free_port
 
 
 @dataclass(frozen=True)
@@ -152,13 +153,15 @@ def _reachable(address: str) -> str:
 
 
 def free_port() -> int:
-    """A free port on loopback."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+    """A port that is free on loopback; a different one at each call, for what got the last may not listen there yet."""
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = int(probe.getsockname()[1])
+        if port not in _given:
+            _given.add(port)
+            return port
 
 
 def free_addresses() -> Addresses:
     """Three free ports on loopback."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
-        return Addresses("127.0.0.1", *(each.getsockname()[1] for each in sockets))
+    return Addresses("127.0.0.1", free_port(), free_port(), free_port())

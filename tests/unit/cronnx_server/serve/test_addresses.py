@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cronnx_server.errors import AddressError
-from cronnx_server.serve.addresses import Addresses, GrpcTls
+from cronnx_server.serve.addresses import Addresses, GrpcTls, free_addresses, free_port
 from tests.certificates import Identity, identity
 
 SERVICES = ("http", "grpc", "metrics")
@@ -153,3 +153,8 @@ def test_authorities_that_are_none_are_refused(server: Identity, tmp_path: Path)
     (tmp_path / "ca.pem").write_text("none")
     with pytest.raises(AddressError, match=r"ca\.pem"):
         GrpcTls(server.certificate, server.key, tmp_path / "ca.pem")
+
+
+def test_no_free_port_is_given_twice() -> None:
+    given = [free_port() for _ in range(300)]  # the kernel alone repeats one in nearly every such run
+    assert len({*given, *(getattr(free_addresses(), f"{service}_port") for service in SERVICES)}) == 303
