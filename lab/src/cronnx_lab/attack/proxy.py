@@ -58,7 +58,8 @@ class Proxy:
     def replicas_up(self) -> int:
         """The number of replicas that get requests."""
         lines = [line.split(",") for line in self.say("show stat").splitlines()]
-        return sum(line[0] == "triton_http" and line[1] != "BACKEND" and line[17] == "UP" for line in lines if line[0])
+        servers = (line for line in lines if line[0] == "triton_http" and line[1] != "BACKEND")
+        return sum(line[17].startswith("UP") for line in servers)  # "UP 1/2" after one failed check, still serving
 
 
 def environment(replicas: Sequence[Addresses], own: Addresses, folder: Path) -> dict[str, str]:
