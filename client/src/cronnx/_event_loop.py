@@ -60,8 +60,8 @@ class EventLoopThread(Generic[R]):
         arguments = (open_resource, started, self._calls)
         self._thread = threading.Thread(target=_run, args=arguments, name=name, daemon=True)
         self._thread.start()
-        self._loop, stop, self.resource = started.result()
-        self._stop = weakref.finalize(self, self._loop.call_soon_threadsafe, stop.set)
+        self._loop, self._stopped, self.resource = started.result()
+        self._stop = weakref.finalize(self, self._loop.call_soon_threadsafe, self._stopped.set)
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Return or raise what the coroutine does. If the wait ends early, the coroutine is cancelled.
@@ -106,9 +106,13 @@ class EventLoopThread(Generic[R]):
             coroutine.close()
 
     def call_soon(self, function: Callable[[], object]) -> None:
-        """Call a function in the loop without waiting for it; do nothing if the loop is closed."""
+        """Call a function in the loop without waiting for it; do nothing if the loop is closed or closes.
+
+        A loop that closes would drop a task that the function starts, with a warning on standard error.
+        """
+        stopped = self._stopped
         with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(function)
+            self._loop.call_soon_threadsafe(lambda: stopped.is_set() or function())
 
     def close(self) -> None:
         """Close the resource, cancel running coroutines and end the thread; in a forked process there is none."""

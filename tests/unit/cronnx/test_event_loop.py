@@ -119,6 +119,21 @@ def test_a_closed_loop_calls_nothing(event_loop: EventLoopThread[Resource]) -> N
     event_loop.call_soon(lambda: pytest.fail("called"))
 
 
+def test_a_loop_that_closes_calls_nothing_more() -> None:
+    called: list[str] = []
+
+    class Closing(Resource):
+        @contextlib.asynccontextmanager
+        async def open(self) -> AsyncIterator[Resource]:
+            yield self
+            event_loop.call_soon(lambda: called.append("late"))
+            await asyncio.sleep(0.01)
+
+    event_loop = EventLoopThread("the loop", Closing().open)
+    event_loop.close()
+    assert not called
+
+
 def test_a_closed_loop_runs_nothing(event_loop: EventLoopThread[Resource]) -> None:
     event_loop.close()
     with pytest.raises(concurrent.futures.CancelledError):
