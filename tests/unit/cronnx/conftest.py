@@ -55,6 +55,10 @@ def byte_server() -> Iterator[Callable[[bytes], str]]:
                 def handle(self) -> None:
                     self.request.recv(1 << 20)
                     self.request.sendall(reply)
+                    self.request.shutdown(socket.SHUT_WR)
+                    with contextlib.suppress(ConnectionError):
+                        while self.request.recv(1 << 20):
+                            pass  # to close with bytes unread would reset the connection, and the reply might be lost
 
             server = stack.enter_context(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler))
             server.daemon_threads = True

@@ -16,7 +16,8 @@ from tests.unit.cronnx.command_line.fake_server import FakeServer, answer
 Output = pytest.CaptureFixture[str]
 Command = Callable[[list[str]], int]
 
-SHORT = ["--seconds", "0.01"]
+SECONDS = 0.2
+SHORT = ["--seconds", str(SECONDS)]
 
 
 def test_every_concurrency_is_a_line(cronnx: Command, capsys: Output, server: FakeServer) -> None:
@@ -37,7 +38,7 @@ def test_json_is_one_document(cronnx: Command, capsys: Output) -> None:
         "model": "net",
         "model_version": "",
         "images": 1,
-        "seconds": 0.01,
+        "seconds": SECONDS,
     }
     assert list(first) == ["concurrency", "images_per_s", "p50_ms", "p95_ms", "p99_ms", "errors"]
     assert (second["concurrency"], second["p99_ms"], second["errors"]) == (8, 250, 0)

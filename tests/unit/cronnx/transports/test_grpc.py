@@ -161,7 +161,7 @@ def test_a_host_without_an_address_cannot_be_reached() -> None:
 
 @pytest.mark.parametrize("reply", [b"", b"HTTP/1.1 200 OK\r\n\r\n"])
 def test_a_server_of_another_protocol_cannot_be_reached(byte_server: Callable[[bytes], str], reply: bytes) -> None:
-    with Client(f"grpc://{byte_server(reply)}", timeout_s=5.0) as client, pytest.raises(ConnectionFailed):
+    with Client(f"grpc://{byte_server(reply)}", timeout_s=30.0) as client, pytest.raises(ConnectionFailed):
         client.classify(b"cat")
 
 

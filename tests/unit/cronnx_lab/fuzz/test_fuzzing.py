@@ -32,8 +32,8 @@ def test_a_picture_of_one_colour_keeps_it_whatever_part_is_drawn_at_whatever_siz
 
 def test_costly_files_are_answered_or_refused_and_each_is_measured() -> None:
     """Few cases, whose time is measured but not judged: `scripts/fuzz --only cost` judges it."""
-    tally = costs(12, seed=4, on_case=lambda: None)
-    assert tally.cases >= 12
+    tally = costs(24, seed=4, on_case=lambda: None)
+    assert tally.cases >= 24
     assert tally.outcomes["answered"] >= 1
     assert tally.outcomes["refused"] >= 1
     assert tally.slowest_s > 0

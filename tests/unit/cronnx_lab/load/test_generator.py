@@ -13,7 +13,7 @@ from cronnx_lab.load.answers import BROKEN, OK, Answers, Order
 from cronnx_lab.load.generator import due, generate
 
 ANSWER = b"HTTP/1.1 %d Any\r\nContent-Length: 2\r\n\r\n{}"
-RATE_PER_S, SECONDS = 400.0, 0.25
+RATE_PER_S, SECONDS = 200.0, 0.5
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
