@@ -11,6 +11,7 @@ import tritonclient.grpc
 from tritonclient.utils import np_to_triton_dtype
 
 from cronnx_server.serve.addresses import Addresses
+from tests.server.polling import until
 
 Array = npt.NDArray[Any]
 Infer = Callable[..., dict[str, Array]]
@@ -44,7 +45,20 @@ def infer_inputs(client_module: ModuleType, inputs: Mapping[str, Array]) -> list
     return tensors
 
 
-def executions(client: Any, name: str) -> tuple[int, int]:
-    """Return the number of requests that a model has answered and the number of batches they ran in."""
-    (model,) = client.get_inference_statistics(name).model_stats
+def executions(client: Any, name: str, *, images: int) -> tuple[int, int]:
+    """Return the number of requests that a model has answered and the number of batches they ran in.
+
+    Args:
+        client: The client of the server.
+        name: The model.
+        images: The number of images that it has been sent since it was loaded. Triton counts a batch after it has
+            answered its requests, so that the last is awaited.
+    """
+
+    def statistics() -> Any:
+        (model,) = client.get_inference_statistics(name).model_stats
+        return model
+
+    until(lambda: statistics().inference_count == images, what=f"{name} has counted {images} images")
+    model = statistics()
     return model.inference_stats.success.count, model.execution_count

@@ -41,20 +41,24 @@ optimization { execution_accelerators { gpu_execution_accelerator [
 """
 
 
+TEXT = (
+    graphs.identity(("batch", 1), onnx_type=TensorProto.STRING),
+    'max_batch_size: 8 input { name: "x" data_type: TYPE_STRING dims: [ 1 ] } '
+    'output { name: "y" data_type: TYPE_STRING dims: [ 1 ] } '
+    "dynamic_batching { preferred_batch_size: [ 3 ] max_queue_delay_microseconds: 30000000 }" + ONE_INSTANCE,
+)
+SUMS = (
+    graphs.sum_and_difference(),
+    "max_batch_size: 16 dynamic_batching { max_queue_delay_microseconds: 200000 }\n" + ONE_INSTANCE,
+)
 SERVED = {
     "completed": (graphs.identity(("batch", 3, "width")), ""),
     "completed_more": (graphs.identity(), "max_batch_size: 16\n" + ONE_INSTANCE),
     "every_type": (graphs.every_type(), ONE_INSTANCE),
-    "text": (
-        graphs.identity(("batch", 1), onnx_type=TensorProto.STRING),
-        'max_batch_size: 8 input { name: "x" data_type: TYPE_STRING dims: [ 1 ] } '
-        'output { name: "y" data_type: TYPE_STRING dims: [ 1 ] } '
-        "dynamic_batching { preferred_batch_size: [ 3 ] max_queue_delay_microseconds: 30000000 }" + ONE_INSTANCE,
-    ),
-    "sums": (
-        graphs.sum_and_difference(),
-        "max_batch_size: 16 dynamic_batching { max_queue_delay_microseconds: 200000 }\n" + ONE_INSTANCE,
-    ),
+    "text": TEXT,
+    "text_in_a_batch": TEXT,
+    "sums": SUMS,
+    "sums_in_batches": SUMS,
     "reshaped": (
         graphs.identity((2, 3)),
         ONE_INSTANCE + 'input { name: "x" data_type: TYPE_FP32 dims: [ 6 ] reshape { shape: [ 2, 3 ] } } '
@@ -238,30 +242,29 @@ def test_requests_of_mixed_sizes_run_in_batches_and_each_gets_its_own_rows(grpc:
     session = onnxruntime.InferenceSession(graphs.sum_and_difference())
     rng = np.random.default_rng(seed=5)
     asked = [{name: rng.random((1 + number % 5, 3), np.float32) for name in "ab"} for number in range(64)]
-    requests_before, runs_before = executions(grpc, "sums")
     with ThreadPoolExecutor(max_workers=64) as threads:
-        answers = list(threads.map(lambda inputs: infer_by_grpc("sums", inputs), asked))
+        answers = list(threads.map(lambda inputs: infer_by_grpc("sums_in_batches", inputs), asked))
     for inputs, answer in zip(asked, answers, strict=True):
         total, difference = session.run(["sum", "difference"], inputs)
         np.testing.assert_array_equal(answer["sum"], total)
         np.testing.assert_array_equal(answer["difference"], difference)
-    requests, runs = executions(grpc, "sums")
-    assert requests - requests_before == 64
-    assert runs - runs_before < 64
+    requests, runs = executions(grpc, "sums_in_batches", images=sum(len(inputs["a"]) for inputs in asked))
+    assert requests == 64
+    assert runs < 64
 
 
 def test_of_a_batch_only_the_request_whose_text_is_not_utf_8_fails(grpc: Any, infer_by_grpc: Infer) -> None:
     def answer(element: bytes) -> list[list[bytes]] | InferenceServerException:
         try:
-            rows: list[list[bytes]] = infer_by_grpc("text", {"x": text(element)})["y"].tolist()
+            rows: list[list[bytes]] = infer_by_grpc("text_in_a_batch", {"x": text(element)})["y"].tolist()
         except InferenceServerException as error:
             return error
         return rows
 
-    _, runs_before = executions(grpc, "text")
     with ThreadPoolExecutor(max_workers=3) as threads:
         first, second, third = threads.map(answer, [b"a", b"\xff", "é".encode()])
-    assert executions(grpc, "text")[1] - runs_before == 1
+    _, runs = executions(grpc, "text_in_a_batch", images=3)
+    assert runs == 1
     assert (first, third) == ([[b"a"]], [["é".encode()]])
     assert isinstance(second, InferenceServerException)
     assert second.status() == "StatusCode.INVALID_ARGUMENT"
