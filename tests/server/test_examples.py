@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-import socket
+import re
 import subprocess
 import sys
 import urllib.error
@@ -22,6 +22,7 @@ from tests import examples
 from tests.server.conftest import Served
 
 NO_PHOTO = b"no photo"
+RUNNING = re.compile(r"Uvicorn running on (http://[\d.:]+)")
 
 
 def test_a_folder_becomes_a_parquet_file(served: Served, tmp_path: Path, pictures: dict[str, Path]) -> None:
@@ -41,17 +42,12 @@ def test_a_folder_becomes_a_parquet_file(served: Served, tmp_path: Path, picture
 @pytest.fixture
 def web_handler(served: Served) -> Iterator[str]:
     """The address of the web service."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "uvicorn", "--app-dir", str(examples.FOLDER), "web_handler:app", f"--port={port}"]
+    command = [sys.executable, "-m", "uvicorn", "--app-dir", str(examples.FOLDER), "web_handler:app", "--port=0"]
     environment = {**os.environ, "CRONNX_URL": served.addresses.grpc}
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
-        for line in process.stderr:
-            if "Uvicorn running" in line:
-                break
-        yield f"http://127.0.0.1:{port}/classify"
+        address = next(found[1] for line in process.stderr if (found := RUNNING.search(line)))
+        yield f"{address}/classify"
         process.terminate()
         process.communicate(timeout=30)
 

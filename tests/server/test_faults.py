@@ -48,7 +48,11 @@ def test_a_fault_is_recovered_from_and_no_request_is_lost(served: Served, name: 
     assert recovery.recovered_s is not None
     assert recovery.answered > 0
     assert {*recovery.failed, *recovery.failed_retrying} <= TYPED
-    assert len(list(served.service.shared_memory.glob("triton_*_*-*"))) <= len(served.service.server().children())
+    until(lambda: count_regions(served.service) <= len(served.service.server().children()), what="no region is left")
+
+
+def count_regions(service: Service) -> int:
+    return len(list(service.shared_memory.glob("triton_*_*-*")))
 
 
 def test_a_promotion_outlives_a_stub(served: Served) -> None:

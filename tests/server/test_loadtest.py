@@ -20,6 +20,7 @@ from cronnx_lab.loadtest.thresholds import BASELINE_REQUESTS
 from cronnx_server.paths import ROOT
 from cronnx_server.serve.addresses import Addresses, free_addresses
 from tests.server import echo, toy
+from tests.server.polling import until
 from tests.server.repositories import ONE_INSTANCE, put_python
 from tests.server.triton import running
 
@@ -211,13 +212,18 @@ def test_a_folder_without_images_ends_with_2(command: list[str], tmp_path: Path)
 
 def test_the_web_page_shows_the_test_while_it_lasts(addresses: Addresses, command: list[str]) -> None:
     port = free_addresses().http_port
-    arguments = [f"--url={addresses.grpc}", "--duration-s=2", "--models", "toy", f"--web={port}", *UNTIMED]
+    arguments = [f"--url={addresses.grpc}", "--duration-s=10", "--models", "toy", f"--web={port}", *UNTIMED]
     with subprocess.Popen(
         [*command, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         assert f"web page: http://127.0.0.1:{port}\n" in process.stdout
-        with urlopen(f"http://127.0.0.1:{port}/stats/requests") as page:
-            assert json.load(page)["state"] in ("ready", "spawning", "running")
+
+        def shows_the_test() -> bool:
+            with urlopen(f"http://127.0.0.1:{port}/stats/requests") as page:
+                shown = json.load(page)
+            return shown["state"] == "running" and any(each["num_requests"] for each in shown["stats"])
+
+        until(shows_the_test, what="the page shows requests")
         assert re.search(r"^toy: failed requests .* 0 of \d+ +met$", process.stdout.read(), re.MULTILINE)
     assert process.returncode == 0
