@@ -175,7 +175,7 @@ def test_images_without_a_user_are_split_by_weight_and_counted_exactly(client: C
     assert [answer.labels for answer in answers] == batches
     found = Counter(arm for answer in answers for arm in answer.served_by)
     assert sum(found.values()) == draws
-    assert abs(found["echo/2"] - draws * 0.1) <= Z_999 * math.sqrt(draws * 0.1 * 0.9)
+    assert abs(found["echo/2"] - draws * 0.1) <= 6 * math.sqrt(draws * 0.1 * 0.9)  # once in 500 million runs
     assert counted(addresses, "images_total", "split") == found
     calls = counted(addresses, "latency_seconds_count", "split")
     assert found.keys() == calls.keys()
