@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -27,6 +28,7 @@ from tests.certificates import Identity, identity
 from tests.server import echo
 from tests.server.conftest import ports
 from tests.server.test_serve import refused
+from tests.server.triton import SERVER, STUB, started_by
 
 KEY = "the-key/of+these=tests.and~no_others"
 OUTSIDE = "outside"
@@ -214,13 +216,13 @@ def test_the_health_check_and_the_exporter_take_the_key_from_the_environment(ser
 def test_the_key_is_in_no_stubs_environment_and_no_log(server: Exposed) -> None:
     with server.client("grpc") as client:
         client.load(echo.MODEL_NAME)
-    family = psutil.Process(server.process.pid).children(recursive=True)
-    (triton,) = (each for each in family if each.name() == "tritonserver")
+    (triton,) = started_by(server.process.pid, SERVER)
     assert sum(KEY in argument for argument in triton.cmdline()) == 2, "SECURITY.md says that the process list shows it"
-    stubs = [each for each in family if "stub" in each.name()]
-    assert stubs
-    for stub in stubs:
-        assert not any(KEY in text for text in (*stub.cmdline(), *stub.environ().values()))
+    assert started_by(server.process.pid, STUB)
+    assert not started_by(server.process.pid, STUB, KEY)
+    for stub in started_by(server.process.pid, STUB):
+        with contextlib.suppress(psutil.NoSuchProcess):  # that of a version which was loaded before
+            assert not any(KEY in text for text in stub.environ().values())
     assert KEY not in server.log.read_text()
 
 
@@ -245,9 +247,7 @@ def test_grpc_without_a_client_certificate_is_not_answered(server: Exposed) -> N
 
 
 def test_http_is_on_loopback_alone_where_grpc_is_encrypted(server: Exposed) -> None:
-    (triton,) = (
-        each for each in psutil.Process(server.process.pid).children(recursive=True) if each.name() == "tritonserver"
-    )
+    (triton,) = started_by(server.process.pid, SERVER)
     listening = {each.laddr for each in triton.net_connections("tcp") if each.status == psutil.CONN_LISTEN}
     by_port = {address.port: address.ip for address in listening}
     assert by_port[server.addresses.http_port] == "127.0.0.1"

@@ -25,7 +25,7 @@ from cronnx_server.paths import PICTURES as PHOTOGRAPHS
 from tests.corpus.catalogue import PICTURES, REQUESTS
 from tests.corpus.malformed import MODEL
 from tests.server.conftest import Served
-from tests.server.triton import started_by
+from tests.server.triton import SERVER, started_by
 
 COFFEE = Payload((PHOTOGRAPHS / "coffee.jpg").read_bytes())
 
@@ -39,7 +39,7 @@ def connection(served: Served) -> Iterator[Connection]:
 @pytest.fixture(scope="module", autouse=True)
 def processes(served: Served) -> Iterator[ProcessTree]:
     """Triton and its stubs. It does not end whatever the tests send; a stub that holds much memory may be replaced."""
-    (server,) = (each for each in started_by(served.process.pid) if each.name() == "tritonserver")
+    (server,) = started_by(served.process.pid, SERVER)
     processes = ProcessTree([server.pid])
     yield processes
     assert server.is_running()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from cronnx_lab import pictures
@@ -99,7 +100,8 @@ def test_ctrl_c_ends_everything_that_was_started() -> None:
         *_, last = process.stderr
         assert process.wait(timeout=60) == 130
     assert last.startswith("bench: interrupted")
-    assert not [each for each in family if each.is_running()]
+    _, left = psutil.wait_procs(family, timeout=60)
+    assert not left
 
 
 @pytest.mark.parametrize(

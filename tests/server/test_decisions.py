@@ -84,10 +84,9 @@ def in_force(client: Client) -> bool:
 
 def kill(server: psutil.Process, *words: str) -> None:
     """Kill those processes of a server whose command lines contain the words."""
-    for process in started_by(server.pid):
+    for process in started_by(server.pid, *words):
         with contextlib.suppress(psutil.NoSuchProcess):  # it was replaced by a load
-            if all(word in " ".join(process.cmdline()) for word in words):
-                process.kill()
+            process.kill()
 
 
 def answers_until_restored(client: Client) -> set[str]:

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-import psutil
 import pytest
 
 from cronnx_server import repository
@@ -42,8 +41,7 @@ def checked(url: str, *arguments: str) -> tuple[int, list[str]]:
 
 
 def kill_a_stub_of(triton: Triton, model_name: str) -> None:
-    stubs = [each for each in triton.family()[1:] if each.status() != psutil.STATUS_ZOMBIE]
-    stub = next(each for each in stubs if f"/{model_name}/" in " ".join(each.cmdline()))
+    stub = triton.stubs(f"/{model_name}/")[0]
     ended = os.pidfd_open(stub.pid)  # the server does not reap it, so to psutil it stays alive
     stub.kill()
     select.select([ended], [], [])

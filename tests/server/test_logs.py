@@ -20,7 +20,7 @@ from cronnx_server.serve.addresses import Addresses, free_addresses
 from cronnx_server.serve.tritonserver import gpu_count
 from tests.server.conftest import ports, report_of
 from tests.server.polling import until
-from tests.server.triton import started_by
+from tests.server.triton import SERVER, started_by
 
 PICTURE = (PICTURES / "coffee.jpg").read_bytes()
 
@@ -61,7 +61,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> str:
             set_log(addresses, log_verbose_level=2)
             http.classify(PICTURE)
             generate(addresses, base64.b64encode(PICTURE).decode())
-            (server,) = (each for each in started_by(served.pid) if each.name() == "tritonserver")
+            (server,) = started_by(served.pid, SERVER)
             server.send_signal(signal.SIGSEGV)  # Triton writes a backtrace
             until(lambda: server.pid not in {each.pid for each in started_by(served.pid)}, what="the server ends")
             until(lambda: http.is_ready("efficientnet_lite0"), what="the next server is ready")

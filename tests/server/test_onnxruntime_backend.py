@@ -324,7 +324,7 @@ def test_a_tensorrt_profile_on_a_cpu_answers_and_is_warned_of_once(server: Serve
 
 
 def test_an_instance_does_not_grow_with_the_requests_it_has_answered(infer_by_grpc: Infer) -> None:
-    (stub,) = [each for each in started_by(os.getpid()) if any("tuned_0" in word for word in each.cmdline())]
+    (stub,) = started_by(os.getpid(), "tuned_0")
     inputs = {"x": np.ones((8, 3), np.float32)}
     for _ in range(200):
         infer_by_grpc("tuned", inputs)

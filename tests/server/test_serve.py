@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -22,7 +23,8 @@ from cronnx_server.paths import PICTURES, ROOT
 from cronnx_server.serve.addresses import Addresses, free_addresses
 from tests.server import echo
 from tests.server.conftest import Served, ports, report_of
-from tests.server.triton import started_by
+from tests.server.polling import until
+from tests.server.triton import SERVER, STUB, started_by
 
 SERVE = [sys.executable, str(ROOT / "scripts" / "serve")]
 
@@ -83,7 +85,7 @@ def test_a_large_picture_is_answered_when_curl_calls_it_a_form(served: Served) -
 
 
 def test_the_server_may_open_as_many_files_as_the_machine_allows(served: Served) -> None:
-    (server,) = (each for each in started_by(served.process.pid) if each.name() == "tritonserver")
+    (server,) = started_by(served.process.pid, SERVER)
     soft, hard = server.rlimit(psutil.RLIMIT_NOFILE)
     assert soft == hard
 
@@ -138,10 +140,17 @@ def test_the_cache_leaves_an_ab_test_its_draw(configured: Configured) -> None:
     with Client(configured.addresses.grpc) as client:
         for _ in range(10):
             client.classify(PICTURES / "coffee.jpg", model_name="efficientnet_lite0_ab")
+    until(  # Triton counts after it has answered
+        lambda: statistics_of(configured, "efficientnet_lite0_router")["execution_count"] == 10, what="all are counted"
+    )
     for name in ("efficientnet_lite0_ab", "efficientnet_lite0_router"):
-        (entry,) = json.loads(get(f"{configured.addresses.http}/v2/models/{name}/stats"))["model_stats"]
-        assert entry["inference_stats"]["cache_hit"]["count"] == entry["inference_stats"]["cache_miss"]["count"] == 0
-    assert entry["execution_count"] == 10
+        found = statistics_of(configured, name)["inference_stats"]
+        assert found["cache_hit"]["count"] == found["cache_miss"]["count"] == 0
+
+
+def statistics_of(server: Configured, model_name: str) -> Any:
+    (model,) = json.loads(get(f"{server.addresses.http}/v2/models/{model_name}/stats"))["model_stats"]
+    return model
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -156,12 +165,12 @@ def test_another_repository_is_served_until_a_signal_ends_the_server_and_every_s
         assert client.is_ready(echo.MODEL_NAME)
         assert not client.is_ready("efficientnet_lite0")
         family = started_by(process.pid)
-        names = [each.name() for each in family]
-        assert "tritonserver" in names
-        assert any("stub" in name for name in names)
+        assert started_by(process.pid, SERVER)
+        assert started_by(process.pid, STUB)
         process.send_signal(number)
         assert process.wait(timeout=60) == 0
-        assert not [each for each in family if psutil.pid_exists(each.pid)]
+        _, left = psutil.wait_procs(family, timeout=60)
+        assert not left
 
 
 def test_an_unknown_model_is_refused_with_those_there_are() -> None:

@@ -16,9 +16,27 @@ from cronnx_server.serve.process import ServerProcess
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where Triton and its Python stubs exchange tensors
 
 
-def started_by(pid: int) -> list[psutil.Process]:
-    """Return the children of a process, their children, and so on."""
-    return psutil.Process(pid).children(recursive=True)
+SERVER = "bin/tritonserver"
+STUB = "triton_python_backend_stub"
+
+
+def started_by(pid: int, *words: str) -> list[psutil.Process]:
+    """Return the children of a process, their children, and so on.
+
+    Args:
+        pid: The process.
+        words: If any, only the processes that run and whose command lines have all of these.
+    """
+    family = psutil.Process(pid).children(recursive=True)
+    return [each for each in family if _has(each, words)] if words else family
+
+
+def _has(process: psutil.Process, words: Iterable[str]) -> bool:
+    try:
+        command = " ".join(process.cmdline())
+    except psutil.NoSuchProcess:  # it has ended meanwhile, or nobody has collected it
+        return False
+    return all(word in command for word in words)
 
 
 class Triton:
@@ -49,6 +67,10 @@ class Triton:
     def end(self) -> None:
         """Let the server finish its requests and exit."""
         self._process.end()
+
+    def stubs(self, *words: str) -> list[psutil.Process]:
+        """Return the running stubs whose command lines have all the words."""
+        return started_by(self._process.pid, STUB, *words)
 
     def family(self) -> list[psutil.Process]:
         """Return the server and its stubs; an empty list when the server does not run."""
