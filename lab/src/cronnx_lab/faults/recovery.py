@@ -55,7 +55,8 @@ def inject(fault: Fault, service: Service, *, url: str, model_name: str, image: 
         once.wait_for_requests()
         fault_s = time.monotonic()
         fault.cause(service, model_name, image)
-        has_recovered = is_calm(once, fault_s) and is_calm(retrying, fault_s)
+        caused_s = time.monotonic()  # requests that were sent before may have come before the fault took effect
+        has_recovered = is_calm(once, caused_s) and is_calm(retrying, caused_s)
     after = [each for each in once.requests if each.ended_s > fault_s]
     under_way = [each for each in after if each.sent_s < fault_s]
     disturbed_s = [each.ended_s - fault_s for each in after if _is_disturbed(each)]
@@ -77,7 +78,7 @@ def is_calm(callers: Callers, fault_s: float) -> bool:
     """Wait until the latest requests were sent after the fault and were all answered; False if that never happens."""
     while time.monotonic() < fault_s + LONGEST_S:
         last = callers.requests[-CALM_ANSWERS:]
-        if last[0].sent_s > fault_s and not any(each.error for each in last):
+        if len(last) == CALM_ANSWERS and all(each.sent_s > fault_s and not each.error for each in last):
             return True
         time.sleep(POLL_S)
     return False
