@@ -84,7 +84,7 @@ class Service:
 
     def stubs(self) -> list[psutil.Process]:
         """The live Python processes of the server."""
-        return [each for each in self.server().children() if each.status() != psutil.STATUS_ZOMBIE]
+        return [each for each in self.server().children() if _command(each)]
 
     def stub_of(self, model_name: str, model_version: str) -> psutil.Process:
         """The first live Python process of a model version.
@@ -93,7 +93,7 @@ class Service:
             MeasurementError: There is none.
         """
         for each in self.stubs():
-            if f"/{model_name}/{model_version}/" in " ".join(each.cmdline()):
+            if f"/{model_name}/{model_version}/" in _command(each):
                 return each
         raise MeasurementError(
             f"expected a Python process for {model_name}/{model_version}, got none; is its backend Python-based?"
@@ -116,6 +116,14 @@ class Service:
         """End it and everything it started."""
         self.signal(signal.SIGTERM)
         self.wait()
+
+
+def _command(process: psutil.Process) -> str:
+    """The command line of a process; empty if it has ended."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:  # of one that nobody has collected too
+        return ""
 
 
 def copy_ensemble(ensemble: str, folder: Path) -> list[str]:
